@@ -1,1 +1,19 @@
-//! (header)
+//! What modferry's three commands have in common towards the person or the script that runs them.
+//!
+//! One contract, kept in one place so that the commands cannot drift apart:
+//!
+//! - a result goes to stdout, as text or, with `--json`, as one JSON object on one line;
+//! - everything else goes to stderr: progress, logs, and a failure as what happened, why, and what to do
+//!   next, or with `--json` as `{"error":{"exit":…,"message":…,"causes":[…],"details":[…],"advice":…}}`;
+//! - the exit code says which kind of failure it was ([`Exit`]), the same in all commands;
+//! - a configuration file is YAML, and a key that no one reads is an error with its line and column.
+
+mod config;
+mod failure;
+mod logging;
+mod units;
+
+pub use config::{ConfigError, MAX_CONFIG, load_config, parse_config};
+pub use failure::{Exit, Failure, Fault, print_json, report};
+pub use logging::init_tracing;
+pub use units::{ByteSize, UnitError, bytes, duration, parse_bytes};
