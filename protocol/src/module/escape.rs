@@ -165,15 +165,7 @@ mod tests {
             assert!(escape_version(bad).is_err(), "{bad:?}");
         }
         assert_eq!(escape_version("a!b"), Err(EscapeError::HasBang));
-        for good in [
-            "master",
-            ".hidden",
-            "a b",
-            "con1",
-            "com0",
-            "lpt10",
-            "ab\u{0}".trim_end_matches('\0'),
-        ] {
+        for good in ["master", ".hidden", "a b", "con1", "com0", "lpt10"] {
             assert!(escape_version(good).is_ok(), "{good:?}");
         }
     }

@@ -24,6 +24,5 @@ mod version;
 pub use module_version::{ModuleError, ModuleVersion, match_path_major};
 pub use path::{ModulePath, PathError, PathReason, split_path_version};
 pub use revision::{Revision, RevisionError};
-#[allow(unused_imports)] // request uses it
 pub(crate) use text::Quoted;
 pub use version::{Version, VersionError, VersionReason, canonical_version};

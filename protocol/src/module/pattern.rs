@@ -93,7 +93,7 @@ fn match_chunk<'n>(ones: &[One], name: &'n str) -> Option<&'n str> {
     let mut chars = name.chars();
     ones.iter()
         .all(|one| chars.next().is_some_and(|c| one.matches(c)))
-        .then(|| chars.as_str())
+        .then_some(chars.as_str())
 }
 
 /// The chunks of a glob; `None` when it is malformed anywhere.

@@ -103,14 +103,7 @@ mod tests {
 
     #[test]
     fn branches_and_commits() {
-        for good in [
-            "main",
-            "v1",
-            "Release-1.0",
-            "daa7c04131f5",
-            "a b",
-            ">=v1".trim_start_matches(">="),
-        ] {
+        for good in ["main", "v1", "Release-1.0", "daa7c04131f5", "a b"] {
             let revision = Revision::new(good).unwrap();
             assert_eq!(
                 Revision::from_escaped(&revision.escaped()).unwrap(),

@@ -1,0 +1,250 @@
+//! One entry's content: found through its local header, inflated, counted, hashed (`File.Open`, `checksumReader` in
+//! archive/zip's reader.go).
+//!
+//! Content passes through one buffer into the hashes and is gone. An entry that goes on past its declared size is
+//! cut off at the first byte too many, and no byte of the zip is worked on twice, so that neither a bomb nor entries that
+//! share their data take more time than the file's size and the declared sizes allow.
+
+use flate2::{Decompress, FlushDecompress, Status};
+use sha2::{Digest, Sha256};
+
+use super::directory::{u16_at, u32_at};
+use super::error::{Rule, ZipError};
+use super::files::File;
+use super::source::{ReadAt, Window};
+
+const LOCAL_HEADER_LEN: usize = 30;
+const LOCAL_HEADER_SIGNATURE: u32 = 0x0403_4b50;
+const DESCRIPTOR_SIGNATURE: u32 = 0x0807_4b50;
+const STORED: u16 = 0;
+const DEFLATED: u16 = 8;
+
+/// Why an entry's content was refused.
+pub(super) enum Fail {
+    Rule(Rule),
+    Zip(ZipError),
+}
+
+impl From<Rule> for Fail {
+    fn from(rule: Rule) -> Fail {
+        Fail::Rule(rule)
+    }
+}
+
+impl From<ZipError> for Fail {
+    fn from(error: ZipError) -> Fail {
+        Fail::Zip(error)
+    }
+}
+
+/// What one entry after another is read with.
+pub(super) struct Contents {
+    inflate: Decompress,
+    out: Box<[u8]>,
+}
+
+impl Contents {
+    const OUT: usize = 128 << 10;
+
+    pub(super) fn new() -> Contents {
+        Contents {
+            inflate: Decompress::new(false),
+            out: vec![0; Self::OUT].into_boxed_slice(),
+        }
+    }
+
+    /// Reads an entry, checks it and returns the SHA-256 of its content. `budget` is how many of the zip's bytes
+    /// are not yet used up by entries.
+    pub(super) fn digest<R: ReadAt + ?Sized>(
+        &mut self,
+        window: &mut Window<'_, R>,
+        file: &File,
+        budget: &mut u64,
+    ) -> Result<[u8; 32], Fail> {
+        if file.is_shadowed {
+            return Ok(Sha256::digest([]).into());
+        }
+        let body = find_body(window, file, budget)?;
+        if file.is_directory {
+            // Some writers give directories a compressed size; only what they would unpack to matters.
+            if file.unpacked != 0 {
+                return Err(Rule::DirectoryContent.into());
+            }
+            return Ok(Sha256::digest([]).into());
+        }
+        let mut hashes = Hashes {
+            sha256: Sha256::new(),
+            crc32: crc32fast::Hasher::new(),
+            left: file.unpacked,
+            declared: file.unpacked,
+        };
+        // A size past i64 is negative to the reference, which then reads nothing.
+        let packed = if file.packed > i64::MAX as u64 {
+            0
+        } else {
+            file.packed
+        };
+        let mut input = Input {
+            window,
+            offset: body,
+            left: packed,
+            budget,
+        };
+        match file.method {
+            STORED => copy(&mut input, &mut hashes)?,
+            DEFLATED => self.inflate(&mut input, &mut hashes)?,
+            other => return Err(Rule::Method(other).into()),
+        }
+        if hashes.left != 0 {
+            return Err(Rule::Short(file.unpacked).into());
+        }
+        let crc32 = hashes.crc32.finalize();
+        // Where a descriptor follows, it has the checksum; where none does, zero in the directory means "not known".
+        if file.has_descriptor {
+            let descriptor = (body as i64).wrapping_add(file.packed as i64);
+            if descriptor_crc32(window, descriptor)? != file.crc32 || crc32 != file.crc32 {
+                return Err(Rule::Checksum.into());
+            }
+        } else if file.crc32 != 0 && crc32 != file.crc32 {
+            return Err(Rule::Checksum.into());
+        }
+        Ok(hashes.sha256.finalize().into())
+    }
+
+    fn inflate<R: ReadAt + ?Sized>(
+        &mut self,
+        input: &mut Input<'_, '_, R>,
+        hashes: &mut Hashes,
+    ) -> Result<(), Fail> {
+        self.inflate.reset(false);
+        let (mut total_in, mut total_out) = (0, 0);
+        loop {
+            let bytes = input.peek()?;
+            let at_end = bytes.is_empty();
+            // One byte more than is declared, so that what is longer shows itself at once.
+            let room =
+                usize::try_from(hashes.left).map_or(usize::MAX, |left| left.saturating_add(1));
+            let room = room.min(self.out.len());
+            let out = &mut self.out[..room];
+            let status = self
+                .inflate
+                .decompress(bytes, out, FlushDecompress::None)
+                .map_err(|_| Rule::Corrupt)?;
+            let consumed = (self.inflate.total_in() - total_in) as usize;
+            let produced = (self.inflate.total_out() - total_out) as usize;
+            total_in += consumed as u64;
+            total_out += produced as u64;
+            hashes.update(&out[..produced])?;
+            input.consume(consumed)?;
+            if status == Status::StreamEnd {
+                return Ok(()); // what follows within the declared packed size is ignored
+            }
+            if consumed == 0 && produced == 0 {
+                return Err(if at_end {
+                    Rule::Short(hashes.declared).into()
+                } else {
+                    Rule::Corrupt.into()
+                });
+            }
+        }
+    }
+}
+
+fn copy<R: ReadAt + ?Sized>(input: &mut Input<'_, '_, R>, hashes: &mut Hashes) -> Result<(), Fail> {
+    loop {
+        let bytes = input.peek()?;
+        if bytes.is_empty() {
+            return Ok(());
+        }
+        hashes.update(bytes)?;
+        let len = bytes.len();
+        input.consume(len)?;
+    }
+}
+
+/// The packed bytes of an entry.
+struct Input<'i, 'w, R: ?Sized> {
+    window: &'i mut Window<'w, R>,
+    offset: u64,
+    left: u64,
+    budget: &'i mut u64,
+}
+
+impl<R: ReadAt + ?Sized> Input<'_, '_, R> {
+    /// The next bytes; none at the end of the entry or of the file.
+    fn peek(&mut self) -> Result<&[u8], ZipError> {
+        if self.left == 0 {
+            return Ok(&[]);
+        }
+        let bytes = self.window.at(self.offset, 1)?;
+        let len = usize::try_from(self.left).map_or(bytes.len(), |left| left.min(bytes.len()));
+        Ok(&bytes[..len])
+    }
+
+    fn consume(&mut self, len: usize) -> Result<(), Rule> {
+        self.offset += len as u64;
+        self.left -= len as u64;
+        spend(self.budget, len)
+    }
+}
+
+fn spend(budget: &mut u64, bytes: usize) -> Result<(), Rule> {
+    *budget = budget.checked_sub(bytes as u64).ok_or(Rule::Overlap)?;
+    Ok(())
+}
+
+struct Hashes {
+    sha256: Sha256,
+    crc32: crc32fast::Hasher,
+    left: u64,
+    declared: u64,
+}
+
+impl Hashes {
+    fn update(&mut self, bytes: &[u8]) -> Result<(), Rule> {
+        self.left = self
+            .left
+            .checked_sub(bytes.len() as u64)
+            .ok_or(Rule::Long(self.declared))?;
+        self.crc32.update(bytes);
+        self.sha256.update(bytes);
+        Ok(())
+    }
+}
+
+/// Where the data of an entry begin. The local header is not compared with the directory: the reference doesn't either.
+fn find_body<R: ReadAt + ?Sized>(
+    window: &mut Window<'_, R>,
+    file: &File,
+    budget: &mut u64,
+) -> Result<u64, Fail> {
+    let missing = Rule::LocalHeader(file.header_offset);
+    let Ok(offset) = u64::try_from(file.header_offset) else {
+        return Err(missing.into());
+    };
+    let header = window.at(offset, LOCAL_HEADER_LEN)?;
+    if header.len() < LOCAL_HEADER_LEN || u32_at(header, 0) != LOCAL_HEADER_SIGNATURE {
+        return Err(missing.into());
+    }
+    let names = usize::from(u16_at(header, 26)) + usize::from(u16_at(header, 28));
+    spend(budget, LOCAL_HEADER_LEN + names)?;
+    Ok(offset + (LOCAL_HEADER_LEN + names) as u64)
+}
+
+/// The checksum in a data descriptor, whose signature is optional. Its sizes are ignored: whether they have 32 or 64
+/// bits cannot be told.
+fn descriptor_crc32<R: ReadAt + ?Sized>(
+    window: &mut Window<'_, R>,
+    offset: i64,
+) -> Result<u32, Fail> {
+    let Ok(offset) = u64::try_from(offset) else {
+        return Err(Rule::Descriptor.into());
+    };
+    let bytes = window.at(offset, 16)?;
+    let signature = bytes.len() >= 4 && u32_at(bytes, 0) == DESCRIPTOR_SIGNATURE;
+    let (at, len) = if signature { (4, 16) } else { (0, 12) };
+    if bytes.len() < len {
+        return Err(Rule::Descriptor.into());
+    }
+    Ok(u32_at(bytes, at))
+}
