@@ -1,1 +1,145 @@
-//! (header)
+//! Whose bundles are read: the local policy, and the one place where a manifest becomes a trusted one.
+//!
+//! A policy comes from the machine that reads, never from a bundle. It can be strict or stricter; there is no
+//! value of it that accepts an unsigned manifest, and no flag beside it.
+
+use crate::bundle::{MAX_MANIFEST, Manifest, ManifestError};
+use crate::note::{self, KeyError, NoteError, SUM_GOLANG_ORG, Signatory, VerifierKey};
+use crate::sumdb::DbName;
+
+/// Which bundle keys are trusted, how many of them must have signed, and which checksum databases count.
+#[derive(Clone, Debug)]
+pub struct Policy {
+    bundle_keys: Vec<VerifierKey>,
+    threshold: usize,
+    sumdbs: Vec<VerifierKey>,
+}
+
+/// Why a policy is none.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum PolicyError {
+    /// A policy that would trust what nobody signed.
+    #[error("a policy asks for at least one signature")]
+    NoThreshold,
+    /// Two different keys under one checksum database's name.
+    #[error("two different keys for the checksum database {0}")]
+    TwoKeys(String),
+    /// The built-in key does not parse: a mistake in this program.
+    #[error("the built-in key of sum.golang.org")]
+    BuiltIn(#[source] KeyError),
+}
+
+/// Why a manifest is not trusted.
+#[derive(Debug, thiserror::Error)]
+pub enum TrustError {
+    /// More bytes than a manifest may have.
+    #[error("manifest of {0} bytes: want at most {MAX_MANIFEST}")]
+    TooLong(usize),
+    /// No signature by a trusted key, or one that is false.
+    #[error("the manifest's signatures do not make it trusted")]
+    Untrusted(#[source] NoteError),
+    /// Fewer different trusted keys than the policy asks for.
+    #[error("{} of the {want} trusted signatures that the policy asks for ({})", .signers.len(), list(.signers))]
+    TooFew {
+        /// How many trusted keys must have signed.
+        want: usize,
+        /// Those that have.
+        signers: Vec<Signatory>,
+    },
+    /// It is signed as it should be, and this version cannot read it.
+    #[error("the manifest is signed by a trusted key, but is not as the format has it")]
+    Manifest(#[source] ManifestError),
+}
+
+fn list(signers: &[Signatory]) -> String {
+    let names: Vec<String> = signers.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}
+
+impl Policy {
+    /// A policy that asks for `threshold` different ones of `bundle_keys` to have signed, and knows the checksum
+    /// databases whose keys are in `sumdbs`, and sum.golang.org, whose key is built in.
+    pub fn new(
+        bundle_keys: Vec<VerifierKey>,
+        threshold: usize,
+        mut sumdbs: Vec<VerifierKey>,
+    ) -> Result<Self, PolicyError> {
+        if threshold == 0 {
+            return Err(PolicyError::NoThreshold);
+        }
+        sumdbs.push(SUM_GOLANG_ORG.parse().map_err(PolicyError::BuiltIn)?);
+        sumdbs.sort_by(|a, b| a.name().cmp(b.name()));
+        sumdbs.dedup();
+        if let Some(pair) = sumdbs
+            .windows(2)
+            .find(|pair| pair[0].name() == pair[1].name())
+        {
+            return Err(PolicyError::TwoKeys(pair[0].name().to_owned()));
+        }
+        Ok(Self {
+            bundle_keys,
+            threshold,
+            sumdbs,
+        })
+    }
+
+    /// The keys whose signatures count, in the order given.
+    pub fn bundle_keys(&self) -> &[VerifierKey] {
+        &self.bundle_keys
+    }
+
+    /// How many different keys must have signed.
+    pub fn threshold(&self) -> usize {
+        self.threshold
+    }
+
+    /// The checksum databases' keys, sorted by name.
+    pub fn sumdbs(&self) -> &[VerifierKey] {
+        &self.sumdbs
+    }
+
+    /// The key of that checksum database, if it is known.
+    pub fn sumdb(&self, name: &DbName) -> Option<&VerifierKey> {
+        self.sumdbs.iter().find(|key| key.name() == name.as_str())
+    }
+
+    /// Checks the signatures over a manifest, and only then reads it.
+    pub fn accept(&self, note: &[u8]) -> Result<Accepted, TrustError> {
+        if note.len() as u64 > MAX_MANIFEST {
+            return Err(TrustError::TooLong(note.len()));
+        }
+        let opened = note::open(note, &self.bundle_keys).map_err(TrustError::Untrusted)?;
+        if opened.signers.len() < self.threshold {
+            return Err(TrustError::TooFew {
+                want: self.threshold,
+                signers: opened.signers,
+            });
+        }
+        let manifest = Manifest::parse(opened.text).map_err(TrustError::Manifest)?;
+        Ok(Accepted {
+            manifest,
+            signers: opened.signers,
+        })
+    }
+}
+
+/// A manifest that a policy accepted, and whose signatures made it do so.
+///
+/// Only [`Policy::accept`] makes one: holding it is the proof.
+#[derive(Clone, Debug)]
+pub struct Accepted {
+    manifest: Manifest,
+    signers: Vec<Signatory>,
+}
+
+impl Accepted {
+    /// The manifest.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// The trusted keys that signed it, each once.
+    pub fn signers(&self) -> &[Signatory] {
+        &self.signers
+    }
+}

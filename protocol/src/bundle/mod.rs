@@ -1,1 +1,62 @@
-//! (header)
+//! The bundle: what is carried across the gap. docs/bundle-format.md is the specification; this is its writer and reader.
+//!
+//! A bundle is a signed manifest and a plain tar that opens with the same manifest, then the index, then the
+//! entries. The manifest binds the index by its SHA-256, and the index binds each entry by its own, so one
+//! signature covers every byte, and every entry is verified as it streams by, from a pipe or a read-only disc.
+//!
+//! The order in which a reader may believe things is in the types, so that it cannot be got wrong:
+//! [`Volume`] (nothing is believed) → [`Trusted`] (a manifest that the [policy](crate::trust::Policy) accepted) →
+//! [`Entries`] (an index of the size and hash that the manifest names) → [`Incoming`] (one entry, whose bytes
+//! are not interpreted before their hash is right).
+//!
+//! Being signed does not make a bundle sane: each limit below holds for signed input too.
+
+mod index;
+mod item;
+mod manifest;
+mod names;
+mod pack;
+mod read;
+mod rules;
+mod text;
+mod ustar;
+mod write;
+
+pub use index::{IndexReader, IndexWriter, encode_index};
+pub use item::{Digest, Encoding, Entry, Item};
+pub use manifest::{Basis, Manifest, ManifestError, Missing, Totals};
+pub use names::{NameError, Sequence, StreamName};
+pub use pack::{Pack, PackBuilder, PackError};
+pub use read::{Entries, Incoming, ReadError, Trusted, Volume};
+pub use rules::IndexError;
+pub use write::{VolumeWriter, WriteError};
+
+use crate::zip;
+
+/// The most bytes of a manifest with its signatures: what a reader takes in before any signature is checked.
+/// Signed notes end at a million bytes anyway; that is room for about 15,000 `missing` lines.
+pub const MAX_MANIFEST: u64 = 1_000_000;
+
+/// The most bytes of an index: about ten million items. It is spooled and streamed, never held in memory.
+pub const MAX_INDEX: u64 = 1 << 30;
+
+/// The most bytes of one line of an index, its newline included.
+pub const MAX_INDEX_LINE: usize = 4096;
+
+/// The most entries of a bundle.
+pub const MAX_ENTRIES: u32 = 4_000_000;
+
+/// The most bytes of an entry that is stored as it is: one module zip, which `go` limits to 500 MiB.
+pub const MAX_ENTRY: u64 = zip::MAX_ZIP_FILE;
+
+/// The most bytes of a pack as stored: the most restored, and what zstd adds to bytes that it cannot compress.
+pub const MAX_PACK_STORED: u64 = MAX_PACK_RESTORED + (1 << 20);
+
+/// The most bytes that a pack's items have together. A go.mod alone may have 16 MiB.
+pub const MAX_PACK_RESTORED: u64 = 32 << 20;
+
+/// The most items of a pack, so that an entry's list of items has a bound too.
+pub const MAX_PACK_ITEMS: usize = 16_384;
+
+/// The largest zstd window of a pack, as a power of two: 8 MiB.
+pub const MAX_WINDOW_LOG: u32 = 23;

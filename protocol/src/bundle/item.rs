@@ -1,0 +1,104 @@
+//! What a bundle carries: items, and the entries of the tar that hold them.
+
+use std::fmt;
+
+use crate::module::ModuleVersion;
+use crate::sumdb::{DbName, Tile};
+
+/// One thing that a bundle carries.
+///
+/// Items have one order, which is this enum's: by kind, then by name (databases bytewise, then modules as
+/// `module.Sort` has them, or tiles in their own order). A bundle's items are in strictly increasing order from
+/// its first to its last, so that none can be there twice, and small things lie beside their like and compress.
+/// Zips come last: when the first one passes, everything that proves it has.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Item {
+    /// A checksum database's signed tree head, as the database signed it.
+    Head(DbName),
+    /// A checksum database's record for a module version: what a lookup answers, without the tree head.
+    Record(DbName, ModuleVersion),
+    /// A tile of a checksum database's tree, of that width.
+    Tile(DbName, Tile),
+    /// A module version's `.info`, as upstream served it.
+    Info(ModuleVersion),
+    /// A module version's `.mod`, as upstream served it.
+    Mod(ModuleVersion),
+    /// A module version's `.zip`, as upstream served it.
+    Zip(ModuleVersion),
+}
+
+impl fmt::Display for Item {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Item::Head(db) => write!(f, "head {db}"),
+            Item::Record(db, module) => write!(f, "record {db} {module}"),
+            Item::Tile(db, tile) => write!(f, "tile {db} {}", tile.path()),
+            Item::Info(module) => write!(f, "info {module}"),
+            Item::Mod(module) => write!(f, "mod {module}"),
+            Item::Zip(module) => write!(f, "zip {module}"),
+        }
+    }
+}
+
+/// How an entry's bytes hold its items.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Encoding {
+    /// One zip, as it is.
+    Raw,
+    /// A pack: one zstd frame of all its items' bytes, one after the other.
+    Zstd,
+}
+
+/// The size and SHA-256 of some bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Digest {
+    /// Bytes.
+    pub size: u64,
+    /// Their SHA-256.
+    pub sha256: [u8; 32],
+}
+
+/// A tar entry of a bundle and the items in it: one paragraph of the index.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// Its place, from 1, without gaps.
+    pub number: u32,
+    /// How it holds its items.
+    pub encoding: Encoding,
+    /// Its bytes in the tar.
+    pub stored: u64,
+    /// SHA-256 of its bytes in the tar.
+    pub sha256: [u8; 32],
+    /// The items in it, in order, and the bytes of each.
+    pub items: Vec<(Item, u64)>,
+}
+
+impl Entry {
+    /// Its name in the tar, which says nothing but its place and encoding: no name from a bundle ever names a file.
+    pub fn file_name(&self) -> String {
+        match self.encoding {
+            Encoding::Raw => format!("{:06}.zip", self.number),
+            Encoding::Zstd => format!("{:06}.zst", self.number),
+        }
+    }
+
+    /// The bytes of all its items together.
+    pub fn restored(&self) -> u64 {
+        self.items.iter().map(|(_, size)| size).sum()
+    }
+}
+
+/// `entry 000017.zip (zip example.com/a@v1.0.0)`: as errors name it.
+impl fmt::Display for Entry {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "entry {} (", self.file_name())?;
+        match self.items.as_slice() {
+            [] => {}
+            [(only, _)] => write!(f, "{only}")?,
+            [(first, _), .., (last, _)] => {
+                write!(f, "{} items: {first} to {last}", self.items.len())?
+            }
+        }
+        write!(f, ")")
+    }
+}

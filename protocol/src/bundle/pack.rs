@@ -1,0 +1,163 @@
+//! Packs: many small items in one zstd frame, because an `.info` of 60 bytes is not worth a tar block of its own,
+//! and ten thousand of them together compress to a fifth.
+//!
+//! A pack is the items' bytes one after the other, with nothing between them: the index says where each ends.
+//! It is compressed only after it is hashed for nothing else, and restored only after its stored bytes' hash is
+//! right; even then the frame may have come from a hostile signer, so window, size and count are all bounded.
+
+use std::io::Read;
+
+use sha2::{Digest as _, Sha256};
+use zstd::stream::raw::CParameter;
+use zstd::zstd_safe;
+
+use super::item::{Encoding, Entry, Item};
+use super::{MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_WINDOW_LOG};
+
+/// A pack is closed when the next item would take it past this many bytes.
+///
+/// Large enough that like compresses with like, small enough that a damaged one is quickly sent again.
+pub const PACK_TARGET: usize = 4 << 20;
+
+/// zstd's level for packs.
+const LEVEL: i32 = 19;
+
+/// What a zstd frame begins with; a skippable frame begins otherwise.
+const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
+
+/// Collects small items, in their order, into packs.
+#[derive(Default)]
+pub struct PackBuilder {
+    items: Vec<(Item, u64)>,
+    bytes: Vec<u8>,
+}
+
+/// A closed pack: all of an [`Entry`] but its number.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pack {
+    /// The items in it, and the bytes of each.
+    pub items: Vec<(Item, u64)>,
+    /// The compressed bytes, as they are stored.
+    pub bytes: Vec<u8>,
+    /// SHA-256 of the compressed bytes.
+    pub sha256: [u8; 32],
+}
+
+/// Why an item goes into no pack.
+#[derive(Debug, thiserror::Error)]
+pub enum PackError {
+    /// Zips have entries of their own.
+    #[error("{0} does not go into a pack")]
+    Zip(Item),
+    /// Larger than a pack may be.
+    #[error("{item} has {size} bytes: a pack holds at most {MAX_PACK_RESTORED}")]
+    TooLarge {
+        /// The item.
+        item: Item,
+        /// Its bytes.
+        size: u64,
+    },
+    /// zstd failed, which takes a lack of memory.
+    #[error("compressing a pack failed")]
+    Zstd(#[source] std::io::Error),
+}
+
+impl PackBuilder {
+    /// A builder with nothing in it.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes an item in; gives back the pack before it when that is full.
+    pub fn push(&mut self, item: Item, bytes: &[u8]) -> Result<Option<Pack>, PackError> {
+        let size = bytes.len() as u64;
+        if matches!(item, Item::Zip(_)) {
+            return Err(PackError::Zip(item));
+        }
+        if size > MAX_PACK_RESTORED {
+            return Err(PackError::TooLarge { item, size });
+        }
+        let full =
+            self.bytes.len() + bytes.len() > PACK_TARGET || self.items.len() == MAX_PACK_ITEMS;
+        let closed = if full { self.close()? } else { None };
+        self.items.push((item, size));
+        self.bytes.extend_from_slice(bytes);
+        Ok(closed)
+    }
+
+    /// The last pack; `None` when there is nothing left for one.
+    pub fn finish(mut self) -> Result<Option<Pack>, PackError> {
+        self.close()
+    }
+
+    fn close(&mut self) -> Result<Option<Pack>, PackError> {
+        if self.items.is_empty() {
+            return Ok(None);
+        }
+        let bytes = compress(&self.bytes).map_err(PackError::Zstd)?;
+        self.bytes.clear();
+        let sha256 = Sha256::digest(&bytes).into();
+        Ok(Some(Pack {
+            items: std::mem::take(&mut self.items),
+            bytes,
+            sha256,
+        }))
+    }
+}
+
+impl Pack {
+    /// The entry that this pack is when it has that number, and its bytes.
+    pub fn into_entry(self, number: u32) -> (Entry, Vec<u8>) {
+        let stored = self.bytes.len() as u64;
+        let entry = Entry {
+            number,
+            encoding: Encoding::Zstd,
+            stored,
+            sha256: self.sha256,
+            items: self.items,
+        };
+        (entry, self.bytes)
+    }
+}
+
+/// One frame that declares its size, with a window that readers take.
+fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+    let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
+    compressor.set_parameter(CParameter::WindowLog(MAX_WINDOW_LOG))?;
+    compressor.compress(bytes)
+}
+
+/// The bytes of a frame that must restore to exactly `size`, or what is wrong with it.
+///
+/// Takes memory as the bytes come, and stops one byte past `size`.
+pub(super) fn restore(frame: &[u8], size: u64) -> Result<Vec<u8>, String> {
+    if !frame.starts_with(&MAGIC) {
+        return Err("not a zstd frame".into());
+    }
+    match zstd_safe::get_frame_content_size(frame) {
+        Ok(Some(declared)) if declared == size => {}
+        Ok(Some(declared)) => {
+            return Err(format!(
+                "the frame declares {declared} bytes, the index {size}"
+            ));
+        }
+        Ok(None) | Err(_) => return Err("the frame does not declare its size".into()),
+    }
+    let mut bytes = Vec::new();
+    let mut decode = || -> std::io::Result<usize> {
+        let mut decoder = zstd::stream::read::Decoder::with_buffer(frame)?.single_frame();
+        decoder.window_log_max(MAX_WINDOW_LOG)?;
+        decoder.by_ref().take(size + 1).read_to_end(&mut bytes)?;
+        Ok(decoder.finish().len())
+    };
+    let behind = decode().map_err(|e| format!("not to be decompressed: {e}"))?;
+    if bytes.len() as u64 != size {
+        return Err(format!(
+            "the frame restores to other than the index's {size} bytes"
+        ));
+    }
+    if behind != 0 {
+        return Err(format!("{behind} bytes behind the frame"));
+    }
+    Ok(bytes)
+}

@@ -1,0 +1,161 @@
+//! The rules that an index keeps, in one place for writer and reader: what one may not write, the other refuses.
+
+use super::item::{Encoding, Entry, Item};
+use super::manifest::Totals;
+use super::{MAX_ENTRIES, MAX_ENTRY, MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_PACK_STORED};
+use crate::sumdb::DbName;
+
+/// Why an index is none, and where: the line of it that is wrong, or the entry that a writer was given.
+#[derive(Debug, thiserror::Error)]
+pub enum IndexError {
+    /// A line is not as the format has it.
+    #[error("index line {line}: {what}")]
+    Line {
+        /// The line's number, from 1.
+        line: u64,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// A line is well-formed and means nothing to this version.
+    #[error(
+        "index line {line}: {what}: the bundle was made by a newer modferry; use that version or a newer one"
+    )]
+    Newer {
+        /// The line's number, from 1.
+        line: u64,
+        /// What is unknown.
+        what: String,
+    },
+    /// An entry breaks a rule.
+    #[error("index, {entry}: {what}")]
+    Entry {
+        /// The entry.
+        entry: String,
+        /// The rule that it breaks.
+        what: String,
+    },
+    /// The index could not be read or written.
+    #[error("index: reading or writing it failed")]
+    Io(#[from] std::io::Error),
+}
+
+/// Follows an index from its first entry to its last: numbers, order, limits and totals.
+#[derive(Default)]
+pub(super) struct Rules {
+    entries: u32,
+    last: Option<Item>,
+    totals: Totals,
+    heads: Vec<DbName>,
+}
+
+impl Rules {
+    /// Takes the next entry in, or says which rule it breaks.
+    pub(super) fn admit(&mut self, entry: &Entry) -> Result<(), IndexError> {
+        self.try_admit(entry).map_err(|what| IndexError::Entry {
+            entry: entry.to_string(),
+            what,
+        })
+    }
+
+    fn try_admit(&mut self, entry: &Entry) -> Result<(), String> {
+        if self.entries >= MAX_ENTRIES {
+            return Err(format!("more than {MAX_ENTRIES} entries"));
+        }
+        if entry.number != self.entries + 1 {
+            return Err(format!("number {} follows {}", entry.number, self.entries));
+        }
+        match entry.encoding {
+            Encoding::Raw => check_raw(entry)?,
+            Encoding::Zstd => check_pack(entry)?,
+        }
+        for (item, size) in &entry.items {
+            if let Some(last) = &self.last
+                && item <= last
+            {
+                return Err(if item == last {
+                    format!("{item} is there twice")
+                } else {
+                    format!("{item} is out of order: it follows {last}")
+                });
+            }
+            self.last = Some(item.clone());
+            self.count(item, *size);
+        }
+        self.entries = entry.number;
+        self.totals.carried_bytes += entry.stored;
+        Ok(())
+    }
+
+    fn count(&mut self, item: &Item, size: u64) {
+        match item {
+            Item::Head(db) => self.heads.push(db.clone()),
+            Item::Record(..) => self.totals.records += 1,
+            Item::Tile(..) => self.totals.tiles += 1,
+            Item::Info(_) => self.totals.infos += 1,
+            Item::Mod(_) => self.totals.mods += 1,
+            Item::Zip(_) => {
+                self.totals.zips += 1;
+                self.totals.zip_bytes += size;
+            }
+        }
+    }
+
+    /// The number of the next entry.
+    pub(super) fn next_number(&self) -> u32 {
+        self.entries + 1
+    }
+
+    /// What the entries so far come to.
+    pub(super) fn totals(&self) -> Totals {
+        self.totals
+    }
+
+    /// The databases whose heads were among the entries so far, in order.
+    pub(super) fn heads(&self) -> &[DbName] {
+        &self.heads
+    }
+}
+
+fn check_raw(entry: &Entry) -> Result<(), String> {
+    let [(Item::Zip(_), size)] = entry.items.as_slice() else {
+        return Err("a raw entry has one item, a zip".into());
+    };
+    if *size != entry.stored {
+        return Err(format!(
+            "{} bytes are stored for a zip of {size}",
+            entry.stored
+        ));
+    }
+    if !(1..=MAX_ENTRY).contains(&entry.stored) {
+        return Err(format!("{} bytes: want 1 to {MAX_ENTRY}", entry.stored));
+    }
+    Ok(())
+}
+
+fn check_pack(entry: &Entry) -> Result<(), String> {
+    if !(1..=MAX_PACK_ITEMS).contains(&entry.items.len()) {
+        return Err(format!(
+            "{} items: want 1 to {MAX_PACK_ITEMS} in a pack",
+            entry.items.len()
+        ));
+    }
+    if !(1..=MAX_PACK_STORED).contains(&entry.stored) {
+        return Err(format!(
+            "{} bytes stored: want 1 to {MAX_PACK_STORED} in a pack",
+            entry.stored
+        ));
+    }
+    let mut restored = 0u64;
+    for (item, size) in &entry.items {
+        if matches!(item, Item::Zip(_)) {
+            return Err(format!("{item} in a pack: zips have entries of their own"));
+        }
+        restored = restored.saturating_add(*size);
+    }
+    if restored > MAX_PACK_RESTORED {
+        return Err(format!(
+            "{restored} bytes restored: want at most {MAX_PACK_RESTORED} in a pack"
+        ));
+    }
+    Ok(())
+}

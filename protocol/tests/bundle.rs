@@ -1,0 +1,6 @@
+//! The bundle format from outside: what is written is read back, and what is not as written is refused.
+
+#[path = "bundle/common.rs"]
+mod common;
+#[path = "bundle/round_trip.rs"]
+mod round_trip;

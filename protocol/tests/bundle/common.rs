@@ -1,0 +1,238 @@
+//! A small bundle, made as the bundler makes one, and read as an importer reads one.
+
+#![allow(clippy::unwrap_used)]
+
+use std::io::Cursor;
+
+use modferry_protocol::bundle::{
+    Basis, Encoding, Entry, IndexWriter, Item, Manifest, PackBuilder, ReadError, Sequence,
+    StreamName, Volume, VolumeWriter,
+};
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::note::{self, SigningKey};
+use modferry_protocol::sumdb::{DbName, Hash, Tile, TreeHead};
+use modferry_protocol::trust::Policy;
+use sha2::{Digest as _, Sha256};
+
+/// A random number generator that gives the same keys each time.
+pub struct Fixed(pub u8);
+
+impl rand_core::RngCore for Fixed {
+    fn next_u32(&mut self) -> u32 {
+        u32::from(self.0)
+    }
+    fn next_u64(&mut self) -> u64 {
+        u64::from(self.0)
+    }
+    fn fill_bytes(&mut self, dest: &mut [u8]) {
+        dest.fill(self.0);
+    }
+    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rand_core::Error> {
+        dest.fill(self.0);
+        Ok(())
+    }
+}
+
+impl rand_core::CryptoRng for Fixed {}
+
+/// The carrier's key.
+pub fn key() -> SigningKey {
+    SigningKey::generate("carrier.example", &mut Fixed(7)).unwrap()
+}
+
+/// The policy that trusts [`key`].
+pub fn policy() -> Policy {
+    Policy::new(vec![key().verifier()], 1, vec![]).unwrap()
+}
+
+pub fn db() -> DbName {
+    DbName::new("sum.golang.org").unwrap()
+}
+
+pub fn module(text: &str) -> ModuleVersion {
+    text.parse().unwrap()
+}
+
+/// A bundle's parts, as they go into a volume.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    #[allow(dead_code)]
+    pub manifest: Manifest,
+    pub note: Vec<u8>,
+    pub index: Vec<u8>,
+    pub entries: Vec<(Entry, Vec<u8>)>,
+}
+
+/// What an item carries in tests.
+pub type Carried = (Item, Vec<u8>);
+
+/// A few items of each kind, in order.
+pub fn items() -> Vec<Carried> {
+    let tile = Tile::parse("tile/8/0/000.p/5").unwrap();
+    let mut all = vec![
+        (Item::Head(db()), b"a signed head\n".to_vec()),
+        (Item::Tile(db(), tile), vec![7; 160]),
+    ];
+    for name in [
+        "example.com/a@v1.0.0",
+        "example.com/a@v1.1.0",
+        "example.com/B/v2@v2.0.0",
+    ] {
+        let m = module(name);
+        all.push((
+            Item::Record(db(), m.clone()),
+            format!("17\n{name} h1:…\n").into_bytes(),
+        ));
+        all.push((
+            Item::Info(m.clone()),
+            format!("{{\"Version\":\"{}\"}}", m.version()).into_bytes(),
+        ));
+        all.push((
+            Item::Mod(m.clone()),
+            format!("module {}\n", m.path()).into_bytes(),
+        ));
+        all.push((Item::Zip(m), format!("PK, the zip of {name}").into_bytes()));
+    }
+    all.sort();
+    all
+}
+
+/// Packs, indexes and signs, as the bundler does.
+pub fn parts(items: &[Carried]) -> Parts {
+    let mut entries = Vec::new();
+    let mut packs = PackBuilder::new();
+    let mut closed = Vec::new();
+    for (item, bytes) in items
+        .iter()
+        .filter(|(item, _)| !matches!(item, Item::Zip(_)))
+    {
+        closed.extend(packs.push(item.clone(), bytes).unwrap());
+    }
+    closed.extend(packs.finish().unwrap());
+    for pack in closed {
+        entries.push(pack.into_entry(entries.len() as u32 + 1));
+    }
+    for (item, bytes) in items
+        .iter()
+        .filter(|(item, _)| matches!(item, Item::Zip(_)))
+    {
+        let stored = bytes.len() as u64;
+        let entry = Entry {
+            number: entries.len() as u32 + 1,
+            encoding: Encoding::Raw,
+            stored,
+            sha256: Sha256::digest(bytes).into(),
+            items: vec![(item.clone(), stored)],
+        };
+        entries.push((entry, bytes.clone()));
+    }
+    sign(entries)
+}
+
+/// Indexes and signs entries that are there.
+pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
+    let mut index = IndexWriter::new(Vec::new()).unwrap();
+    entries
+        .iter()
+        .for_each(|(entry, _)| index.entry(entry).unwrap());
+    let (index, digest, totals) = index.finish();
+    let head = TreeHead {
+        size: 5,
+        hash: Hash([3; 32]),
+    };
+    let has_head = entries.iter().any(|(e, _)| {
+        e.items
+            .iter()
+            .any(|(item, _)| matches!(item, Item::Head(_)))
+    });
+    let manifest = Manifest {
+        stream: StreamName::new("platform").unwrap(),
+        sequence: Sequence::FIRST,
+        created: "2026-11-21T09:00:00Z".into(),
+        basis: Basis::None,
+        heads: if has_head { vec![(db(), head)] } else { vec![] },
+        totals,
+        index: digest,
+        missing: vec![],
+    };
+    let note = note::sign(&manifest.encode(), &[&key()]).unwrap();
+    Parts {
+        manifest,
+        note,
+        index,
+        entries,
+    }
+}
+
+/// Writes the volume.
+pub fn volume(parts: &Parts) -> Vec<u8> {
+    let mut writer = VolumeWriter::new(Vec::new(), &parts.note, &parts.index).unwrap();
+    for (entry, bytes) in &parts.entries {
+        writer.entry(entry, &mut bytes.as_slice()).unwrap();
+    }
+    writer.finish().unwrap()
+}
+
+/// Reads a volume whole, as an importer does; gives what it carried.
+pub fn read(volume: &[u8]) -> Result<Vec<Carried>, Failed> {
+    let volume = Volume::open(volume)?;
+    let accepted = policy().accept(volume.manifest_note())?;
+    let mut entries = volume.trust(&accepted)?.index(Cursor::new(Vec::new()))?;
+    let mut out = Vec::new();
+    while let Some(mut incoming) = entries.next()? {
+        match incoming.entry().encoding {
+            Encoding::Zstd => incoming.small_items(|item, bytes| -> Result<(), ReadError> {
+                out.push((item, bytes.to_vec()));
+                Ok(())
+            })?,
+            Encoding::Raw => {
+                let mut bytes = Vec::new();
+                let mut buf = [0; 1000];
+                loop {
+                    match incoming.read(&mut buf)? {
+                        0 => break,
+                        n => bytes.extend_from_slice(&buf[..n]),
+                    }
+                }
+                let entry = incoming.finish()?;
+                out.push((entry.items[0].0.clone(), bytes));
+            }
+        }
+    }
+    entries.finish()?;
+    Ok(out)
+}
+
+/// Either of the errors that end a reading.
+#[derive(Debug)]
+pub enum Failed {
+    Read(ReadError),
+    Trust(modferry_protocol::trust::TrustError),
+}
+
+impl From<ReadError> for Failed {
+    fn from(e: ReadError) -> Self {
+        Failed::Read(e)
+    }
+}
+
+impl From<modferry_protocol::trust::TrustError> for Failed {
+    fn from(e: modferry_protocol::trust::TrustError) -> Self {
+        Failed::Trust(e)
+    }
+}
+
+impl std::fmt::Display for Failed {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let mut error: &dyn std::error::Error = match self {
+            Failed::Read(e) => e,
+            Failed::Trust(e) => e,
+        };
+        write!(f, "{error}")?;
+        while let Some(source) = error.source() {
+            error = source;
+            write!(f, ": {error}")?;
+        }
+        Ok(())
+    }
+}
