@@ -4,6 +4,7 @@
 //! Nothing here does I/O, and nothing panics or overflows on any input.
 //!
 //! - [`SignedHead`]: the size and root hash that the database has signed
+//! - [`Record`]: what it says of one module version
 //! - [`Tile`], [`tlog`]: how its tree is cut into files, and the arithmetic of that tree
 //! - [`tiling`]: which tiles a client can need, the closure
 //! - [`Authenticator`]: proves tiles, records and older heads against a signed head
@@ -16,6 +17,7 @@ mod head;
 mod log;
 mod name;
 mod proof;
+mod record;
 mod tile;
 pub mod tiling;
 pub mod tlog;
@@ -25,6 +27,7 @@ pub use head::{HeadError, SignedHead, TreeHead, TreeHeadError};
 pub use log::MemoryLog;
 pub use name::{DbName, DbNameError, MAX_DB_NAME};
 pub use proof::{Authenticator, CACHE_BYTES, ProofError, Proven, TileSource};
+pub use record::{MAX_LOOKUP, MAX_RECORD, Record, RecordError, split_lookup};
 pub use tile::{
     Height, MAX_LEVEL, MAX_TILE_INDEX, MAX_TILE_PATH, MAX_TREE_SIZE, Tile, TilePathError,
 };
