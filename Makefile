@@ -1,0 +1,45 @@
+# Thin names over cargo and scripts/. `make demo` and `make test` are the two that matter.
+SHELL := /bin/bash
+.SHELLFLAGS := -euo pipefail -c
+.DELETE_ON_ERROR:
+
+# The RocksDB of this machine, compiled once and outside the checkout (scripts/rocksdb.sh).
+WITH_ROCKSDB = . scripts/env.sh;
+
+.PHONY: help setup build demo test test-live lint bench clean
+
+help:
+	@echo "make demo       carry a real program's modules across a gap and build it there"
+	@echo "make test       every hermetic test"
+	@echo "make test-live  the demo's job as a test, on real modules through your GOPROXY"
+	@echo "make lint       formatter, clippy, unit files"
+	@echo "make bench      speed and size, side by side with named peers"
+	@echo "make build      release binaries, in target/release"
+	@echo "make setup      install what building needs, through the system's package manager"
+
+setup:
+	@scripts/setup.sh
+
+build: setup
+	@$(WITH_ROCKSDB) cargo build --locked --release --bins
+
+demo: build
+	@scripts/demo.sh
+
+# The binaries first: the scenarios in tests/ run them.
+test: setup
+	@$(WITH_ROCKSDB) cargo build --locked --workspace --bins && cargo test --locked --workspace
+
+test-live: build
+	@$(WITH_ROCKSDB) MODFERRY_LIVE=1 cargo test --locked --release --package modferry-tests --test live -- --ignored --nocapture
+
+lint: setup
+	@cargo fmt --all --check
+	@$(WITH_ROCKSDB) cargo clippy --locked --workspace --all-targets -- -D warnings
+	@scripts/check-systemd.sh
+
+bench: build
+	@scripts/bench.sh
+
+clean:
+	@cargo clean
