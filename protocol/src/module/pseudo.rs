@@ -58,7 +58,7 @@ fn parse(v: &str) -> Option<Parts<'_>> {
     }
     let (core, build) = v.split_at(v.find('+').unwrap_or(v.len()));
     let (head, revision) = core.rsplit_once('-')?;
-    if !revision.bytes().all(|b| b.is_ascii_alphanumeric()) {
+    if revision.is_empty() || !revision.bytes().all(|b| b.is_ascii_alphanumeric()) {
         return None;
     }
     let (base, time) = head.split_at_checked(head.len().checked_sub(TIME_DIGITS)?)?;
@@ -204,6 +204,7 @@ mod tests {
             "v1.2.3-pre.20191109021931-a",
             "v1.2.3",
             "20191109021931-a",
+            "v1.2.4-0.20191109021931-",
         ] {
             assert!(!is_pseudo_version(v), "{v}");
         }
