@@ -236,6 +236,10 @@ fn refusals_say_what_to_do() {
             "empty element in the path \"/a.b/@v/list/\": a doubled or trailing slash",
         ),
         (
+            "/a.b/%2e%2e/c.d/@v/list",
+            "dot element in the path \"/a.b/../c.d/@v/list\"",
+        ),
+        (
             "/favicon.ico",
             "\"favicon.ico\" is no module proxy URL: want MODULE/@v/list, MODULE/@latest, MODULE/@v/VERSION.info, .mod or .zip, or sumdb/NAME/...",
         ),
