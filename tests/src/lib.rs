@@ -10,6 +10,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a harness: a panic is how a test fails")]
 
+pub mod bundle;
 pub mod golang;
 pub mod log;
 pub mod module;

@@ -80,6 +80,24 @@ fn hash1<'a>(files: impl Iterator<Item = (&'a str, &'a [u8])>) -> String {
     format!("h1:{}", base64(&summary.finalize()))
 }
 
+/// A zip of one file that says to have `said` bytes and inflates to `real` ones.
+pub fn bomb(name: &str, said: u32, real: usize) -> Vec<u8> {
+    let mut bytes = zip(&[(name.to_owned(), &vec![0; real])]);
+    let real = u32::try_from(real).unwrap().to_le_bytes();
+    let places: Vec<usize> = (0..bytes.len() - 4)
+        .filter(|at| bytes[*at..*at + 4] == real)
+        .collect();
+    assert_eq!(
+        places.len(),
+        2,
+        "the size stands in the local header and in the directory"
+    );
+    for at in places {
+        bytes[at..at + 4].copy_from_slice(&said.to_le_bytes());
+    }
+    bytes
+}
+
 /// A zip of deflated files, with sizes in the local headers.
 fn zip(files: &[(String, &[u8])]) -> Vec<u8> {
     let mut out = Vec::new();

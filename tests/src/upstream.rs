@@ -101,6 +101,15 @@ impl Upstream {
         state.records.clear();
     }
 
+    /// From now on the history of `log`, and one module whose record is number `id` of it.
+    pub fn replace_log(&self, log: Log, module: Module, id: usize) {
+        self.fork();
+        let mut state = self.state();
+        state.log = log;
+        state.records.insert(module.name.clone(), id);
+        state.modules.insert(module.name.clone(), module);
+    }
+
     /// Answers the next requests for `path` (as it is after decoding, such as
     /// `/example.com/a/@v/v1.0.0.zip`) with `answers`, the last one for good.
     pub fn answer_instead(&self, path: &str, answers: &[Answer]) {
