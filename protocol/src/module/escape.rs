@@ -6,7 +6,7 @@
 //! exactly one escaped form.
 //!
 //! Versions in URLs may be other things than semantic versions (a branch, say); they still have to be
-//! acceptable as one path element, which [`check_version_element`] says.
+//! acceptable as one path element of a file name (module.checkElem).
 
 use super::text::Quoted;
 
