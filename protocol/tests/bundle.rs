@@ -2,5 +2,13 @@
 
 #[path = "bundle/common.rs"]
 mod common;
+#[path = "bundle/hostile.rs"]
+mod hostile;
+#[path = "bundle/limits.rs"]
+mod limits;
+#[path = "bundle/malformed.rs"]
+mod malformed;
 #[path = "bundle/round_trip.rs"]
 mod round_trip;
+#[path = "bundle/tamper.rs"]
+mod tamper;

@@ -18,6 +18,7 @@ mod names;
 mod pack;
 mod read;
 mod rules;
+mod stream;
 mod text;
 mod ustar;
 mod write;

@@ -20,11 +20,11 @@ pub struct StreamName(Box<str>);
 pub enum NameError {
     /// Not a stream's name.
     #[error(
-        "stream name {0:?}: want 1 to 63 lower-case letters, digits and hyphens, not a hyphen first"
+        "stream name {0}: want 1 to 63 lower-case letters, digits and hyphens, not a hyphen first"
     )]
     Stream(String),
     /// Not a sequence number.
-    #[error("sequence {0:?}: want a whole number from 1")]
+    #[error("sequence {0}: want a whole number from 1")]
     Sequence(String),
 }
 

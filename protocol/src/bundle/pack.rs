@@ -1,9 +1,9 @@
 //! Packs: many small items in one zstd frame, because an `.info` of 60 bytes is not worth a tar block of its own,
-//! and ten thousand of them together compress to a fifth.
+//! and all of a bundle's texts together compress to a fifth.
 //!
 //! A pack is the items' bytes one after the other, with nothing between them: the index says where each ends.
-//! It is compressed only after it is hashed for nothing else, and restored only after its stored bytes' hash is
-//! right; even then the frame may have come from a hostile signer, so window, size and count are all bounded.
+//! It is restored only after its stored bytes' hash is right; even then the frame may have come from a hostile
+//! signer, so window, size and count are all bounded.
 
 use std::io::Read;
 
@@ -20,7 +20,11 @@ use super::{MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_WINDOW_LOG};
 pub const PACK_TARGET: usize = 4 << 20;
 
 /// zstd's level for packs.
-const LEVEL: i32 = 19;
+///
+/// Measured on the small things of 423 modules: 6.25 MB, of which 5.8 MB are tiles, that is hashes, and do not
+/// compress. The other 434 kB go to 85 kB at level 3, 78 kB at 9 and 73 kB at 19; all of it takes 0.05 s, 0.14 s
+/// and 2.8 s of one core. Past 9, seconds of export buy a thousandth of the bundle.
+const LEVEL: i32 = 9;
 
 /// What a zstd frame begins with; a skippable frame begins otherwise.
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];

@@ -6,7 +6,6 @@
 //! A tar header is not parsed but predicted: manifest and index say what it must be, byte for byte. Memory is
 //! bounded by the constants of [`crate::bundle`], and grows only as bytes arrive, never by what a header says.
 
-use std::fmt::Display;
 use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use sha2::{Digest as _, Sha256};
@@ -15,8 +14,9 @@ use super::index::IndexReader;
 use super::item::{Encoding, Entry, Item};
 use super::manifest::Manifest;
 use super::rules::IndexError;
-use super::ustar::{self, BLOCK, Block, Found};
-use super::{MAX_MANIFEST, pack, text};
+use super::stream::{Tar, check_hash, damaged, other_than};
+use super::ustar::{self, BLOCK};
+use super::{MAX_MANIFEST, pack};
 use crate::trust::Accepted;
 
 /// Why a volume is not read on. Each says the entry, or the part of the volume, that it is about.
@@ -52,7 +52,7 @@ pub enum ReadError {
     },
     /// The index is signed, and is no index.
     #[error("the index is not as the format has it")]
-    Index(#[from] IndexError),
+    Index(#[source] IndexError),
     /// The caller went on without having finished an entry, or after an error.
     #[error("{entry} was not finished")]
     Unfinished {
@@ -72,6 +72,15 @@ pub enum ReadError {
     Spool(#[source] io::Error),
 }
 
+impl From<IndexError> for ReadError {
+    fn from(error: IndexError) -> Self {
+        match error {
+            IndexError::Io(source) => ReadError::Spool(source),
+            error => ReadError::Index(error),
+        }
+    }
+}
+
 /// A volume of which only the manifest's bytes are read, and nothing is believed.
 pub struct Volume<R> {
     tar: Tar<R>,
@@ -81,7 +90,7 @@ pub struct Volume<R> {
 impl<R: Read> Volume<R> {
     /// Reads the manifest's bytes, at most [`MAX_MANIFEST`], and interprets none of them.
     pub fn open(input: R) -> Result<Self, ReadError> {
-        let mut tar = Tar { input, open: None };
+        let mut tar = Tar::new(input);
         let block = tar.block(&"manifest")?;
         let Some(size) = ustar::size_of(&block, "manifest") else {
             return Err(other_than("manifest", &block));
@@ -157,44 +166,16 @@ impl<R: Read> Trusted<R> {
 
         spool.flush().map_err(ReadError::Spool)?;
         spool.seek(SeekFrom::Start(0)).map_err(ReadError::Spool)?;
-        let mut all = IndexReader::new(BufReader::new(&mut spool));
-        all.by_ref().try_for_each(|entry| entry.map(drop))?;
-        self.check_totals(&all)?;
-        drop(all);
+        let index = IndexReader::new(BufReader::new(&mut spool));
+        if let Some(what) = index.differs(&self.manifest)? {
+            return Err(damaged(&"index", what));
+        }
         spool.seek(SeekFrom::Start(0)).map_err(ReadError::Spool)?;
         Ok(Entries {
             tar: self.tar,
             index: IndexReader::new(BufReader::new(spool)),
             ended: false,
         })
-    }
-
-    fn check_totals<B: io::BufRead>(&self, index: &IndexReader<B>) -> Result<(), ReadError> {
-        let mut pairs = self
-            .manifest
-            .totals
-            .lines()
-            .into_iter()
-            .zip(index.totals().lines());
-        if let Some(((key, manifest), (_, index))) =
-            pairs.find(|(manifest, index)| manifest != index)
-        {
-            return Err(damaged(
-                &"index",
-                format!("it comes to {index} {key}, the manifest to {manifest}"),
-            ));
-        }
-        if !index
-            .heads()
-            .iter()
-            .eq(self.manifest.heads.iter().map(|(db, _)| db))
-        {
-            return Err(damaged(
-                &"index",
-                "it has heads of other databases than the manifest".into(),
-            ));
-        }
-        Ok(())
     }
 }
 
@@ -335,136 +316,5 @@ impl<R: Read> Incoming<'_, R> {
             take(chunk);
             Ok(())
         })
-    }
-}
-
-/// The input, and whether something of it is half read.
-struct Tar<R> {
-    input: R,
-    /// The entry that is under way, or that an error was in.
-    open: Option<String>,
-}
-
-impl<R: Read> Tar<R> {
-    fn none_open(&self) -> Result<(), ReadError> {
-        match &self.open {
-            None => Ok(()),
-            Some(entry) => Err(ReadError::Unfinished {
-                entry: entry.clone(),
-            }),
-        }
-    }
-
-    /// Reads some bytes; 0 at the end of the input.
-    fn read(&mut self, entry: &dyn Display, buf: &mut [u8]) -> Result<usize, ReadError> {
-        loop {
-            match self.input.read(buf) {
-                Ok(n) => return Ok(n),
-                Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
-                Err(source) => {
-                    return Err(ReadError::Io {
-                        entry: entry.to_string(),
-                        source,
-                    });
-                }
-            }
-        }
-    }
-
-    fn block(&mut self, entry: &dyn Display) -> Result<Block, ReadError> {
-        let mut block = [0; BLOCK];
-        self.fill(entry, &mut block)?;
-        Ok(block)
-    }
-
-    fn fill(&mut self, entry: &dyn Display, buf: &mut [u8]) -> Result<(), ReadError> {
-        let mut done = 0;
-        while done < buf.len() {
-            match self.read(entry, &mut buf[done..])? {
-                0 => {
-                    return Err(ReadError::Truncated {
-                        entry: entry.to_string(),
-                    });
-                }
-                n => done += n,
-            }
-        }
-        Ok(())
-    }
-
-    /// Reads the one header that may stand here.
-    fn header(&mut self, entry: &dyn Display, name: &str, size: u64) -> Result<(), ReadError> {
-        let block = self.block(entry)?;
-        if block == ustar::header(name, size) {
-            Ok(())
-        } else {
-            Err(other_than(&entry.to_string(), &block))
-        }
-    }
-
-    /// Reads that many bytes, in pieces that do not depend on how many there are said to be.
-    fn each_chunk(
-        &mut self,
-        entry: &dyn Display,
-        size: u64,
-        mut take: impl FnMut(&[u8]) -> Result<(), ReadError>,
-    ) -> Result<(), ReadError> {
-        let mut buf = vec![0; size.min(64 << 10) as usize];
-        let mut left = size;
-        while left > 0 {
-            let most = left.min(buf.len() as u64) as usize;
-            let n = self.read(entry, &mut buf[..most])?;
-            if n == 0 {
-                return Err(ReadError::Truncated {
-                    entry: entry.to_string(),
-                });
-            }
-            take(&buf[..n])?;
-            left -= n as u64;
-        }
-        Ok(())
-    }
-
-    fn padding(&mut self, entry: &dyn Display, size: u64) -> Result<(), ReadError> {
-        let mut block = [0; BLOCK];
-        let padding = &mut block[..ustar::padding(size)];
-        self.fill(entry, padding)?;
-        if padding.iter().all(|b| *b == 0) {
-            Ok(())
-        } else {
-            Err(damaged(entry, "its padding is not all zeros".into()))
-        }
-    }
-}
-
-fn check_hash(entry: &dyn Display, hasher: Sha256, want: &[u8; 32]) -> Result<(), ReadError> {
-    let have: [u8; 32] = hasher.finalize().into();
-    if have == *want {
-        return Ok(());
-    }
-    Err(damaged(
-        entry,
-        format!(
-            "SHA-256 is {}, signed is {}",
-            text::Hex(&have),
-            text::Hex(want)
-        ),
-    ))
-}
-
-fn damaged(entry: &dyn Display, what: String) -> ReadError {
-    ReadError::Damaged {
-        entry: entry.to_string(),
-        what,
-    }
-}
-
-fn other_than(expected: &str, block: &Block) -> ReadError {
-    match ustar::describe(block) {
-        Found::Damaged => damaged(&expected, "its tar header is damaged".into()),
-        Found::Other(found) => ReadError::Unexpected {
-            expected: expected.to_owned(),
-            found,
-        },
     }
 }

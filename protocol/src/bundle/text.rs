@@ -43,10 +43,10 @@ pub(super) fn other_version<'a>(line: &'a str, prefix: &str) -> Option<&'a str> 
     (number(version)? != 1).then_some(version)
 }
 
-/// A piece of untrusted text made fit for an error message: escaped, and cut at 80 characters.
+/// A piece of untrusted text made fit for an error message: quoted, escaped, and cut at 80 characters.
 pub(super) fn shown(s: &[u8]) -> String {
     let text = String::from_utf8_lossy(&s[..s.len().min(400)]);
-    let mut out = String::new();
+    let mut out = String::from('"');
     for c in text.chars() {
         if out.len() >= 80 {
             out.push('…');
@@ -55,6 +55,7 @@ pub(super) fn shown(s: &[u8]) -> String {
         // An escape of a String cannot fail.
         let _ = write!(out, "{}", c.escape_debug());
     }
+    out.push('"');
     out
 }
 
@@ -100,7 +101,7 @@ mod tests {
 
     #[test]
     fn shown_text_is_short_and_plain() {
-        assert_eq!(shown(b"a\n\x1b[1m\xff"), "a\\n\\u{1b}[1m\u{fffd}");
+        assert_eq!(shown(b"a\n\x1b[1m\xff"), "\"a\\n\\u{1b}[1m\u{fffd}\"");
         assert!(shown(&[b'x'; 5000]).len() < 100);
     }
 }

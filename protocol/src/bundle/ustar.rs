@@ -79,13 +79,13 @@ pub(super) fn describe(block: &Block) -> Found {
         EntryType::XHeader | EntryType::XGlobalHeader => "pax header",
         _ => "entry of an unknown type",
     };
-    let mut found = format!("{kind} \"{}\"", text::shown(&header.path_bytes()));
+    let mut found = format!("{kind} {}", text::shown(&header.path_bytes()));
     if let Ok(size) = header.entry_size() {
         // Writing to a String cannot fail.
         let _ = write!(found, " of {size} bytes");
     }
     if let Some(target) = header.link_name_bytes() {
-        let _ = write!(found, " to \"{}\"", text::shown(&target));
+        let _ = write!(found, " to {}", text::shown(&target));
     }
     Found::Other(found)
 }

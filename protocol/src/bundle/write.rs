@@ -58,17 +58,10 @@ impl<'i, W: Write> VolumeWriter<'i, W> {
                 "the manifest names another index than the one given",
             ));
         }
-        let mut check = IndexReader::new(index);
-        check.by_ref().try_for_each(|entry| entry.map(drop))?;
-        if check.totals() != manifest.totals {
-            return Err(mismatch("the manifest's totals are not the index's"));
-        }
-        if !check
-            .heads()
-            .iter()
-            .eq(manifest.heads.iter().map(|(db, _)| db))
-        {
-            return Err(mismatch("the manifest's heads are not the index's"));
+        if let Some(what) = IndexReader::new(index).differs(&manifest)? {
+            return Err(mismatch(&format!(
+                "the index does not fit the manifest: {what}"
+            )));
         }
         let mut writer = Self {
             out,

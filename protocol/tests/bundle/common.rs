@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 use std::io::Cursor;
+use std::ops::Range;
 
 use modferry_protocol::bundle::{
     Basis, Encoding, Entry, IndexWriter, Item, Manifest, PackBuilder, ReadError, Sequence,
@@ -224,15 +225,71 @@ impl From<modferry_protocol::trust::TrustError> for Failed {
 
 impl std::fmt::Display for Failed {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let mut error: &dyn std::error::Error = match self {
-            Failed::Read(e) => e,
-            Failed::Trust(e) => e,
-        };
-        write!(f, "{error}")?;
-        while let Some(source) = error.source() {
-            error = source;
-            write!(f, ": {error}")?;
-        }
-        Ok(())
+        f.write_str(&match self {
+            Failed::Read(e) => chain(e),
+            Failed::Trust(e) => chain(e),
+        })
     }
 }
+
+/// An error and its sources, as a person reads them.
+pub fn chain(error: &dyn std::error::Error) -> String {
+    match error.source() {
+        None => error.to_string(),
+        Some(source) => format!("{error}: {}", chain(source)),
+    }
+}
+
+/// Where each part of a volume lies, and what errors about it must say.
+pub fn layout(parts: &Parts) -> Vec<(Range<usize>, String)> {
+    let mut at = 0;
+    let mut out = Vec::new();
+    let mut part = |size: usize, label: String| {
+        let len = 512 + size.next_multiple_of(512);
+        out.push((at..at + len, label));
+        at += len;
+    };
+    part(parts.note.len(), "manifest".into());
+    part(parts.index.len(), "index".into());
+    for (entry, bytes) in &parts.entries {
+        part(bytes.len(), entry.to_string());
+    }
+    out.push((at..at + 1024, "end of the archive".into()));
+    out
+}
+
+/// Writes a volume with none of the writer's checks: the front that is signed, and then whatever is given.
+pub fn forge(parts: &Parts, rest: &[u8]) -> Vec<u8> {
+    let mut volume = file("manifest", &parts.note);
+    volume.extend(file("index", &parts.index));
+    volume.extend_from_slice(rest);
+    volume
+}
+
+/// A file in a tar, as volumes have them.
+pub fn file(name: &str, bytes: &[u8]) -> Vec<u8> {
+    let mut out = header(name, bytes.len() as u64, |_| {}).to_vec();
+    out.extend_from_slice(bytes);
+    out.resize(out.len().next_multiple_of(512), 0);
+    out
+}
+
+/// A tar header made with the tar crate alone, and then changed.
+pub fn header(name: &str, size: u64, change: impl FnOnce(&mut tar::Header)) -> [u8; 512] {
+    let mut header = tar::Header::new_ustar();
+    header.set_path(name).unwrap();
+    header.set_size(size);
+    header.set_mode(0o444);
+    header.set_uid(0);
+    header.set_gid(0);
+    header.set_mtime(0);
+    header.set_entry_type(tar::EntryType::Regular);
+    header.set_device_major(0).unwrap();
+    header.set_device_minor(0).unwrap();
+    change(&mut header);
+    header.set_cksum();
+    *header.as_bytes()
+}
+
+/// The end of an archive.
+pub const END: [u8; 1024] = [0; 1024];

@@ -1,0 +1,268 @@
+//! Reads a manifest's text, each line of which must be the one that the format has there.
+
+use std::str::Lines;
+
+use super::super::item::Digest;
+use super::super::names::NameError;
+use super::super::{MAX_INDEX, Sequence, StreamName, text};
+use super::{
+    Basis, FIRST_LINE, FIRST_LINE_PREFIX, MAX_REASON, Manifest, ManifestError, Missing, Totals,
+};
+use crate::module::ModuleVersion;
+use crate::sumdb::{DbName, Hash, TreeHead};
+
+/// Reads a manifest line by line, each of which must be the one that the format has there.
+pub(super) struct Parser<'a> {
+    lines: Lines<'a>,
+    /// The line under way, and its number.
+    line: Option<&'a str>,
+    number: usize,
+}
+
+impl<'a> Parser<'a> {
+    pub(super) fn new(text: &'a str) -> Self {
+        let mut lines = text.lines();
+        Self {
+            line: lines.next(),
+            lines,
+            number: 1,
+        }
+    }
+
+    pub(super) fn manifest(&mut self) -> Result<Manifest, ManifestError> {
+        self.first_line()?;
+        let stream = self.value("stream", |v| StreamName::new(v).map_err(|e| e.to_string()))?;
+        let sequence = self.value("sequence", |v| {
+            v.parse().map_err(|e: NameError| e.to_string())
+        })?;
+        let created = self.value("created", |v| {
+            if is_time(v) {
+                Ok(v.to_owned())
+            } else {
+                Err("want a time such as 2026-11-21T09:00:00Z".into())
+            }
+        })?;
+        let basis = self.basis(sequence)?;
+        let heads = self.heads()?;
+        let mut total = |key| {
+            self.value(key, |v| {
+                text::number(v).ok_or_else(|| "want a number".into())
+            })
+        };
+        let totals = Totals {
+            records: total("records")?,
+            tiles: total("tiles")?,
+            infos: total("infos")?,
+            mods: total("mods")?,
+            zips: total("zips")?,
+            zip_bytes: total("zip-bytes")?,
+            carried_bytes: total("carried-bytes")?,
+        };
+        let index = self.value("index", |v| {
+            let (size, sha256) = v.split_once(' ').ok_or("want a size and a SHA-256")?;
+            let size = text::number(size).filter(|size| *size <= MAX_INDEX);
+            Ok(Digest {
+                size: size.ok_or_else(|| format!("want a size of at most {MAX_INDEX} bytes"))?,
+                sha256: text::sha256(sha256).ok_or("want a SHA-256 in lower-case hexadecimal")?,
+            })
+        })?;
+        let missing = self.missing()?;
+        match self.line {
+            None => Ok(Manifest {
+                stream,
+                sequence,
+                created,
+                basis,
+                heads,
+                totals,
+                index,
+                missing,
+            }),
+            Some(_) => Err(self.unexpected("the end")),
+        }
+    }
+
+    fn first_line(&mut self) -> Result<(), ManifestError> {
+        let line = self.line.unwrap_or_default();
+        if line == FIRST_LINE {
+            self.advance();
+            return Ok(());
+        }
+        match text::other_version(line, FIRST_LINE_PREFIX) {
+            Some(version) => Err(ManifestError::Newer {
+                line: 1,
+                what: format!("format v{version}"),
+            }),
+            None => Err(self.unexpected(&format!("{FIRST_LINE:?}"))),
+        }
+    }
+
+    fn basis(&mut self, this: Sequence) -> Result<Basis, ManifestError> {
+        let value = self.raw("basis")?;
+        let basis = match value.split_once(' ') {
+            None if value == "none" => Basis::None,
+            Some((sequence, sha256)) if text::number(sequence).is_some() => {
+                let earlier = sequence.parse().ok().filter(|sequence| *sequence < this);
+                Basis::Bundle {
+                    sequence: earlier
+                        .ok_or_else(|| self.bad("basis: want an earlier sequence number"))?,
+                    manifest_sha256: text::sha256(sha256).ok_or_else(|| {
+                        self.bad("basis: want a SHA-256 in lower-case hexadecimal")
+                    })?,
+                }
+            }
+            _ => return Err(self.newer(format!("basis {}", text::shown(value.as_bytes())))),
+        };
+        self.advance();
+        Ok(basis)
+    }
+
+    fn heads(&mut self) -> Result<Vec<(DbName, TreeHead)>, ManifestError> {
+        let mut heads: Vec<(DbName, TreeHead)> = Vec::new();
+        while self.line.is_some_and(|line| line.starts_with("head ")) {
+            let last = heads.last().map(|(db, _)| db.clone());
+            heads.push(self.value("head", |v| {
+                let fields: Vec<&str> = v.split(' ').collect();
+                let [db, size, hash] = fields.as_slice() else {
+                    return Err("want a database, a tree size and a root hash".into());
+                };
+                let db = DbName::new(db).map_err(|e| e.to_string())?;
+                if last.is_some_and(|last| db <= last) {
+                    return Err(format!("{db} is out of order or there twice"));
+                }
+                let size = text::number(size).ok_or("want a number as tree size")?;
+                let hash: Hash = hash.parse().map_err(|_| "want a root hash in base64")?;
+                Ok((db, TreeHead { size, hash }))
+            })?);
+        }
+        Ok(heads)
+    }
+
+    fn missing(&mut self) -> Result<Vec<Missing>, ManifestError> {
+        let mut all: Vec<Missing> = Vec::new();
+        while self.line.is_some_and(|line| line.starts_with("missing ")) {
+            let last = all.last().map(|missing| missing.module.clone());
+            all.push(self.value("missing", |v| {
+                let fields: Vec<&str> = v.split(' ').collect();
+                let [path, version, reason] = fields.as_slice() else {
+                    return Err("want a module path, a version and a reason".into());
+                };
+                let module = ModuleVersion::parse(path, version).map_err(|e| e.to_string())?;
+                if last.is_some_and(|last| module <= last) {
+                    return Err(format!("{module} is out of order or there twice"));
+                }
+                if !is_reason(reason) {
+                    return Err("want a reason of lower-case letters, digits and hyphens".into());
+                }
+                Ok(Missing {
+                    module,
+                    reason: (*reason).to_owned(),
+                })
+            })?);
+        }
+        Ok(all)
+    }
+
+    /// The value of the line under way, which must have that key; then the next line is under way.
+    fn value<T>(
+        &mut self,
+        key: &str,
+        parse: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Result<T, ManifestError> {
+        let value = parse(self.raw(key)?).map_err(|what| self.bad(&format!("{key}: {what}")))?;
+        self.advance();
+        Ok(value)
+    }
+
+    fn raw(&self, key: &str) -> Result<&'a str, ManifestError> {
+        let value = self
+            .line
+            .and_then(|line| line.strip_prefix(key)?.strip_prefix(' '));
+        value.ok_or_else(|| self.unexpected(&format!("{key:?}")))
+    }
+
+    fn advance(&mut self) {
+        self.line = self.lines.next();
+        self.number += 1;
+    }
+
+    pub(super) fn bad(&self, what: &str) -> ManifestError {
+        ManifestError::Line {
+            line: self.number,
+            what: what.to_owned(),
+        }
+    }
+
+    fn newer(&self, what: String) -> ManifestError {
+        ManifestError::Newer {
+            line: self.number,
+            what,
+        }
+    }
+
+    /// The line under way is not the one that has to be there: ours out of place, or one that a later version knows.
+    fn unexpected(&self, want: &str) -> ManifestError {
+        let Some(line) = self.line else {
+            return self.bad(&format!("want {want}, have the end"));
+        };
+        let key = line.split(' ').next().unwrap_or_default();
+        let word = !key.is_empty()
+            && key
+                .bytes()
+                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
+        if word && self.number > 1 && line.len() > key.len() && !KEYS.contains(&key) {
+            return self.newer(format!("key {}", text::shown(key.as_bytes())));
+        }
+        self.bad(&format!(
+            "want {want}, have {}",
+            text::shown(line.as_bytes())
+        ))
+    }
+}
+
+/// Every key of this version.
+const KEYS: [&str; 14] = [
+    "stream",
+    "sequence",
+    "created",
+    "basis",
+    "head",
+    "records",
+    "tiles",
+    "infos",
+    "mods",
+    "zips",
+    "zip-bytes",
+    "carried-bytes",
+    "index",
+    "missing",
+];
+
+fn is_reason(s: &str) -> bool {
+    (1..=MAX_REASON).contains(&s.len())
+        && s.bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
+/// Whether this is a time as manifests have it: `YYYY-MM-DDThh:mm:ssZ`, each part in its range.
+fn is_time(s: &str) -> bool {
+    let shape = b"dddd-dd-ddTdd:dd:ddZ";
+    let fits = s.len() == shape.len()
+        && s.bytes().zip(shape).all(|(b, want)| {
+            if *want == b'd' {
+                b.is_ascii_digit()
+            } else {
+                b == *want
+            }
+        });
+    let part = |from: usize, len: usize, low: u32, high: u32| {
+        s.get(from..from + len)
+            .and_then(|p| p.parse().ok())
+            .is_some_and(|n| (low..=high).contains(&n))
+    };
+    fits && part(5, 2, 1, 12)
+        && part(8, 2, 1, 31)
+        && part(11, 2, 0, 23)
+        && part(14, 2, 0, 59)
+        && part(17, 2, 0, 59)
+}

@@ -1,0 +1,70 @@
+//! One file for each malformed manifest and index, with the error that it must get.
+//!
+//! The first line of each file is `# want: ` and a piece of the error, or `ok`; what follows is the input, byte
+//! for byte. What is `ok` must encode to the same bytes again.
+
+#![allow(clippy::unwrap_used)]
+
+use std::path::Path;
+
+use modferry_protocol::bundle::{IndexReader, Manifest, encode_index};
+
+use super::common::chain;
+
+/// Calls `check` with every file's input; its answer is the bytes that the input encodes to, or the error.
+fn each(folder: &str, check: impl Fn(&[u8]) -> Result<Vec<u8>, String>) {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/bundle")
+        .join(folder);
+    let mut wrong = Vec::new();
+    let mut seen = 0;
+    for file in std::fs::read_dir(folder).unwrap() {
+        let path = file.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        let newline = bytes.iter().position(|b| *b == b'\n').unwrap();
+        let first = std::str::from_utf8(&bytes[..newline]).unwrap();
+        let want = first.strip_prefix("# want: ").unwrap();
+        let input = &bytes[newline + 1..];
+        let fits = match check(input) {
+            Ok(again) => want == "ok" && again == input,
+            Err(error) => want != "ok" && error.contains(want),
+        };
+        if !fits {
+            wrong.push(format!(
+                "{}\n  want {want}\n  have {:?}",
+                path.display(),
+                check(input).map(drop)
+            ));
+        }
+        seen += 1;
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+    assert!(seen > 40, "only {seen} files");
+}
+
+#[test]
+fn manifests() {
+    each("manifest", |input| {
+        let text = std::str::from_utf8(input).unwrap();
+        Manifest::parse(text)
+            .map(|m| m.encode().into_bytes())
+            .map_err(|e| chain(&e))
+    });
+}
+
+#[test]
+fn indexes() {
+    each("index", |input| {
+        let entries: Result<Vec<_>, _> = IndexReader::new(input).collect();
+        entries
+            .map(|entries| encode_index(&entries).unwrap())
+            .map_err(|e| chain(&e))
+    });
+}
+
+#[test]
+fn after_an_error_an_index_has_nothing_more_to_say() {
+    let mut index = IndexReader::new(&b"modferry index v1\nnonsense\nentry raw 1 00\n"[..]);
+    assert!(index.next().unwrap().is_err());
+    assert!(index.next().is_none());
+}
