@@ -78,16 +78,10 @@ impl Contents {
             left: file.unpacked,
             declared: file.unpacked,
         };
-        // A size past i64 is negative to the reference, which then reads nothing.
-        let packed = if file.packed > i64::MAX as u64 {
-            0
-        } else {
-            file.packed
-        };
         let mut input = Input {
             window,
             offset: body,
-            left: packed,
+            left: file.packed,
             budget,
         };
         match file.method {
@@ -101,8 +95,10 @@ impl Contents {
         let crc32 = hashes.crc32.finalize();
         // Where a descriptor follows, it has the checksum; where none does, zero in the directory means "not known".
         if file.has_descriptor {
-            let descriptor = (body as i64).wrapping_add(file.packed as i64);
-            if descriptor_crc32(window, descriptor)? != file.crc32 || crc32 != file.crc32 {
+            let (end, skipped) = (input.offset, input.left);
+            spend(budget, skipped)?;
+            let declared = descriptor_crc32(window, end + skipped)?;
+            if declared != file.crc32 || crc32 != file.crc32 {
                 return Err(Rule::Checksum.into());
             }
         } else if file.crc32 != 0 && crc32 != file.crc32 {
@@ -184,12 +180,13 @@ impl<R: ReadAt + ?Sized> Input<'_, '_, R> {
     fn consume(&mut self, len: usize) -> Result<(), Rule> {
         self.offset += len as u64;
         self.left -= len as u64;
-        spend(self.budget, len)
+        spend(self.budget, len as u64)
     }
 }
 
-fn spend(budget: &mut u64, bytes: usize) -> Result<(), Rule> {
-    *budget = budget.checked_sub(bytes as u64).ok_or(Rule::Overlap)?;
+/// Counts bytes of the zip as used by an entry: those that were worked on, and those that were jumped over to a descriptor.
+fn spend(budget: &mut u64, bytes: u64) -> Result<(), Rule> {
+    *budget = budget.checked_sub(bytes).ok_or(Rule::Overlap)?;
     Ok(())
 }
 
@@ -226,20 +223,18 @@ fn find_body<R: ReadAt + ?Sized>(
     if header.len() < LOCAL_HEADER_LEN || u32_at(header, 0) != LOCAL_HEADER_SIGNATURE {
         return Err(missing.into());
     }
-    let names = usize::from(u16_at(header, 26)) + usize::from(u16_at(header, 28));
-    spend(budget, LOCAL_HEADER_LEN + names)?;
-    Ok(offset + (LOCAL_HEADER_LEN + names) as u64)
+    let names = u64::from(u16_at(header, 26)) + u64::from(u16_at(header, 28));
+    let header = LOCAL_HEADER_LEN as u64;
+    spend(budget, header)?;
+    Ok(offset + header + names)
 }
 
 /// The checksum in a data descriptor, whose signature is optional. Its sizes are ignored: whether they have 32 or 64
 /// bits cannot be told.
 fn descriptor_crc32<R: ReadAt + ?Sized>(
     window: &mut Window<'_, R>,
-    offset: i64,
+    offset: u64,
 ) -> Result<u32, Fail> {
-    let Ok(offset) = u64::try_from(offset) else {
-        return Err(Rule::Descriptor.into());
-    };
     let bytes = window.at(offset, 16)?;
     let signature = bytes.len() >= 4 && u32_at(bytes, 0) == DESCRIPTOR_SIGNATURE;
     let (at, len) = if signature { (4, 16) } else { (0, 12) };
