@@ -120,6 +120,12 @@ fn is_name(name: &str) -> bool {
         && !name.chars().any(|c| c < ' ')
 }
 
+/// The 32 bytes behind the algorithm in a key's last part. (That part is Base64, and may have pluses itself.)
+fn key_bytes(encoded: Option<&str>) -> Option<[u8; 32]> {
+    let bytes = BASE64_STANDARD.decode(encoded?).ok()?;
+    bytes.get(1..)?.try_into().ok()
+}
+
 /// The key with which signatures are verified: public, `NAME+HASH8+BASE64`.
 ///
 /// The name is free text within [`KeyError::Name`]'s rule: it may have slashes and dots. Whoever makes a
@@ -171,14 +177,7 @@ impl FromStr for VerifierKey {
         if !is_name(verifier.name()) {
             return Err(KeyError::Name);
         }
-        let (_, encoded) = text.rsplit_once('+').ok_or(malformed.clone())?;
-        // Base64 may have pluses itself, so the text after the last one is not the key: count from the front.
-        let encoded = text.splitn(3, '+').nth(2).unwrap_or(encoded);
-        let public: [u8; 32] = BASE64_STANDARD
-            .decode(encoded)
-            .ok()
-            .and_then(|bytes| bytes.get(1..)?.try_into().ok())
-            .ok_or(malformed.clone())?;
+        let public = key_bytes(text.splitn(3, '+').last()).ok_or(malformed.clone())?;
         let point =
             ed25519_dalek::VerifyingKey::from_bytes(&public).map_err(|_| malformed.clone())?;
         if point.is_weak() {
@@ -267,10 +266,7 @@ impl FromStr for SigningKey {
         if !is_name(signer.name()) {
             return Err(KeyError::Name);
         }
-        let seed: [u8; 32] = (text.splitn(5, '+').nth(4))
-            .and_then(|encoded| BASE64_STANDARD.decode(encoded).ok())
-            .and_then(|bytes| bytes.get(1..)?.try_into().ok())
-            .ok_or(malformed)?;
+        let seed = key_bytes(text.splitn(5, '+').last()).ok_or(malformed)?;
         let secret = ed25519_dalek::SigningKey::from_bytes(&seed);
         if secret.verifying_key().is_weak() {
             return Err(KeyError::Weak);
@@ -346,6 +342,9 @@ pub fn open<'a>(note: &'a [u8], keys: &[VerifierKey]) -> Result<Opened<'a>, Note
 pub fn sign(text: &str, keys: &[&SigningKey]) -> Result<Vec<u8>, NoteError> {
     if keys.is_empty() {
         return Err(NoteError::NoSigner);
+    }
+    if text.len() > MAX_NOTE {
+        return Err(NoteError::TooLong(text.len()));
     }
     let note = Note::new(text.as_bytes(), &[]).map_err(|_| NoteError::Malformed)?;
     add_signatures(note, keys)

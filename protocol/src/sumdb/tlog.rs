@@ -205,18 +205,14 @@ struct Step {
     other_is_left: bool,
 }
 
-/// The way from the root of a tree of `size` records down to the smallest subtree in which `end` reaches the end
-/// or of which it leaves one record; the steps, and the records under where it ends.
-fn descend(
-    size: u64,
-    mut done: impl FnMut(u64, u64) -> bool,
-    last: u64,
-) -> (Vec<Step>, (u64, u64)) {
+/// The way down from the root of a tree of `size` records to record `leaf`, or to the first subtree on that way that
+/// is `far_enough`: the steps, and the records (from, to) under where it ends.
+fn descend(size: u64, leaf: u64, far_enough: impl Fn(u64, u64) -> bool) -> (Vec<Step>, (u64, u64)) {
     let (mut lo, mut hi) = (0, size);
     let mut steps = Vec::new();
-    while hi - lo > 1 && !done(lo, hi) {
+    while hi - lo > 1 && !far_enough(lo, hi) {
         let middle = lo + (1 << log2(hi - lo - 1)); // the largest power of two below hi - lo
-        let left = last < middle;
+        let left = leaf < middle;
         let (taken, other) = match left {
             true => ((lo, middle), (middle, hi)),
             false => ((middle, hi), (lo, middle)),
@@ -239,7 +235,7 @@ pub fn prove_record<E>(
     if size > MAX_TREE_SIZE || n >= size {
         return Err(TlogError::Range { size, asked: n });
     }
-    let (steps, _) = descend(size, |_, _| false, n);
+    let (steps, _) = descend(size, n, |_, _| false);
     let ranges: Vec<_> = steps.iter().rev().map(|step| step.other).collect();
     range_hashes(&ranges, read)
 }
@@ -255,7 +251,7 @@ pub fn check_record(
     if size > MAX_TREE_SIZE || n >= size {
         return Err(BadProof);
     }
-    let (steps, _) = descend(size, |_, _| false, n);
+    let (steps, _) = descend(size, n, |_, _| false);
     if steps.len() != proof.len() {
         return Err(BadProof);
     }
@@ -284,7 +280,7 @@ pub fn prove_tree<E>(
     if size > MAX_TREE_SIZE || older == 0 || older > size {
         return Err(TlogError::Range { size, asked: older });
     }
-    let (steps, common) = descend(size, |_, hi| hi == older, older - 1);
+    let (steps, common) = descend(size, older - 1, |_, hi| hi == older);
     let mut ranges: Vec<_> = steps.iter().rev().map(|step| step.other).collect();
     if common.0 > 0 {
         ranges.insert(0, common);
@@ -304,7 +300,7 @@ pub fn check_tree(
     if size > MAX_TREE_SIZE || older == 0 || older > size {
         return Err(BadProof);
     }
-    let (steps, common) = descend(size, |_, hi| hi == older, older - 1);
+    let (steps, common) = descend(size, older - 1, |_, hi| hi == older);
     // Where the ways part, both trees have the same hash: the older tree's own, if that is a left corner.
     let (shared, proof) = match common.0 {
         0 => (older_root, proof),
