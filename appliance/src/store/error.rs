@@ -1,0 +1,122 @@
+//! What can go wrong with a store, and what to do about it.
+
+use modferry_cli::{Exit, Failure};
+use std::io;
+use std::path::{Path, PathBuf};
+
+/// Why the store could not do what it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// There is no store in this folder.
+    #[error("there is no store in {}", store.display())]
+    Absent {
+        /// The folder that was to be one.
+        store: PathBuf,
+    },
+    /// The store was written under another schema.
+    #[error("the store in {} has schema {found}, this program reads schema {expected}", store.display())]
+    Schema {
+        /// The store.
+        store: PathBuf,
+        /// What the store says its schema is.
+        found: String,
+        /// What this program knows.
+        expected: &'static str,
+    },
+    /// Another process is changing the store.
+    #[error("the store in {} is in use by {holder}", store.display())]
+    InUse {
+        /// The store.
+        store: PathBuf,
+        /// What the holder wrote into the lock file: process id, time and command.
+        holder: String,
+    },
+    /// Something in the store is not what this program writes there.
+    #[error("the store is damaged: {what}")]
+    Damaged {
+        /// What is wrong, and where.
+        what: String,
+    },
+    /// A bundle's item is of a kind that stores do not keep, or differs from what it was checked to be.
+    #[error("cannot take {item}: {reason}")]
+    Refused {
+        /// The item, as bundles name it.
+        item: String,
+        /// Why not.
+        reason: String,
+    },
+    /// RocksDB failed.
+    #[error("cannot {action}")]
+    Rocks {
+        /// What was being done, and to what.
+        action: String,
+        /// What RocksDB said.
+        source: rocksdb::Error,
+    },
+    /// The system failed.
+    #[error("cannot {action} {}", path.display())]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// To what.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl StoreError {
+    pub(crate) fn io(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Self {
+        move |source| Self::Io {
+            action,
+            path: path.into(),
+            source,
+        }
+    }
+
+    pub(crate) fn rocks(action: impl Into<String>) -> impl FnOnce(rocksdb::Error) -> Self {
+        move |source| Self::Rocks {
+            action: action.into(),
+            source,
+        }
+    }
+
+    pub(crate) fn damaged(what: impl Into<String>) -> Self {
+        Self::Damaged { what: what.into() }
+    }
+}
+
+impl Failure for StoreError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Absent { .. } | Self::Schema { .. } => Exit::Usage,
+            Self::InUse { .. } => Exit::InUse,
+            Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Exit::NoRoom,
+            Self::Damaged { .. } | Self::Refused { .. } | Self::Rocks { .. } | Self::Io { .. } => {
+                Exit::Other
+            }
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            Self::Absent { store } => format!(
+                "make one with `modferry-appliance trust add KEYFILE --store {}`, or name another with --store",
+                store.display()
+            ),
+            Self::Schema { store, .. } => format!(
+                "use the release of modferry that wrote it, or import its bundles anew: move {0}/db away, \
+                 then `modferry-appliance import PATH --store {0}`",
+                store.display()
+            ),
+            Self::InUse { .. } => "wait for it to end, or repeat the command with --wait".into(),
+            Self::Damaged { .. } => {
+                "restore the store from a backup, or move its db folder away and import the bundles anew".into()
+            }
+            Self::Refused { .. } => return None,
+            Self::Rocks { .. } | Self::Io { .. } => {
+                "the store is as it was before; mend the cause and run the command again".into()
+            }
+        })
+    }
+}

@@ -1,0 +1,284 @@
+//! The store's keys: how a thing's name becomes bytes, and back.
+//!
+//! A key is one byte that says the kind, then the name. Text parts (module paths, versions, names of
+//! checksum databases and streams) end with a NUL where another part follows: none of them may
+//! contain one, so no key is another's prefix by accident, and the things of one module lie together
+//! in bytewise order. Numbers are big-endian, so that their order is the keys' order.
+//!
+//! The kinds are ordered so that everything small comes before [`ZIP_CHUNK`]: an import's one file of
+//! small things then never overlaps the files of zip chunks, and compaction of the small things never
+//! touches a zip. Chunks are keyed by the bundle that brought them first, so that two bundles' ranges
+//! never overlap either: zips are written once and never moved.
+//!
+//! docs/store.md has the same table for people. A change here is a new [`super::SCHEMA`].
+
+use modferry_protocol::bundle::Item;
+use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
+use modferry_protocol::sumdb::{DbName, Tile};
+
+/// First byte of the store's own facts: what it is, how many imports, totals.
+const STORE: u8 = 0x01;
+/// Import number → what was imported.
+const LEDGER: u8 = 0x10;
+/// SHA-256 of a manifest's text → import number.
+const MANIFEST: u8 = 0x11;
+/// Module path → the `list` answer.
+const LIST: u8 = 0x20;
+/// Module path → the `@latest` answer.
+const LATEST: u8 = 0x21;
+/// Module version → `.info`.
+const INFO: u8 = 0x30;
+/// Module version → `.mod`.
+const MOD: u8 = 0x31;
+/// Module version → where its zip is.
+const ZIP: u8 = 0x32;
+/// Checksum database → its newest signed head.
+const HEAD: u8 = 0x40;
+/// Checksum database and size → that signed head.
+const HEADS: u8 = 0x41;
+/// Checksum database and module version → its record.
+const RECORD: u8 = 0x42;
+/// Checksum database and coordinates → the widest tile held.
+const TILE: u8 = 0x43;
+/// Bundle, zip and chunk number → the chunk. Behind everything small, see above.
+const ZIP_CHUNK: u8 = 0xf0;
+
+/// The schema's version, as text.
+pub const SCHEMA_KEY: [u8; 2] = [STORE, b's'];
+/// How many imports there were, 8 bytes.
+pub const GENERATION_KEY: [u8; 2] = [STORE, b'g'];
+/// The totals, JSON.
+pub const TOTALS_KEY: [u8; 2] = [STORE, b't'];
+
+/// The first 8 bytes of the SHA-256 of a bundle's manifest text: the prefix of its zips' chunks.
+pub type BundleId = [u8; 8];
+
+fn text(kind: u8, parts: &[&str]) -> Vec<u8> {
+    let length = parts.iter().map(|part| part.len() + 1).sum::<usize>();
+    let mut key = Vec::with_capacity(1 + length + 11); // 11: what a tile's key has behind its text
+    key.push(kind);
+    for (number, part) in parts.iter().enumerate() {
+        if number > 0 {
+            key.push(0);
+        }
+        key.extend_from_slice(part.as_bytes());
+    }
+    key
+}
+
+fn module_version(kind: u8, module: &ModuleVersion) -> Vec<u8> {
+    text(kind, &[module.path().as_str(), module.version().as_str()])
+}
+
+/// The key of import `number`'s entry in the ledger.
+pub fn ledger(number: u64) -> Vec<u8> {
+    let mut key = vec![LEDGER];
+    key.extend_from_slice(&number.to_be_bytes());
+    key
+}
+
+/// The key under which the number of the import of this manifest is found.
+pub fn manifest(sha256: &[u8; 32]) -> Vec<u8> {
+    let mut key = vec![MANIFEST];
+    key.extend_from_slice(sha256);
+    key
+}
+
+/// The key of a module's `list` answer.
+pub fn list(path: &ModulePath) -> Vec<u8> {
+    text(LIST, &[path.as_str()])
+}
+
+/// The key of a module's `@latest` answer.
+pub fn latest(path: &ModulePath) -> Vec<u8> {
+    text(LATEST, &[path.as_str()])
+}
+
+/// The key of a `.info`.
+pub fn info(module: &ModuleVersion) -> Vec<u8> {
+    module_version(INFO, module)
+}
+
+/// The key of a `.mod`.
+pub fn go_mod(module: &ModuleVersion) -> Vec<u8> {
+    module_version(MOD, module)
+}
+
+/// The key that says where a zip is.
+pub fn zip(module: &ModuleVersion) -> Vec<u8> {
+    module_version(ZIP, module)
+}
+
+/// What the keys of all `.mod`s begin with, for those of `path` alone or of every module.
+pub fn go_mods(path: Option<&ModulePath>) -> Vec<u8> {
+    of_module(MOD, path)
+}
+
+/// What the keys that say where zips are begin with, for those of `path` alone or of every module.
+pub fn zips(path: Option<&ModulePath>) -> Vec<u8> {
+    of_module(ZIP, path)
+}
+
+fn of_module(kind: u8, path: Option<&ModulePath>) -> Vec<u8> {
+    match path {
+        Some(path) => text(kind, &[path.as_str(), ""]),
+        None => vec![kind],
+    }
+}
+
+/// What the keys of the ledger's entries begin with.
+pub fn ledgers() -> Vec<u8> {
+    vec![LEDGER]
+}
+
+/// The key of a checksum database's newest signed head.
+pub fn head(db: &DbName) -> Vec<u8> {
+    text(HEAD, &[db.as_str()])
+}
+
+/// What the keys of the checksum databases' newest heads begin with.
+pub fn newest_heads() -> Vec<u8> {
+    vec![HEAD]
+}
+
+/// The key of a checksum database's signed head of one size.
+pub fn head_of_size(db: &DbName, size: u64) -> Vec<u8> {
+    let mut key = heads(db);
+    key.extend_from_slice(&size.to_be_bytes());
+    key
+}
+
+/// What the keys of all heads of one checksum database begin with; they are ordered by size.
+pub fn heads(db: &DbName) -> Vec<u8> {
+    text(HEADS, &[db.as_str(), ""])
+}
+
+/// The key of a checksum database's record of a module version.
+pub fn record(db: &DbName, module: &ModuleVersion) -> Vec<u8> {
+    text(
+        RECORD,
+        &[
+            db.as_str(),
+            module.path().as_str(),
+            module.version().as_str(),
+        ],
+    )
+}
+
+/// The key of the widest form held of a tile, whatever this one's width. Hash tiles only: the store
+/// has no data tiles, and the caller keeps them away.
+pub fn tile(db: &DbName, tile: &Tile) -> Vec<u8> {
+    let mut key = text(TILE, &[db.as_str(), ""]);
+    key.push(tile.height());
+    key.push(tile.level());
+    key.extend_from_slice(&tile.index().to_be_bytes());
+    key
+}
+
+/// The key of chunk number `chunk` (from 0) of the zip that is number `zip` in the bundle `bundle`.
+pub fn chunk(bundle: &BundleId, zip: u32, chunk: u32) -> [u8; 17] {
+    let mut key = [0; 17];
+    key[0] = ZIP_CHUNK;
+    key[1..9].copy_from_slice(bundle);
+    key[9..13].copy_from_slice(&zip.to_be_bytes());
+    key[13..17].copy_from_slice(&chunk.to_be_bytes());
+    key
+}
+
+/// The kinds that a bundle's items have, in the order of [`Item`].
+pub(super) const ITEM_KINDS: [u8; 6] = [HEAD, RECORD, TILE, INFO, MOD, ZIP];
+
+/// The kinds whose keys name a module version.
+pub(super) const MODULE_KINDS: [u8; 3] = [INFO, MOD, ZIP];
+
+/// The item that a key and its value are; `None` where they are none. A tile's width is its value's.
+pub(super) fn item(key: &[u8], value: &[u8]) -> Option<Item> {
+    Some(match parse(key)? {
+        Named::Info(module) => Item::Info(module),
+        Named::Mod(module) => Item::Mod(module),
+        Named::Zip(module) => Item::Zip(module),
+        Named::Head(db) => Item::Head(db),
+        Named::Record(db, module) => Item::Record(db, module),
+        Named::Tile {
+            db,
+            height,
+            level,
+            index,
+        } => {
+            let width = u32::try_from(value.len() / 32).ok()?;
+            Item::Tile(db, Tile::new(height, level, index, width)?)
+        }
+        Named::Ledger(_) | Named::Other => return None,
+    })
+}
+
+/// A key read back: what a scan of the store or of an import's small things finds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Named {
+    /// A `.info`.
+    Info(ModuleVersion),
+    /// A `.mod`.
+    Mod(ModuleVersion),
+    /// Where a zip is.
+    Zip(ModuleVersion),
+    /// A checksum database's newest head.
+    Head(DbName),
+    /// A checksum database's record.
+    Record(DbName, ModuleVersion),
+    /// A tile, without its width: that is in the value.
+    Tile {
+        /// The checksum database.
+        db: DbName,
+        /// The tile's height, in levels of the tree.
+        height: u8,
+        /// The tile's level.
+        level: u8,
+        /// The tile's place in its level.
+        index: u64,
+    },
+    /// An entry of the ledger, by its number.
+    Ledger(u64),
+    /// Any other kind: nothing that a scan asks for.
+    Other,
+}
+
+/// Reads a key back. `None` is a key that this module does not write: the store is damaged.
+pub fn parse(key: &[u8]) -> Option<Named> {
+    let (&kind, name) = key.split_first()?;
+    Some(match kind {
+        INFO => Named::Info(parse_module(name)?),
+        MOD => Named::Mod(parse_module(name)?),
+        ZIP => Named::Zip(parse_module(name)?),
+        HEAD => Named::Head(std::str::from_utf8(name).ok()?.parse().ok()?),
+        RECORD => {
+            let (db, module) = split_db(name)?;
+            Named::Record(db, parse_module(module)?)
+        }
+        TILE => {
+            let (db, place) = split_db(name)?;
+            let (&[height, level], index) = place.split_first_chunk::<2>()?;
+            let index = u64::from_be_bytes(index.try_into().ok()?);
+            Named::Tile {
+                db,
+                height,
+                level,
+                index,
+            }
+        }
+        LEDGER => Named::Ledger(u64::from_be_bytes(name.try_into().ok()?)),
+        STORE | MANIFEST | LIST | LATEST | HEADS | ZIP_CHUNK => Named::Other,
+        _ => return None,
+    })
+}
+
+fn split_db(name: &[u8]) -> Option<(DbName, &[u8])> {
+    let end = name.iter().position(|&byte| byte == 0)?;
+    let db = std::str::from_utf8(&name[..end]).ok()?.parse().ok()?;
+    Some((db, &name[end + 1..]))
+}
+
+/// Reads `path NUL version`.
+pub(super) fn parse_module(name: &[u8]) -> Option<ModuleVersion> {
+    let (path, version) = std::str::from_utf8(name).ok()?.split_once('\0')?;
+    ModuleVersion::new(ModulePath::new(path).ok()?, Version::new(version).ok()?).ok()
+}

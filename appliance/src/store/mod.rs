@@ -1,0 +1,94 @@
+//! The store: everything that was carried in, proven, in one RocksDB. Nothing else uses RocksDB.
+//!
+//! There is one writer, [`Store`], which an import holds under the store's lock, and any number of
+//! [`Reader`]s in other processes. What an import brings is collected in a [`Draft`] outside the
+//! database and becomes part of it by one call, [`Draft::commit`].
+//!
+//! # What a commit promises, and by which system calls
+//!
+//! A draft ends as sorted files: zip chunks as they came, and one file of everything small, with the
+//! ledger entry in it. RocksDB's `IngestExternalFile` then takes all of them in one call. On Linux it
+//! does, in this order (`db/external_sst_file_ingestion_job.cc`, `db/version_set.cc` of RocksDB 11.8):
+//!
+//! 1. `link` each file into the database's folder and `fsync` it there;
+//! 2. `fsync` the folder, so that the names are durable;
+//! 3. append **one** record, with a checksum, to the MANIFEST that names all the files, and
+//!    `fdatasync` it. This is the commit.
+//! 4. show the new version to readers of this process, then `unlink` the staging names.
+//!
+//! So when `commit` returns, the import survives a power cut, as far as the disk honours a flush. When
+//! it does not return (kill -9, a power cut), the record is in the MANIFEST whole or is ignored: a
+//! torn record fails its checksum, and files that no record names are deleted at the next opening.
+//! Readers follow the same MANIFEST, record by record, and therefore see all of an import or nothing.
+//! The write-ahead log is never used: nothing is ever put into the database by any other way.
+//!
+//! The known gap: RocksDB syncs files with `fdatasync`, and a disk that lies about flushing can lose
+//! what it acknowledged. Then the MANIFEST's last records go, and with them whole imports.
+//!
+//! docs/store.md describes folders, keys and values.
+
+mod draft;
+mod error;
+mod files;
+pub mod keys;
+mod listing;
+mod lock;
+mod options;
+mod reader;
+mod values;
+mod view;
+mod writer;
+
+pub use draft::Draft;
+pub use error::StoreError;
+pub use keys::BundleId;
+pub use lock::Lock;
+pub use options::{READER_CACHE, WRITER_CACHE, ZIP_FILE};
+pub use reader::Reader;
+pub use values::{Counts, KEPT_NAMES, Kept, LedgerEntry, Source, StreamState, Totals, Zip};
+pub use view::{Value, View};
+pub use writer::Store;
+
+use std::path::{Path, PathBuf};
+
+/// Bytes of a zip that are read and stored together: each chunk but a zip's last has this many.
+pub const CHUNK: usize = 1 << 20;
+
+/// What a store of this schema says under the schema's key.
+pub const SCHEMA: &str = "modferry store 1";
+
+/// Where the store is if no one says otherwise.
+pub const DEFAULT_STORE: &str = "/var/lib/modferry";
+
+/// The RocksDB of a store.
+fn db_folder(store: &Path) -> PathBuf {
+    store.join("db")
+}
+
+/// What an import keeps on disk until it is proven: emptied by the next.
+fn staging_folder(store: &Path) -> PathBuf {
+    store.join("staging")
+}
+
+fn check_schema(store: &Path, found: Option<&[u8]>) -> Result<(), StoreError> {
+    if found == Some(SCHEMA.as_bytes()) {
+        return Ok(());
+    }
+    let found = found.map_or_else(
+        || "none".into(),
+        |found| format!("{:?}", String::from_utf8_lossy(found)),
+    );
+    Err(StoreError::Schema {
+        store: store.into(),
+        found,
+        expected: SCHEMA,
+    })
+}
+
+/// Bytes in hexadecimal, lower case.
+pub fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+#[cfg(test)]
+mod tests;

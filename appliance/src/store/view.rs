@@ -1,0 +1,294 @@
+//! The questions that a store answers, whoever has it open: one point read each.
+//!
+//! [`super::Reader`] and [`super::Store`] both give these. Every answer comes from one state of the
+//! store: a zip's locator and its chunks were written by one import, and nothing is ever deleted.
+
+use super::{CHUNK, LedgerEntry, StoreError, Totals, Zip, keys};
+use modferry_protocol::module::{ModulePath, ModuleVersion};
+use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
+use rocksdb::{DB, DBPinnableSlice, Direction, IteratorMode, ReadOptions};
+use std::ops::Deref;
+
+/// Bytes that the store holds, copied out of it once.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Value(Vec<u8>);
+
+impl Value {
+    /// The bytes, without another copy.
+    pub fn into_vec(self) -> Vec<u8> {
+        self.0
+    }
+}
+
+impl Deref for Value {
+    type Target = [u8];
+    fn deref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl AsRef<[u8]> for Value {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl From<Value> for Vec<u8> {
+    fn from(value: Value) -> Self {
+        value.0
+    }
+}
+
+/// An open store, to ask.
+pub struct View {
+    pub(super) db: DB,
+    chunks: ReadOptions,
+}
+
+impl View {
+    pub(super) fn new(db: DB) -> Self {
+        let mut chunks = ReadOptions::default();
+        chunks.fill_cache(false); // a zip would push every small thing out
+        Self { db, chunks }
+    }
+
+    pub(super) fn pinned(&self, key: &[u8]) -> Result<Option<DBPinnableSlice<'_>>, StoreError> {
+        self.db
+            .get_pinned(key)
+            .map_err(StoreError::rocks("read the store"))
+    }
+
+    fn get(&self, key: &[u8]) -> Result<Option<Value>, StoreError> {
+        Ok(self.pinned(key)?.map(|value| Value(value.to_vec())))
+    }
+
+    /// How many imports there were: another number, another state.
+    pub fn imports(&self) -> Result<u64, StoreError> {
+        match self.pinned(&keys::GENERATION_KEY)? {
+            None => Ok(0),
+            Some(value) => number(&value),
+        }
+    }
+
+    /// What the store holds in all.
+    pub fn totals(&self) -> Result<Totals, StoreError> {
+        match self.pinned(&keys::TOTALS_KEY)? {
+            None => Ok(Totals::default()),
+            Some(value) => json("the totals", &value),
+        }
+    }
+
+    /// The entry of import `number`, from 1.
+    pub fn ledger(&self, number: u64) -> Result<Option<LedgerEntry>, StoreError> {
+        self.pinned(&keys::ledger(number))?
+            .map(|value| json(&format!("ledger entry {number}"), &value))
+            .transpose()
+    }
+
+    /// The number of the import that brought the bundle whose manifest text has this SHA-256.
+    pub fn imported(&self, manifest_sha256: &[u8; 32]) -> Result<Option<u64>, StoreError> {
+        self.pinned(&keys::manifest(manifest_sha256))?
+            .map(|value| self::number(&value))
+            .transpose()
+    }
+
+    /// The answer to `@v/list`: whole, tagged versions, a line each, in semver order. Empty where the
+    /// module is known but has none; `None` where it is not known.
+    pub fn list(&self, path: &ModulePath) -> Result<Option<Value>, StoreError> {
+        self.get(&keys::list(path))
+    }
+
+    /// The answer to `@latest`: the `.info` of the newest whole version.
+    pub fn latest(&self, path: &ModulePath) -> Result<Option<Value>, StoreError> {
+        self.get(&keys::latest(path))
+    }
+
+    /// A `.info`, as upstream served it.
+    pub fn info(&self, module: &ModuleVersion) -> Result<Option<Value>, StoreError> {
+        self.get(&keys::info(module))
+    }
+
+    /// A `.mod`, as upstream served it.
+    pub fn go_mod(&self, module: &ModuleVersion) -> Result<Option<Value>, StoreError> {
+        self.get(&keys::go_mod(module))
+    }
+
+    /// Whether there is a `.info`, without its bytes.
+    pub fn has_info(&self, module: &ModuleVersion) -> Result<bool, StoreError> {
+        Ok(self.pinned(&keys::info(module))?.is_some())
+    }
+
+    /// Whether there is a `.mod`, without its bytes.
+    pub fn has_go_mod(&self, module: &ModuleVersion) -> Result<bool, StoreError> {
+        Ok(self.pinned(&keys::go_mod(module))?.is_some())
+    }
+
+    /// Where a zip is and what it is; its bytes come by [`View::chunk`].
+    pub fn zip(&self, module: &ModuleVersion) -> Result<Option<Zip>, StoreError> {
+        self.pinned(&keys::zip(module))?
+            .map(|value| Zip::decode(&value))
+            .transpose()
+    }
+
+    /// Chunk `n` of a zip, from 0; `None` behind its end. Every chunk but the last has [`CHUNK`] bytes.
+    pub fn chunk(&self, zip: &Zip, n: u32) -> Result<Option<Value>, StoreError> {
+        let start = u64::from(n) * CHUNK as u64;
+        if start >= zip.size {
+            return Ok(None);
+        }
+        let expected = (zip.size - start).min(CHUNK as u64);
+        let key = keys::chunk(&zip.bundle, zip.number, n);
+        let value = self
+            .db
+            .get_pinned_opt(key, &self.chunks)
+            .map_err(StoreError::rocks("read a zip from the store"))?;
+        match value {
+            Some(value) if value.len() as u64 == expected => Ok(Some(Value(value.to_vec()))),
+            _ => Err(StoreError::damaged(format!(
+                "chunk {n} of the zip with SHA-256 {}",
+                super::hex(&zip.sha256)
+            ))),
+        }
+    }
+
+    /// What a checksum database says of a module version: the record as a lookup answers it, less the head.
+    pub fn record(&self, db: &DbName, module: &ModuleVersion) -> Result<Option<Value>, StoreError> {
+        self.get(&keys::record(db, module))
+    }
+
+    /// A tile's hashes at the width asked for, cut from a wider one where that is what is held. `None`
+    /// where less is held than asked, and for data tiles, which no store holds.
+    pub fn tile(&self, db: &DbName, tile: &Tile) -> Result<Option<Value>, StoreError> {
+        if tile.is_data() {
+            return Ok(None);
+        }
+        let asked = tile.width() as usize * 32;
+        Ok(self
+            .pinned(&keys::tile(db, tile))?
+            .and_then(|held| held.get(..asked).map(|hashes| Value(hashes.to_vec()))))
+    }
+
+    /// A checksum database's newest signed head, as it was signed.
+    pub fn head(&self, db: &DbName) -> Result<Option<Value>, StoreError> {
+        self.get(&keys::head(db))
+    }
+
+    /// The newest head's size, in records.
+    pub fn head_size(&self, db: &DbName) -> Result<Option<u64>, StoreError> {
+        self.pinned(&keys::head(db))?
+            .map(|note| signed_head(&note).map(|head| head.size))
+            .transpose()
+    }
+
+    /// The names of the checksum databases that the store has a head of.
+    pub fn databases(&self) -> Result<Vec<DbName>, StoreError> {
+        let mut names = Vec::new();
+        self.scan(&keys::newest_heads(), |key, _| {
+            if let Some(keys::Named::Head(name)) = keys::parse(key) {
+                names.push(name);
+            }
+            Ok(())
+        })?;
+        Ok(names)
+    }
+
+    /// Every head that the store ever served of a checksum database, oldest first.
+    pub fn heads(&self, db: &DbName) -> Result<Vec<TreeHead>, StoreError> {
+        let mut heads = Vec::new();
+        self.scan(&keys::heads(db), |_, note| {
+            heads.push(signed_head(note)?);
+            Ok(())
+        })?;
+        Ok(heads)
+    }
+
+    /// The signed head of one size, if the store ever served it.
+    pub fn head_of_size(&self, db: &DbName, size: u64) -> Result<Option<Value>, StoreError> {
+        self.get(&keys::head_of_size(db, size))
+    }
+
+    /// Calls `f` with each module version whose zip is held, by path and then version in bytewise
+    /// order; only those of `path` where one is given.
+    pub fn each_zip(
+        &self,
+        path: Option<&ModulePath>,
+        mut f: impl FnMut(ModuleVersion, Zip) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.scan(&keys::zips(path), |key, value| match keys::parse(key) {
+            Some(keys::Named::Zip(module)) => f(module, Zip::decode(value)?),
+            _ => Err(StoreError::damaged(
+                "a zip's key that names no module version",
+            )),
+        })
+    }
+
+    /// Calls `f` with each module version whose `.mod` is held, in the same order.
+    pub fn each_mod(
+        &self,
+        path: Option<&ModulePath>,
+        mut f: impl FnMut(ModuleVersion, &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.scan(&keys::go_mods(path), |key, value| match keys::parse(key) {
+            Some(keys::Named::Mod(module)) => f(module, value),
+            _ => Err(StoreError::damaged(
+                "a .mod's key that names no module version",
+            )),
+        })
+    }
+
+    pub(super) fn scan(
+        &self,
+        prefix: &[u8],
+        f: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        scan(&self.db, prefix, f)
+    }
+
+    /// Whether any key begins so.
+    pub(super) fn any(&self, prefix: &[u8]) -> Result<bool, StoreError> {
+        let mut raw = self.db.raw_iterator();
+        raw.seek(prefix);
+        let found = raw.key().is_some_and(|key| key.starts_with(prefix));
+        raw.status().map_err(StoreError::rocks("read the store"))?;
+        Ok(found)
+    }
+}
+
+/// Calls `f` with each key that begins so, and its value, in the keys' order.
+pub(super) fn scan(
+    db: &DB,
+    prefix: &[u8],
+    mut f: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
+) -> Result<(), StoreError> {
+    let mut options = ReadOptions::default();
+    options.fill_cache(false);
+    let from = IteratorMode::From(prefix, Direction::Forward);
+    for pair in db.iterator_opt(from, options) {
+        let (key, value) = pair.map_err(StoreError::rocks("read the store"))?;
+        if !key.starts_with(prefix) {
+            break;
+        }
+        f(&key, &value)?;
+    }
+    Ok(())
+}
+
+/// The tree head in a note that was verified before it was stored.
+pub(super) fn signed_head(note: &[u8]) -> Result<TreeHead, StoreError> {
+    std::str::from_utf8(note)
+        .ok()
+        .and_then(|note| note.split_once("\n\n"))
+        .and_then(|(text, _)| TreeHead::parse(&format!("{text}\n")).ok())
+        .ok_or_else(|| StoreError::damaged("a signed tree head that does not parse"))
+}
+
+pub(super) fn number(value: &[u8]) -> Result<u64, StoreError> {
+    let bytes = value
+        .try_into()
+        .map_err(|_| StoreError::damaged(format!("a number of {} bytes", value.len())))?;
+    Ok(u64::from_be_bytes(bytes))
+}
+
+fn json<T: serde::de::DeserializeOwned>(what: &str, value: &[u8]) -> Result<T, StoreError> {
+    serde_json::from_slice(value).map_err(|error| StoreError::damaged(format!("{what}: {error}")))
+}
