@@ -1,9 +1,12 @@
 #![allow(clippy::unwrap_used)]
 //! The vectors in protocol/tests have the reference's verdicts; here is what is ours: limits, and secrets kept.
 
+use base64::prelude::{BASE64_STANDARD, Engine as _};
 use proptest::prelude::*;
 use rand_core::OsRng;
+use sha2::{Digest, Sha256};
 
+use super::key::VERIFIER_FORM;
 use super::*;
 
 // Neither is a secret of anything. The two twins have the same name and hash, found by trying.
