@@ -1,1 +1,39 @@
-//! (header)
+//! Reads a bundle and proves it: the one loop behind `verify` and `import`, on both sides of the gap.
+//!
+//! [`check`] takes a volume as a stream and goes through it in an order in which nothing is interpreted
+//! before it is trusted:
+//!
+//! 1. the manifest, bounded and unread, whose signatures the caller's [`Policy`] must accept;
+//! 2. the index, hashed against the manifest before a line of it is parsed;
+//! 3. the entries, each hashed against the index as it streams by: small things are decompressed, looked at
+//!    and handed to the [`Stage`]; zips are checked on all cores and then handed over, in order;
+//! 4. the proof: signed heads, tiles, records, and the h1 of each go.mod and zip against them, out of what
+//!    the bundle brought and what the destination already holds.
+//!
+//! What happens with the bytes is the stage's business: the appliance's stage writes to a scratch store that
+//! becomes visible only after `check` returns, [`SpoolStage`] keeps what the proof needs in a temporary file
+//! and drops the zips. Whoever gets a [`Report`] has a bundle of which every check passed: there is no flag
+//! to leave one out.
+//!
+//! Memory is bounded whatever the bundle's size: [`IN_FLIGHT`] bytes of zips, one pack of small things, and
+//! the tiles that the proof keeps at hand.
+
+mod check;
+mod content;
+mod error;
+mod pipeline;
+mod prove;
+mod report;
+mod spool;
+mod stage;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+
+pub use check::check;
+pub use content::MAX_INFO;
+pub use error::{CheckError, MAX_NAMED, Side};
+pub use modferry_protocol::trust::Policy;
+pub use pipeline::{IN_FLIGHT, SPOOL_ABOVE};
+pub use report::{NoProgress, Progress, Report};
+pub use spool::SpoolStage;
+pub use stage::{MemoryStage, Stage};

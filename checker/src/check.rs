@@ -1,0 +1,389 @@
+//! The one loop: opens a volume, has its manifest accepted, and takes its entries in, in the order of trust.
+
+use std::fs::File;
+use std::io::Read;
+use std::os::unix::fs::FileExt;
+use std::path::PathBuf;
+use std::time::Instant;
+
+use modferry_protocol::bundle::{
+    Encoding, Incoming, Item, MAX_MANIFEST, Manifest, ReadError, Volume,
+};
+use modferry_protocol::sumdb::DbName;
+use modferry_protocol::trust::Policy;
+
+use crate::pipeline::{Body, Checked, Pipeline, SPOOL_ABOVE, Ticket, with_workers};
+use crate::prove::Prover;
+use crate::spool::default_folder;
+use crate::{CheckError, Progress, Report, Stage, content};
+
+/// Reads a volume from its first byte to its last, hands what it carries to `stage`, and proves it.
+///
+/// `sidecar` is the manifest file beside the volume, where there is one: its text must be the volume's own, and
+/// the signatures of both count. Nothing but the manifest is read before `policy` accepts them.
+///
+/// When this returns a report, every check has passed for everything that is staged. When it returns an
+/// error, what is staged is worth nothing, and it is the stage's owner who throws it away.
+pub fn check<R: Read, S: Stage>(
+    volume: R,
+    sidecar: Option<&[u8]>,
+    policy: &Policy,
+    stage: &mut S,
+    progress: &dyn Progress,
+) -> Result<Report, CheckError> {
+    let begun = Instant::now();
+    progress.step("reading the manifest");
+    let unnamed = "the volume";
+    let volume = Volume::open(volume).map_err(|error| from_read(unnamed, error))?;
+    let note = united_note(volume.manifest_note(), sidecar)?;
+    let accepted = policy
+        .accept(&note)
+        .map_err(|source| CheckError::Untrusted { source })?;
+    let manifest = accepted.manifest().clone();
+    known_databases(&manifest, policy)?;
+    let signers = accepted.signers().iter().map(ToString::to_string);
+    let mut report = Report::new(manifest.clone(), signers.collect());
+    let name = manifest.volume_file_name(1);
+    let volume = volume
+        .trust(&accepted)
+        .map_err(|error| from_read(&name, error))?;
+
+    progress.step("checking the index");
+    let folder = stage.scratch().unwrap_or_else(default_folder);
+    let mut entries = volume
+        .index(temp_file(&folder)?)
+        .map_err(|error| from_read(&name, error))?;
+
+    progress.step("reading the entries");
+    progress.total(manifest.totals.carried_bytes);
+    let mut intake = Intake {
+        volume: &name,
+        folder,
+        stage,
+        progress,
+        report: &mut report,
+        prover: Prover::new(&manifest, policy),
+    };
+    with_workers(|pipeline| {
+        while let Some(incoming) = entries.next().map_err(|error| from_read(&name, error))? {
+            intake.entry(incoming, pipeline)?;
+        }
+        while intake.take_result(pipeline)? {}
+        Ok(())
+    })?;
+    entries.finish().map_err(|error| from_read(&name, error))?;
+
+    intake.small_things_are_in()?;
+    let missing = intake.prover.into_missing();
+    missing.none_or_error(&manifest)?;
+    report.stage_time = begun.elapsed().saturating_sub(report.prove_time);
+    Ok(report)
+}
+
+/// What takes the entries in.
+struct Intake<'a, S> {
+    volume: &'a str,
+    folder: PathBuf,
+    stage: &'a mut S,
+    progress: &'a dyn Progress,
+    report: &'a mut Report,
+    prover: Prover<'a>,
+}
+
+impl<S: Stage> Intake<'_, S> {
+    fn entry<R: Read>(
+        &mut self,
+        incoming: Incoming<'_, R>,
+        pipeline: &mut Pipeline,
+    ) -> Result<(), CheckError> {
+        let stored = incoming.entry().stored;
+        match incoming.entry().encoding {
+            Encoding::Zstd => {
+                self.pack(incoming)?;
+                self.progress.advance(stored);
+            }
+            Encoding::Raw => {
+                // Whatever proves the zips has come: a fork is found before gigabytes are read.
+                self.small_things_are_in()?;
+                self.zip(incoming, pipeline)?;
+            }
+        }
+        self.report.entries += 1;
+        self.report.entry_bytes += stored;
+        Ok(())
+    }
+
+    fn pack<R: Read>(&mut self, incoming: Incoming<'_, R>) -> Result<(), CheckError> {
+        let Intake {
+            volume,
+            stage,
+            report,
+            ..
+        } = self;
+        let entry = incoming.entry().to_string();
+        incoming
+            .small_items(|item, bytes| {
+                content::check(&item, bytes)
+                    .map_err(|e| CheckError::damaged(volume, &*entry, e))?;
+                report.infos += u64::from(matches!(item, Item::Info(_)));
+                stage
+                    .put(&item, bytes)
+                    .map_err(|error| Stopped::Check(CheckError::stage(error)))
+            })
+            .map_err(|stopped| match stopped {
+                Stopped::Read(error) => from_read(volume, error),
+                Stopped::Check(error) => error,
+            })
+    }
+
+    fn small_things_are_in(&mut self) -> Result<(), CheckError> {
+        if !self.prover.has_begun() {
+            self.progress
+                .step("proving tiles, records and go.mod files");
+            let begun = Instant::now();
+            self.prover.prove_small_things(self.stage, self.report)?;
+            self.report.prove_time = begun.elapsed();
+            self.progress.step("reading the zips");
+        }
+        Ok(())
+    }
+
+    fn zip<R: Read>(
+        &mut self,
+        mut incoming: Incoming<'_, R>,
+        pipeline: &mut Pipeline,
+    ) -> Result<(), CheckError> {
+        let entry = incoming.entry();
+        let [(Item::Zip(module), size)] = entry.items.as_slice() else {
+            return Err(CheckError::damaged(
+                self.volume,
+                entry.to_string(),
+                "it is not one zip",
+            ));
+        };
+        let size = *size;
+        let ticket = Ticket {
+            module: module.clone(),
+            sha256: entry.sha256,
+            entry: entry.to_string(),
+        };
+        self.prover.zip_is_accompanied(self.stage, &ticket.module)?;
+
+        let body = if size <= SPOOL_ABOVE {
+            let mut buffer = loop {
+                if pipeline.has_place()
+                    && let Some(buffer) = pipeline.pool.take(size)
+                {
+                    break buffer;
+                }
+                self.take_result_for_room(pipeline)?;
+            };
+            self.fill(&mut incoming, &mut buffer[..size as usize])?;
+            Body::Memory {
+                buffer,
+                size: size as usize,
+            }
+        } else {
+            while !(pipeline.has_place() && pipeline.pool.reserve(SPOOL_ABOVE)) {
+                self.take_result_for_room(pipeline)?;
+            }
+            Body::Spooled {
+                file: self.spool(&mut incoming)?,
+                size,
+            }
+        };
+        incoming
+            .finish()
+            .map_err(|error| from_read(self.volume, error))?;
+        pipeline.submit(ticket, body)?;
+        while pipeline.is_ready() {
+            self.take_result(pipeline)?;
+        }
+        Ok(())
+    }
+
+    fn take_result_for_room(&mut self, pipeline: &mut Pipeline) -> Result<(), CheckError> {
+        if self.take_result(pipeline)? {
+            return Ok(());
+        }
+        // Everything has been given back, so one more zip has room: IN_FLIGHT is more than SPOOL_ABOVE.
+        Err(CheckError::io(
+            "checking zips",
+            std::io::Error::other("the account of buffers is wrong"),
+        ))
+    }
+
+    fn fill<R: Read>(
+        &self,
+        incoming: &mut Incoming<'_, R>,
+        mut buf: &mut [u8],
+    ) -> Result<(), CheckError> {
+        while !buf.is_empty() {
+            // Pieces, so that progress moves within a large zip, too.
+            let piece = buf.len().min(PIECE);
+            let n = incoming
+                .read(&mut buf[..piece])
+                .map_err(|error| from_read(self.volume, error))?;
+            if n == 0 {
+                break; // `finish` says what is wrong
+            }
+            self.progress.advance(n as u64);
+            buf = &mut buf[n..];
+        }
+        Ok(())
+    }
+
+    fn spool<R: Read>(&self, incoming: &mut Incoming<'_, R>) -> Result<File, CheckError> {
+        let file = temp_file(&self.folder)?;
+        let mut piece = vec![0; PIECE];
+        let mut offset = 0;
+        loop {
+            let n = incoming
+                .read(&mut piece)
+                .map_err(|error| from_read(self.volume, error))?;
+            if n == 0 {
+                return Ok(file);
+            }
+            file.write_all_at(&piece[..n], offset).map_err(|source| {
+                CheckError::io(
+                    format!("writing a temporary file in {}", self.folder.display()),
+                    source,
+                )
+            })?;
+            offset += n as u64;
+            self.progress.advance(n as u64);
+        }
+    }
+
+    /// Takes the next zip's result and keeps the zip; `false` when none is under way.
+    fn take_result(&mut self, pipeline: &mut Pipeline) -> Result<bool, CheckError> {
+        let Some(Checked {
+            ticket,
+            body,
+            facts,
+        }) = pipeline.next()?
+        else {
+            return Ok(false);
+        };
+        let Ticket {
+            module,
+            sha256,
+            entry,
+        } = ticket;
+        let facts = facts.map_err(|error| CheckError::damaged(self.volume, &*entry, error))?;
+        self.prover.zip(self.stage, &module, &facts)?;
+        let size = modferry_protocol::zip::ReadAt::size(&body);
+        let same = body
+            .hand_over(&sha256, |reader| {
+                self.stage.put_zip(&module, &facts, size, &sha256, reader)
+            })
+            .map_err(CheckError::stage)?;
+        if !same {
+            let what = "its temporary copy is no longer what was checked, or was not kept whole";
+            return Err(CheckError::damaged(self.volume, entry, what));
+        }
+        self.report.zips += 1;
+        self.report.zip_bytes += size;
+        self.report.unpacked_bytes += facts.unpacked;
+        pipeline.give_back(body);
+        Ok(true)
+    }
+}
+
+/// Bytes of a zip read at a time.
+const PIECE: usize = 1 << 20;
+
+/// Why the reading of a pack stopped.
+enum Stopped {
+    Read(ReadError),
+    Check(CheckError),
+}
+
+impl From<ReadError> for Stopped {
+    fn from(error: ReadError) -> Stopped {
+        Stopped::Read(error)
+    }
+}
+
+impl From<CheckError> for Stopped {
+    fn from(error: CheckError) -> Stopped {
+        Stopped::Check(error)
+    }
+}
+
+/// The volume's own manifest with the signatures of the sidecar, too.
+///
+/// Only the end of the text is looked for here, which is the first empty line; what it says is the policy's.
+fn united_note(embedded: &[u8], sidecar: Option<&[u8]>) -> Result<Vec<u8>, CheckError> {
+    let Some(sidecar) = sidecar else {
+        return Ok(embedded.into());
+    };
+    let refused = |what: &str| Err(CheckError::damaged("the manifest file", "manifest", what));
+    if sidecar.len() as u64 > MAX_MANIFEST {
+        return refused("it is larger than a manifest may be");
+    }
+    let (Some(own), Some(beside)) = (split_note(embedded), split_note(sidecar)) else {
+        return refused("it, or the manifest in the volume, has no signatures");
+    };
+    if own.0 != beside.0 {
+        return refused("its text is not that of the manifest in the volume");
+    }
+    let mut united = embedded.to_vec();
+    let lines = |signatures: &'_ [u8]| -> Vec<Vec<u8>> {
+        signatures
+            .split_inclusive(|byte| *byte == b'\n')
+            .map(<[u8]>::to_vec)
+            .collect()
+    };
+    let known = lines(own.1);
+    for line in lines(beside.1) {
+        if !known.contains(&line) {
+            united.extend(line);
+        }
+    }
+    Ok(united)
+}
+
+/// A note's text and its signature lines.
+fn split_note(note: &[u8]) -> Option<(&[u8], &[u8])> {
+    let at = note.windows(2).position(|two| two == b"\n\n")?;
+    Some((&note[..=at], &note[at + 2..]))
+}
+
+fn known_databases(manifest: &Manifest, policy: &Policy) -> Result<(), CheckError> {
+    let unknown = |db: &&DbName| policy.sumdb(db).is_none();
+    match manifest.heads.iter().map(|(db, _)| db).find(unknown) {
+        Some(db) => Err(CheckError::UnknownDb { db: db.clone() }),
+        None => Ok(()),
+    }
+}
+
+fn temp_file(folder: &std::path::Path) -> Result<File, CheckError> {
+    tempfile::tempfile_in(folder).map_err(|source| {
+        CheckError::io(
+            format!("making a temporary file in {}", folder.display()),
+            source,
+        )
+    })
+}
+
+/// What the reader says, in the words that name the volume, the entry, and what is wrong with it.
+pub(crate) fn from_read(volume: &str, error: ReadError) -> CheckError {
+    match error {
+        ReadError::Damaged { entry, what } => CheckError::damaged(volume, entry, what),
+        ReadError::Truncated { entry } => {
+            CheckError::damaged(volume, entry, "the volume ends in it")
+        }
+        ReadError::Unexpected { expected, found } => {
+            CheckError::damaged(volume, expected, format!("{found} is in its place"))
+        }
+        ReadError::Io { entry, source } => CheckError::damaged(volume, entry, source),
+        ReadError::Index(source) => CheckError::damaged(volume, "index", source),
+        ReadError::Spool(source) => CheckError::io("keeping the index in a temporary file", source),
+        ReadError::Unfinished { ref entry } => CheckError::damaged(volume, entry.clone(), error),
+        other @ ReadError::Foreign { .. } => CheckError::damaged(volume, "manifest", other),
+    }
+}
+
+#[cfg(test)]
+mod tests;

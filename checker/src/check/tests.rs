@@ -1,0 +1,121 @@
+//! Whole bundles, checked: good ones, and for each error a bundle that reaches it.
+
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use crate::testing::{Sealed, TestBundle, TestModule, TestSumdb, key, policy};
+use crate::{MemoryStage, NoProgress, SpoolStage};
+use modferry_protocol::note::SigningKey;
+
+/// A checksum database with three modules in it, and a key for bundles.
+struct World {
+    sumdb: TestSumdb,
+    modules: Vec<TestModule>,
+    key: SigningKey,
+    policy: Policy,
+}
+
+impl World {
+    fn new() -> World {
+        let mut sumdb = TestSumdb::new("sum.test");
+        let key = key("site");
+        let modules: Vec<TestModule> = (0..3).map(TestModule::numbered).collect();
+        sumdb.pad(700, "a");
+        for module in &modules {
+            sumdb.add(module);
+            sumdb.pad(300, "b");
+        }
+        let policy = policy(&[&key], &[&sumdb]);
+        World {
+            sumdb,
+            modules,
+            key,
+            policy,
+        }
+    }
+
+    fn bundle(&self) -> TestBundle {
+        TestBundle::of(&self.sumdb, &self.modules.iter().collect::<Vec<_>>(), &[])
+    }
+
+    fn seal(&self, bundle: &TestBundle) -> Sealed {
+        bundle.seal(&[&self.key])
+    }
+
+    /// Checks a bundle on top of what a stage holds.
+    fn check_on(&self, stage: &mut MemoryStage, bundle: &TestBundle) -> Result<Report, CheckError> {
+        check(
+            &*self.seal(bundle).volume,
+            None,
+            &self.policy,
+            stage,
+            &NoProgress,
+        )
+    }
+}
+
+#[test]
+fn a_good_bundle_passes_every_check() {
+    let world = World::new();
+    let bundle = world.bundle();
+    let mut stage = MemoryStage::new();
+    let report = world.check_on(&mut stage, &bundle).unwrap();
+    assert_eq!(
+        (
+            report.heads,
+            report.records,
+            report.infos,
+            report.mods,
+            report.zips
+        ),
+        (1, 3, 3, 3, 3)
+    );
+    let tiles = bundle
+        .items
+        .keys()
+        .filter(|item| matches!(item, Item::Tile(..)))
+        .count() as u64;
+    assert_eq!(report.tiles, tiles);
+    assert!(tiles > 4);
+    assert_eq!(
+        report.served,
+        [(world.sumdb.db().clone(), world.sumdb.head())]
+    );
+    let signer = world.key.verifier();
+    assert_eq!(
+        report.signers,
+        [format!("{}+{:08x}", signer.name(), signer.id())]
+    );
+    // All of it was staged, byte for byte.
+    let small = bundle
+        .items
+        .iter()
+        .filter(|(item, _)| !matches!(item, Item::Zip(_)));
+    assert!(
+        stage
+            .items()
+            .eq(small.map(|(item, bytes)| (item, bytes.as_slice())))
+    );
+    for module in &world.modules {
+        assert_eq!(
+            stage.staged_zip(&module.module).unwrap().unwrap().h1,
+            module.h1
+        );
+    }
+}
+
+#[test]
+fn a_stage_in_a_file_comes_to_the_same() {
+    let world = World::new();
+    let sealed = world.seal(&world.bundle());
+    let mut stage = SpoolStage::new().unwrap();
+    let report = check(
+        &*sealed.volume,
+        Some(&sealed.manifest),
+        &world.policy,
+        &mut stage,
+        &NoProgress,
+    )
+    .unwrap();
+    assert_eq!((report.records, report.mods, report.zips), (3, 3, 3));
+}

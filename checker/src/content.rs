@@ -1,0 +1,256 @@
+//! What a small thing must look like for its kind, before anything is proven: sizes, and that it is what its
+//! name says.
+//!
+//! An `.info` is the one thing that no checksum database vouches for, so it is held to the little that can be
+//! known: it is a JSON object whose Version is the version that it is served for. Go's decoder matches keys
+//! without regard to case and lets the last one win; so every key that Go would take for `Version` must say
+//! the same (encoding/json, decode.go and fold.go).
+
+use std::fmt;
+
+use modferry_protocol::bundle::Item;
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::sumdb::Record;
+use modferry_protocol::zip::MAX_GO_MOD;
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
+
+/// The most bytes of an `.info`. Real ones have a few hundred.
+pub const MAX_INFO: u64 = 1 << 20;
+
+/// Why a small thing is not what its name says.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum ContentError {
+    #[error("{item}: {size} bytes; at most {limit} are allowed")]
+    TooLarge { item: Item, size: u64, limit: u64 },
+    #[error("{item}: {size} bytes where its width needs {want}")]
+    TileSize { item: Item, size: u64, want: u64 },
+    #[error("{item}: only hash tiles of height 8 are carried")]
+    TileKind { item: Item },
+    #[error("{item}: not a record of this module version")]
+    Record {
+        item: Item,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("{item}: not an .info of this version")]
+    Info {
+        item: Item,
+        source: serde_json::Error,
+    },
+}
+
+/// Checks the form of an item that is not a zip. Heads are checked with their signatures.
+pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
+    let size = bytes.len() as u64;
+    let at_most = |limit: u64| {
+        if size > limit {
+            return Err(ContentError::TooLarge {
+                item: item.clone(),
+                size,
+                limit,
+            });
+        }
+        Ok(())
+    };
+    match item {
+        // Notes and records have limits of their own; a zip comes another way.
+        Item::Head(_) | Item::Zip(_) => Ok(()),
+        Item::Record(_, module) => {
+            Record::parse(bytes, module)
+                .map(drop)
+                .map_err(|source| ContentError::Record {
+                    item: item.clone(),
+                    source: Box::new(source),
+                })
+        }
+        Item::Tile(_, tile) => {
+            if tile.height() != 8 || tile.is_data() {
+                return Err(ContentError::TileKind { item: item.clone() });
+            }
+            let want = tile.size() as u64;
+            if size != want {
+                return Err(ContentError::TileSize {
+                    item: item.clone(),
+                    size,
+                    want,
+                });
+            }
+            Ok(())
+        }
+        Item::Info(module) => {
+            at_most(MAX_INFO)?;
+            check_info(bytes, module).map_err(|source| ContentError::Info {
+                item: item.clone(),
+                source,
+            })
+        }
+        Item::Mod(_) => at_most(MAX_GO_MOD),
+    }
+}
+
+fn check_info(bytes: &[u8], module: &ModuleVersion) -> Result<(), serde_json::Error> {
+    let Versions(versions) = serde_json::from_slice(bytes)?;
+    if versions.is_empty() {
+        return Err(serde_json::Error::custom("it has no Version"));
+    }
+    match versions
+        .iter()
+        .find(|version| *version != module.version().as_str())
+    {
+        Some(other) => Err(serde_json::Error::custom(format!(
+            "its Version is {other:?}"
+        ))),
+        None => Ok(()),
+    }
+}
+
+/// The values of all keys that Go takes for `Version`.
+struct Versions(Vec<String>);
+
+impl<'de> Deserialize<'de> for Versions {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Versions, D::Error> {
+        struct Keys;
+        impl<'de> Visitor<'de> for Keys {
+            type Value = Versions;
+
+            fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                f.write_str("an object with a Version")
+            }
+
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Versions, A::Error> {
+                let mut versions = Vec::new();
+                while let Some(key) = map.next_key::<String>()? {
+                    if is_version(&key) {
+                        versions.push(map.next_value::<String>()?);
+                    } else {
+                        map.next_value::<IgnoredAny>()?;
+                    }
+                }
+                Ok(Versions(versions))
+            }
+        }
+        deserializer.deserialize_map(Keys)
+    }
+}
+
+/// Whether Go's decoder takes the key for `Version`: simple case folding, in which the long s is an s.
+fn is_version(key: &str) -> bool {
+    key.chars()
+        .map(|c| {
+            if c == 'ſ' {
+                's'
+            } else {
+                c.to_ascii_lowercase()
+            }
+        })
+        .eq("version".chars())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use modferry_protocol::sumdb::{DbName, Tile};
+
+    fn module() -> ModuleVersion {
+        "example.com/a@v1.0.0".parse().unwrap()
+    }
+
+    fn info(text: &str) -> Result<(), String> {
+        check(&Item::Info(module()), text.as_bytes()).map_err(|error| match error {
+            ContentError::Info { source, .. } => source.to_string(),
+            other => other.to_string(),
+        })
+    }
+
+    #[test]
+    fn an_info_says_its_version() {
+        info(r#"{"Version":"v1.0.0","Time":"2020-01-01T00:00:00Z","Origin":{"VCS":"git"}}"#)
+            .unwrap();
+        info(r#" {"version":"v1.0.0"} "#).unwrap();
+    }
+
+    #[test]
+    fn an_info_of_another_version_is_refused_however_it_is_spelt() {
+        for text in [
+            r#"{"Version":"v1.0.1"}"#,
+            r#"{"Version":"v1.0.0","version":"v1.0.1"}"#,
+            r#"{"Version":"v1.0.0","VERſION":"v1.0.1"}"#,
+            r#"{"Version":"v1.0.0","\u0056ersion":"v1.0.1"}"#,
+            r#"{"Version":"v1.0.1","Version":"v1.0.0"}"#,
+        ] {
+            assert!(
+                info(text)
+                    .unwrap_err()
+                    .contains(r#"its Version is "v1.0.1""#),
+                "{text}"
+            );
+        }
+    }
+
+    #[test]
+    fn what_is_no_info_is_refused() {
+        for text in [
+            "",
+            "{}",
+            "null",
+            "[]",
+            r#""v1.0.0""#,
+            r#"{"Version":1}"#,
+            r#"{"Version":"v1.0.0"} x"#,
+        ] {
+            assert!(info(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn sizes_are_limited() {
+        let mut text = br#"{"Version":"v1.0.0"}"#.to_vec();
+        text.resize(MAX_INFO as usize, b' ');
+        check(&Item::Info(module()), &text).unwrap();
+        text.push(b' ');
+        assert!(matches!(
+            check(&Item::Info(module()), &text),
+            Err(ContentError::TooLarge { .. })
+        ));
+
+        let mut go_mod = vec![b'/'; MAX_GO_MOD as usize];
+        check(&Item::Mod(module()), &go_mod).unwrap();
+        go_mod.push(b'/');
+        assert!(matches!(
+            check(&Item::Mod(module()), &go_mod),
+            Err(ContentError::TooLarge { .. })
+        ));
+    }
+
+    #[test]
+    fn a_record_is_of_its_module() {
+        let item = |module| Item::Record(DbName::new("sum.test").unwrap(), module);
+        let h1 = modferry_protocol::h1::H1::of_go_mod(b"x");
+        let bytes = Record::new(7, &module(), h1, h1).unwrap().encode();
+        check(&item(module()), &bytes).unwrap();
+        let other = "example.com/b@v1.0.0".parse().unwrap();
+        assert!(matches!(
+            check(&item(other), &bytes),
+            Err(ContentError::Record { .. })
+        ));
+    }
+
+    #[test]
+    fn a_tile_has_the_bytes_of_its_width_and_is_of_the_kind_that_is_carried() {
+        let db = DbName::new("sum.test").unwrap();
+        let tile = |height, width| Item::Tile(db.clone(), Tile::new(height, 0, 0, width).unwrap());
+        check(&tile(8, 3), &[0; 96]).unwrap();
+        assert!(matches!(
+            check(&tile(8, 3), &[0; 95]),
+            Err(ContentError::TileSize { .. })
+        ));
+        assert!(matches!(
+            check(&tile(8, 3), &[0; 97]),
+            Err(ContentError::TileSize { .. })
+        ));
+        assert!(matches!(
+            check(&tile(7, 3), &[0; 96]),
+            Err(ContentError::TileKind { .. })
+        ));
+    }
+}

@@ -1,0 +1,195 @@
+//! Why a bundle was not accepted, with the exit code and the next step for each reason.
+
+use std::error::Error;
+use std::io;
+
+use modferry_cli::{Exit, Failure};
+use modferry_protocol::sumdb::{DbName, TreeHead};
+use modferry_protocol::trust::TrustError;
+
+/// How many missing things an error names; the others are counted.
+pub const MAX_NAMED: usize = 200;
+
+/// One side of a fork: what the checksum database signed.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Side {
+    /// The tree head.
+    pub head: TreeHead,
+    /// The signed note that says so, byte for byte: the evidence.
+    pub note: Vec<u8>,
+}
+
+/// Why a bundle was not accepted.
+#[derive(Debug, thiserror::Error)]
+pub enum CheckError {
+    /// The policy did not accept the manifest's signatures. Nothing behind the manifest was read.
+    #[error("the bundle's manifest is not trusted")]
+    Untrusted {
+        /// What the policy missed.
+        source: TrustError,
+    },
+    /// The bundle is proven by a checksum database of which no key is trusted here. Nothing behind the
+    /// manifest was read.
+    #[error("no key is trusted for the checksum database {db}, which this bundle is proven by")]
+    UnknownDb {
+        /// The database.
+        db: DbName,
+    },
+    /// The volume is damaged, cut short or not what its signed index says.
+    #[error("{volume}: {entry} is damaged")]
+    Damaged {
+        /// The volume's file name; "the volume" before its manifest is trusted.
+        volume: String,
+        /// The entry, and the item in it where that is known.
+        entry: String,
+        /// What is wrong with it.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// Something that the proof needs is neither in the bundle nor held.
+    #[error("{} things that the bundle needs are missing: {}{}", what.len() + more, what.first().map_or("", String::as_str), if what.len() + more > 1 { ", …" } else { "" })]
+    Missing {
+        /// The missing things by name, sorted, at most [`MAX_NAMED`].
+        what: Vec<String>,
+        /// How many more there are.
+        more: usize,
+        /// What supplies them.
+        cure: String,
+    },
+    /// A checksum database does not vouch for what the bundle brings.
+    #[error("the checksum database {db} does not vouch for this bundle: {what}")]
+    Sumdb {
+        /// The database.
+        db: DbName,
+        /// What contradicts what.
+        what: String,
+    },
+    /// A module has no checksum database in this bundle to vouch for it, or the bundle brings something that
+    /// nothing in it proves.
+    #[error("{what} is proven by no checksum database of this bundle")]
+    Unproven {
+        /// The item.
+        what: String,
+    },
+    /// A checksum database has signed two trees of which neither continues the other.
+    #[error(
+        "the checksum database {db} has FORKED: the tree of {} records that it signed for this bundle does not \
+         continue the tree of {} records that it signed before",
+        offered.head.size, held.head.size
+    )]
+    Fork {
+        /// The database.
+        db: DbName,
+        /// What the destination holds.
+        held: Box<Side>,
+        /// What the bundle brought.
+        offered: Box<Side>,
+    },
+    /// The stage failed: a full disk, a store in use.
+    #[error("keeping the bundle's contents failed")]
+    Stage {
+        /// The stage's own class of failure.
+        exit: Exit,
+        /// The stage's own advice.
+        advice: Option<String>,
+        /// What failed.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// A temporary file failed.
+    #[error("{what}")]
+    Io {
+        /// What was being done, and to what.
+        what: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl CheckError {
+    /// A failure of the stage itself.
+    pub fn stage<E: Failure + Send + Sync + 'static>(error: E) -> CheckError {
+        CheckError::Stage {
+            exit: error.exit(),
+            advice: error.advice(),
+            source: Box::new(error),
+        }
+    }
+
+    pub(crate) fn damaged(
+        volume: &str,
+        entry: impl Into<String>,
+        source: impl Into<Box<dyn Error + Send + Sync>>,
+    ) -> CheckError {
+        CheckError::Damaged {
+            volume: volume.into(),
+            entry: entry.into(),
+            source: source.into(),
+        }
+    }
+
+    pub(crate) fn io(what: impl Into<String>, source: io::Error) -> CheckError {
+        CheckError::Io {
+            what: what.into(),
+            source,
+        }
+    }
+}
+
+impl Failure for CheckError {
+    fn exit(&self) -> Exit {
+        match self {
+            CheckError::Untrusted { .. } | CheckError::UnknownDb { .. } => Exit::Untrusted,
+            CheckError::Damaged { .. } => Exit::Damaged,
+            CheckError::Missing { .. } => Exit::Missing,
+            CheckError::Sumdb { .. } | CheckError::Unproven { .. } | CheckError::Fork { .. } => {
+                Exit::Sumdb
+            }
+            CheckError::Stage { exit, .. } => *exit,
+            CheckError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Exit::NoRoom
+            }
+            CheckError::Io { .. } => Exit::Other,
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        Some(match self {
+            CheckError::Untrusted { .. } => {
+                "if the bundle comes from a key that you trust, add that key to what is trusted here \
+                 (modferry-appliance trust add KEY.pub), after comparing its fingerprint with its owner over \
+                 another channel"
+                    .into()
+            }
+            CheckError::UnknownDb { db } => format!(
+                "if you rely on {db}, add its verifier key to what is trusted here \
+                 (modferry-appliance trust add); otherwise refuse the bundle"
+            ),
+            CheckError::Damaged { volume, .. } => {
+                format!("copy {volume} again from where it was exported to, and repeat; if that does not help, export it again")
+            }
+            CheckError::Missing { cure, .. } => cure.clone(),
+            CheckError::Sumdb { .. } | CheckError::Unproven { .. } => {
+                "do not use this bundle; ask who exported it what became of these modules, and export again".into()
+            }
+            CheckError::Fork { .. } => {
+                "do not use this bundle, and keep both signed heads: they prove that the checksum database, or \
+                 someone with its key, told different clients different things; tell whoever runs it"
+                    .into()
+            }
+            CheckError::Stage { advice, .. } => return advice.clone(),
+            CheckError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                "make room, or set TMPDIR to a folder with more of it".into()
+            }
+            CheckError::Io { .. } => return None,
+        })
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            CheckError::Missing { what, more, .. } if what.len() + more > 1 => {
+                let rest = (*more > 0).then(|| format!("and {more} more"));
+                what.iter().cloned().chain(rest).collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}

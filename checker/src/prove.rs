@@ -1,0 +1,187 @@
+//! The proof: everything that a bundle brings leads to a signed tree head, and all that clients will ask for
+//! of the tree is there.
+//!
+//! For each checksum database of the manifest: the signed head opens with the trusted key; the right edge
+//! authenticates; every head ever served is continued; every staged tile and record is in the tree. Then each
+//! staged go.mod and zip has the h1 of its record, and each zip has its `.info`, `.mod` and record.
+//!
+//! The cost is that of what is new, not of what is held, although the tree's *whole* closure must be there at
+//! the widths of the new head. That is so because a tree's partial tiles, one a level, are the only ones that
+//! get wider when it grows, and they are what the proof of an older head reads: with the newest head held
+//! continued by the new one, every tile of the old closure is there at its new width, and authenticates.
+//!
+//! What is missing is collected to the end, so that one export can supply all of it. A contradiction ends the
+//! proof at once.
+
+mod missing;
+mod tree;
+
+use modferry_protocol::bundle::{Item, Manifest};
+use modferry_protocol::h1::H1;
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::sumdb::{DbName, Record};
+use modferry_protocol::trust::Policy;
+use modferry_protocol::zip::ZipFacts;
+
+use crate::{CheckError, Report, Stage};
+pub(crate) use missing::Missing;
+use tree::TreeProof;
+
+/// Proves in two parts: the small things, once all of them are staged, then each zip as it comes.
+pub(crate) struct Prover<'a> {
+    manifest: &'a Manifest,
+    policy: &'a Policy,
+    missing: Missing,
+    begun: bool,
+}
+
+impl<'a> Prover<'a> {
+    pub(crate) fn new(manifest: &'a Manifest, policy: &'a Policy) -> Prover<'a> {
+        Prover {
+            manifest,
+            policy,
+            missing: Missing::default(),
+            begun: false,
+        }
+    }
+
+    pub(crate) fn has_begun(&self) -> bool {
+        self.begun
+    }
+
+    /// What the proof has missed so far.
+    pub(crate) fn into_missing(self) -> Missing {
+        self.missing
+    }
+
+    /// Proves heads, tiles, records and go.mod files. All of them must be staged.
+    pub(crate) fn prove_small_things<S: Stage>(
+        &mut self,
+        stage: &S,
+        report: &mut Report,
+    ) -> Result<(), CheckError> {
+        self.begun = true;
+        let mut trees = Vec::new();
+        for (db, head) in &self.manifest.heads {
+            let Some(key) = self.policy.sumdb(db) else {
+                return Err(CheckError::UnknownDb { db: db.clone() });
+            };
+            let tree = TreeProof::begin(db, head, key, stage, &mut self.missing, report)?;
+            report.served.push((db.clone(), tree.served()));
+            trees.push(tree);
+        }
+        stage.each_staged(&mut |item| match &item {
+            // Opened above, if the manifest names its database.
+            Item::Head(db) | Item::Tile(db, _) | Item::Record(db, _) => {
+                let Some(tree) = trees.iter_mut().find(|tree| tree.db() == db) else {
+                    return Err(CheckError::Unproven {
+                        what: item.to_string(),
+                    });
+                };
+                tree.prove(&item, &mut self.missing, report)
+            }
+            Item::Mod(module) => {
+                let go_mod = required(stage, &item)?;
+                report.mods += 1;
+                self.vouch(
+                    stage,
+                    module,
+                    H1::of_go_mod(&go_mod),
+                    Record::go_mod,
+                    "/go.mod",
+                )
+            }
+            // Content was checked on the way in; nothing vouches for more of it.
+            Item::Info(_) => Ok(()),
+            Item::Zip(_) => Ok(()),
+        })
+    }
+
+    /// Notes what a zip needs beside it and lacks. The small things must be staged.
+    pub(crate) fn zip_is_accompanied<S: Stage>(
+        &mut self,
+        stage: &S,
+        module: &ModuleVersion,
+    ) -> Result<(), CheckError> {
+        for item in [Item::Info(module.clone()), Item::Mod(module.clone())] {
+            if find(stage, &item)?.is_none() {
+                self.missing.add(&item);
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares a zip's h1 with its record. The small things must be proven.
+    pub(crate) fn zip<S: Stage>(
+        &mut self,
+        stage: &S,
+        module: &ModuleVersion,
+        facts: &ZipFacts,
+    ) -> Result<(), CheckError> {
+        self.vouch(stage, module, facts.h1, Record::zip, "")
+    }
+
+    /// Every record for the module, staged or held, must have this h1; there must be one.
+    fn vouch<S: Stage>(
+        &mut self,
+        stage: &S,
+        module: &ModuleVersion,
+        h1: H1,
+        recorded: impl Fn(&Record) -> H1,
+        what: &str,
+    ) -> Result<(), CheckError> {
+        let mut vouched = false;
+        for (db, _) in &self.manifest.heads {
+            let item = Item::Record(db.clone(), module.clone());
+            let Some(bytes) = find(stage, &item)? else {
+                continue;
+            };
+            let record = parse_record(db, module, &bytes)?;
+            let want = recorded(&record);
+            if want != h1 {
+                let what = format!("{module}{what} has {h1}, and its record has {want}");
+                return Err(CheckError::Sumdb {
+                    db: db.clone(),
+                    what,
+                });
+            }
+            vouched = true;
+        }
+        match self.manifest.heads.first() {
+            _ if vouched => Ok(()),
+            Some((db, _)) => {
+                self.missing.add(&Item::Record(db.clone(), module.clone()));
+                Ok(())
+            }
+            None => Err(CheckError::Unproven {
+                what: module.to_string(),
+            }),
+        }
+    }
+}
+
+fn parse_record(db: &DbName, module: &ModuleVersion, bytes: &[u8]) -> Result<Record, CheckError> {
+    Record::parse(bytes, module).map_err(|error| CheckError::Sumdb {
+        db: db.clone(),
+        what: format!("the record of {module} is malformed: {error}"),
+    })
+}
+
+/// The item's bytes, from the bundle or else from what is held.
+fn find<S: Stage>(stage: &S, item: &Item) -> Result<Option<Vec<u8>>, CheckError> {
+    match stage.staged(item).map_err(CheckError::stage)? {
+        Some(bytes) => Ok(Some(bytes)),
+        None => stage.held(item).map_err(CheckError::stage),
+    }
+}
+
+/// The bytes of an item that the stage said is staged.
+fn required<S: Stage>(stage: &S, item: &Item) -> Result<Vec<u8>, CheckError> {
+    stage
+        .staged(item)
+        .map_err(CheckError::stage)?
+        .ok_or_else(|| {
+            let gone = std::io::Error::other(format!("{item} was staged, and is not there"));
+            CheckError::io("reading back what was staged", gone)
+        })
+}

@@ -1,0 +1,194 @@
+//! What was checked, for people and for machines, and how it is told while it goes on.
+
+use std::fmt;
+use std::time::Duration;
+
+use modferry_cli::{bytes, duration};
+use modferry_protocol::bundle::Manifest;
+use modferry_protocol::sumdb::{DbName, TreeHead};
+use serde::{Serialize, Serializer};
+
+/// How a check tells where it is. Every method may be called often and must be quick.
+pub trait Progress: Sync {
+    /// The next part of the work begins.
+    fn step(&self, _name: &str) {}
+    /// The bytes of all entries together, once they are known.
+    fn total(&self, _bytes: u64) {}
+    /// So many more of them are read.
+    fn advance(&self, _bytes: u64) {}
+}
+
+/// Tells nothing.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct NoProgress;
+
+impl Progress for NoProgress {}
+
+/// The checks that all passed, with the number of things that each was made on.
+#[derive(Debug, Clone, Serialize)]
+pub struct Report {
+    /// The bundle's manifest; as JSON the stream, sequence and creation time.
+    #[serde(flatten, serialize_with = "manifest_as_json")]
+    pub manifest: Manifest,
+    /// The trusted keys that signed it, as `NAME+HASH8`.
+    pub signers: Vec<String>,
+    /// For each checksum database, the head that is served once the bundle is taken in: the bundle's, or one
+    /// that the destination holds already and that is newer.
+    #[serde(serialize_with = "heads_as_json")]
+    pub served: Vec<(DbName, TreeHead)>,
+    /// Entries whose SHA-256 is the index's.
+    pub entries: u64,
+    /// Their bytes.
+    pub entry_bytes: u64,
+    /// Signed heads that opened with a trusted key.
+    pub heads: u64,
+    /// Heads held before that the served heads continue.
+    pub older_heads: u64,
+    /// Tiles that lead to a signed head.
+    pub tiles: u64,
+    /// Records that are in a signed tree.
+    pub records: u64,
+    /// `.info` files that say their version.
+    pub infos: u64,
+    /// go.mod files whose h1 is the record's.
+    pub mods: u64,
+    /// Zips that keep the rules of module zips and whose h1 is the record's.
+    pub zips: u64,
+    /// Their bytes.
+    pub zip_bytes: u64,
+    /// Their bytes unpacked.
+    pub unpacked_bytes: u64,
+    /// Wall time spent on reading, hashing, checking and staging.
+    #[serde(rename = "stage_seconds", serialize_with = "as_seconds")]
+    pub stage_time: Duration,
+    /// Wall time spent on the proof.
+    #[serde(rename = "prove_seconds", serialize_with = "as_seconds")]
+    pub prove_time: Duration,
+}
+
+impl Report {
+    pub(crate) fn new(manifest: Manifest, signers: Vec<String>) -> Report {
+        Report {
+            manifest,
+            signers,
+            served: Vec::new(),
+            entries: 0,
+            entry_bytes: 0,
+            heads: 0,
+            older_heads: 0,
+            tiles: 0,
+            records: 0,
+            infos: 0,
+            mods: 0,
+            zips: 0,
+            zip_bytes: 0,
+            unpacked_bytes: 0,
+            stage_time: Duration::ZERO,
+            prove_time: Duration::ZERO,
+        }
+    }
+}
+
+fn manifest_as_json<S: Serializer>(manifest: &Manifest, serializer: S) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        stream: String,
+        sequence: String,
+        created: &'a str,
+        missing: Vec<String>,
+    }
+    Told {
+        stream: manifest.stream.to_string(),
+        sequence: manifest.sequence.to_string(),
+        created: &manifest.created,
+        missing: manifest
+            .missing
+            .iter()
+            .map(|missing| missing.module.to_string())
+            .collect(),
+    }
+    .serialize(serializer)
+}
+
+fn heads_as_json<S: Serializer>(
+    heads: &[(DbName, TreeHead)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    #[derive(Serialize)]
+    struct Told<'a> {
+        database: &'a str,
+        size: u64,
+        hash: String,
+    }
+    serializer.collect_seq(heads.iter().map(|(db, head)| Told {
+        database: db.as_str(),
+        size: head.size,
+        hash: head.hash.to_string(),
+    }))
+}
+
+fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
+}
+
+/// A line for the bundle and one for each check: how many passed, and what that means.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Manifest {
+            stream,
+            sequence,
+            created,
+            ..
+        } = &self.manifest;
+        writeln!(
+            f,
+            "bundle {stream} {sequence} of {created}, signed by {}",
+            self.signers.join(", ")
+        )?;
+        for (db, head) in &self.served {
+            writeln!(f, "checksum database {db}: a tree of {} records", head.size)?;
+        }
+        let mut line = |count: u64, what: String| match count {
+            0 => Ok(()),
+            _ => writeln!(f, "{count:>9}  {what}"),
+        };
+        line(
+            self.entries,
+            format!(
+                "entries ({}) have the SHA-256 of the signed index",
+                bytes(self.entry_bytes)
+            ),
+        )?;
+        line(
+            self.heads,
+            "tree heads are signed by their checksum database".into(),
+        )?;
+        line(
+            self.older_heads,
+            "older tree heads are continued by the new ones".into(),
+        )?;
+        line(self.tiles, "tiles lead to a signed tree head".into())?;
+        line(self.records, "records are in a signed tree".into())?;
+        line(self.infos, "infos are of their version".into())?;
+        line(self.mods, "go.mod files have the h1 of their record".into())?;
+        line(
+            self.zips,
+            format!(
+                "zips ({}, unpacked {}) keep the rules and have the h1 of their record",
+                bytes(self.zip_bytes),
+                bytes(self.unpacked_bytes)
+            ),
+        )?;
+        let missing = self.manifest.missing.len() as u64;
+        line(
+            missing,
+            "module versions could not be had when this was exported, and are not in it".into(),
+        )?;
+        writeln!(
+            f,
+            "read in {}, proven in {}",
+            duration(self.stage_time),
+            duration(self.prove_time)
+        )
+    }
+}

@@ -1,0 +1,255 @@
+//! Small checksum databases, modules and bundles in memory, whole or wrong in one chosen way.
+//!
+//! For this crate's tests and, behind the feature `testing`, for those of crates that read bundles. A
+//! [`TestBundle`] is a plain map of items: a test takes one away, changes its bytes or adds another, and
+//! [`TestBundle::seal`] then signs the result properly. So a test reaches the one check that it is about, past all
+//! those before it.
+
+// It is made to be called from tests, where a panic is a failure with a place.
+#![allow(clippy::unwrap_used)]
+
+mod sumdb;
+mod zip;
+
+use std::collections::BTreeMap;
+
+use modferry_protocol::bundle::{
+    Basis, Digest, Encoding, Entry, Item, Manifest, Missing, PackBuilder, Sequence, StreamName,
+    Totals, VolumeWriter, encode_index,
+};
+use modferry_protocol::h1::H1;
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::note::{SigningKey, sign};
+use modferry_protocol::sumdb::{DbName, TreeHead, closure};
+use modferry_protocol::trust::Policy;
+use rand_core::OsRng;
+use sha2::{Digest as _, Sha256};
+
+pub use sumdb::TestSumdb;
+pub use zip::{Packing, zip_h1, zip_of};
+
+/// A new key of that name.
+pub fn key(name: &str) -> SigningKey {
+    SigningKey::generate(name, &mut OsRng).unwrap()
+}
+
+/// A module version as upstream would serve it.
+#[derive(Clone, Debug)]
+pub struct TestModule {
+    /// Its name.
+    pub module: ModuleVersion,
+    /// The `.info`.
+    pub info: Vec<u8>,
+    /// The `.mod`.
+    pub go_mod: Vec<u8>,
+    /// The `.zip`.
+    pub zip: Vec<u8>,
+    /// The zip's h1.
+    pub h1: H1,
+}
+
+impl TestModule {
+    /// `name` is `path@version`; `files` are names and contents. A go.mod is made if there is none among them.
+    pub fn new(name: &str, files: &[(&str, &str)]) -> TestModule {
+        let module: ModuleVersion = name.parse().unwrap();
+        let default_mod = format!("module {}\n", module.path());
+        let go_mod = files
+            .iter()
+            .find(|(name, _)| *name == "go.mod")
+            .map_or(&*default_mod, |(_, text)| text);
+        let mut all: Vec<(&str, &[u8])> = vec![("go.mod", go_mod.as_bytes())];
+        all.extend(
+            files
+                .iter()
+                .filter(|(name, _)| *name != "go.mod")
+                .map(|(name, text)| (*name, text.as_bytes())),
+        );
+        TestModule {
+            info: format!(
+                r#"{{"Version":"{}","Time":"2020-01-02T03:04:05Z"}}"#,
+                module.version()
+            )
+            .into(),
+            go_mod: go_mod.into(),
+            zip: zip_of(&module, &all, Packing::Deflated),
+            h1: zip_h1(&module, &all),
+            module,
+        }
+    }
+
+    /// One of many: `example.com/mN` with a few files.
+    pub fn numbered(n: usize) -> TestModule {
+        let source = format!("package m\n\nconst N = {n}\n").repeat(n % 50 + 1);
+        TestModule::new(
+            &format!("example.com/m{n}@v1.{n}.0"),
+            &[("m.go", &source), ("LICENSE", "none\n")],
+        )
+    }
+}
+
+/// A bundle before it is sealed: what it carries, free to be changed.
+#[derive(Clone, Debug)]
+pub struct TestBundle {
+    /// The stream.
+    pub stream: StreamName,
+    /// Its number in the stream.
+    pub sequence: Sequence,
+    /// What it builds on.
+    pub basis: Basis,
+    /// The heads that the manifest names.
+    pub heads: Vec<(DbName, TreeHead)>,
+    /// What it carries.
+    pub items: BTreeMap<Item, Vec<u8>>,
+    /// What the manifest says could not be had.
+    pub missing: Vec<Missing>,
+}
+
+/// A sealed bundle's two files.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// The manifest beside the volume.
+    pub manifest: Vec<u8>,
+    /// The volume.
+    pub volume: Vec<u8>,
+    /// The index's entries, to know what lies where.
+    pub entries: Vec<Entry>,
+}
+
+impl TestBundle {
+    /// Everything about these modules, proven by `sumdb` at its newest head, for clients that may hold a head
+    /// of one of the sizes in `older`. The modules must be in the database.
+    pub fn of(sumdb: &TestSumdb, modules: &[&TestModule], older: &[u64]) -> TestBundle {
+        TestBundle::at(sumdb, sumdb.size(), modules, older)
+    }
+
+    /// The same at an older head of the database.
+    pub fn at(sumdb: &TestSumdb, size: u64, modules: &[&TestModule], older: &[u64]) -> TestBundle {
+        let head = sumdb.head_at(size);
+        let db = sumdb.db().clone();
+        let mut items = BTreeMap::from([(Item::Head(db.clone()), sumdb.signed(&head))]);
+        let ids: Vec<u64> = modules
+            .iter()
+            .map(|m| sumdb.record(&m.module).unwrap().id())
+            .collect();
+        for tile in closure(size, ids, older) {
+            items.insert(Item::Tile(db.clone(), tile), sumdb.tile(&tile));
+        }
+        for m in modules {
+            items.insert(
+                Item::Record(db.clone(), m.module.clone()),
+                sumdb.record(&m.module).unwrap().encode(),
+            );
+            items.insert(Item::Info(m.module.clone()), m.info.clone());
+            items.insert(Item::Mod(m.module.clone()), m.go_mod.clone());
+            items.insert(Item::Zip(m.module.clone()), m.zip.clone());
+        }
+        TestBundle {
+            stream: StreamName::new("test").unwrap(),
+            sequence: Sequence::FIRST,
+            basis: Basis::None,
+            heads: vec![(db, head)],
+            items,
+            missing: Vec::new(),
+        }
+    }
+
+    /// Takes away what `held` carries, as an export on top of it would; the tiles that are held narrower stay.
+    #[must_use]
+    pub fn less(mut self, held: &TestBundle, sequence: u64) -> TestBundle {
+        self.items.retain(|item, bytes| {
+            held.items.get(item) != Some(bytes) || matches!(item, Item::Head(_))
+        });
+        self.sequence = Sequence::new(sequence).unwrap();
+        self
+    }
+
+    /// The entries, with their bytes.
+    pub fn entries(&self) -> Vec<(Entry, Vec<u8>)> {
+        let mut entries: Vec<(Entry, Vec<u8>)> = Vec::new();
+        let mut packs = Vec::new();
+        let mut builder = PackBuilder::new();
+        for (item, bytes) in &self.items {
+            if !matches!(item, Item::Zip(_)) {
+                packs.extend(builder.push(item.clone(), bytes).unwrap());
+            }
+        }
+        packs.extend(builder.finish().unwrap());
+        for pack in packs {
+            entries.push(pack.into_entry(entries.len() as u32 + 1));
+        }
+        for (item, bytes) in &self.items {
+            if matches!(item, Item::Zip(_)) {
+                let entry = Entry {
+                    number: entries.len() as u32 + 1,
+                    encoding: Encoding::Raw,
+                    stored: bytes.len() as u64,
+                    sha256: Sha256::digest(bytes).into(),
+                    items: vec![(item.clone(), bytes.len() as u64)],
+                };
+                entries.push((entry, bytes.clone()));
+            }
+        }
+        entries
+    }
+
+    /// The manifest over an index of this bundle.
+    pub fn manifest(&self, entries: &[Entry], index: &[u8]) -> Manifest {
+        let mut totals = Totals::default();
+        for entry in entries {
+            totals.carried_bytes += entry.stored;
+            for (item, size) in &entry.items {
+                match item {
+                    Item::Head(_) => {}
+                    Item::Record(..) => totals.records += 1,
+                    Item::Tile(..) => totals.tiles += 1,
+                    Item::Info(_) => totals.infos += 1,
+                    Item::Mod(_) => totals.mods += 1,
+                    Item::Zip(_) => {
+                        totals.zips += 1;
+                        totals.zip_bytes += size;
+                    }
+                }
+            }
+        }
+        Manifest {
+            stream: self.stream.clone(),
+            sequence: self.sequence,
+            created: "2026-11-21T09:00:00Z".into(),
+            basis: self.basis.clone(),
+            heads: self.heads.clone(),
+            totals,
+            index: Digest {
+                size: index.len() as u64,
+                sha256: Sha256::digest(index).into(),
+            },
+            missing: self.missing.clone(),
+        }
+    }
+
+    /// Signs it with these keys, and writes it.
+    pub fn seal(&self, keys: &[&SigningKey]) -> Sealed {
+        let entries = self.entries();
+        let listed: Vec<Entry> = entries.iter().map(|(entry, _)| entry.clone()).collect();
+        let index = encode_index(&listed).unwrap();
+        let manifest = sign(&self.manifest(&listed, &index).encode(), keys).unwrap();
+        let mut writer = VolumeWriter::new(Vec::new(), &manifest, &index).unwrap();
+        for (entry, bytes) in &entries {
+            writer.entry(entry, &mut &bytes[..]).unwrap();
+        }
+        Sealed {
+            manifest,
+            volume: writer.finish().unwrap(),
+            entries: listed,
+        }
+    }
+}
+
+/// A policy that trusts these keys, one signature being enough.
+pub fn policy(bundle_keys: &[&SigningKey], sumdbs: &[&TestSumdb]) -> Policy {
+    Policy::new(
+        bundle_keys.iter().map(|key| key.verifier()).collect(),
+        1,
+        sumdbs.iter().map(|sumdb| sumdb.key().verifier()).collect(),
+    )
+    .unwrap()
+}
