@@ -2,13 +2,19 @@
 
 #[path = "bundle/common.rs"]
 mod common;
+#[path = "bundle/example.rs"]
+mod example;
 #[path = "bundle/hostile.rs"]
 mod hostile;
 #[path = "bundle/limits.rs"]
 mod limits;
 #[path = "bundle/malformed.rs"]
 mod malformed;
+#[path = "bundle/policy.rs"]
+mod policy;
 #[path = "bundle/round_trip.rs"]
 mod round_trip;
 #[path = "bundle/tamper.rs"]
 mod tamper;
+#[path = "bundle/write.rs"]
+mod write;

@@ -130,3 +130,32 @@ fn push_entry(out: &mut String, entry: &Entry) {
         };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn an_index_has_1_gib_at_most() {
+        let entry = Entry {
+            number: 1,
+            encoding: Encoding::Raw,
+            stored: 1,
+            sha256: [0; 32],
+            items: vec![(Item::Zip("example.com/a@v1.0.0".parse().unwrap()), 1)],
+        };
+        let mut lines = String::new();
+        push_entry(&mut lines, &entry);
+        let room_for = |len: usize| {
+            let mut writer = IndexWriter::new(std::io::sink()).unwrap();
+            writer.size = MAX_INDEX - len as u64;
+            writer.entry(&entry)
+        };
+        room_for(lines.len()).unwrap();
+        assert!(matches!(
+            room_for(lines.len() - 1),
+            Err(IndexError::Entry { .. })
+        ));
+    }
+}

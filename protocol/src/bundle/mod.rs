@@ -25,8 +25,8 @@ mod write;
 
 pub use index::{IndexReader, IndexWriter, encode_index};
 pub use item::{Digest, Encoding, Entry, Item};
-pub use manifest::{Basis, Manifest, ManifestError, Missing, Totals};
-pub use names::{NameError, Sequence, StreamName};
+pub use manifest::{Basis, MAX_REASON, Manifest, ManifestError, Missing, Totals};
+pub use names::{MAX_STREAM_NAME, NameError, Sequence, StreamName};
 pub use pack::{Pack, PackBuilder, PackError};
 pub use read::{Entries, Incoming, ReadError, Trusted, Volume};
 pub use rules::IndexError;

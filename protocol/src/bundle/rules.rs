@@ -159,3 +159,33 @@ fn check_pack(entry: &Entry) -> Result<(), String> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_bundle_has_4_000_000_entries_at_most() {
+        let mut rules = Rules {
+            entries: MAX_ENTRIES - 1,
+            ..Rules::default()
+        };
+        let zip = |number: u32, version: &str| Entry {
+            number,
+            encoding: Encoding::Raw,
+            stored: 1,
+            sha256: [0; 32],
+            items: vec![(
+                Item::Zip(format!("example.com/a@{version}").parse().unwrap()),
+                1,
+            )],
+        };
+        rules.admit(&zip(MAX_ENTRIES, "v1.0.0")).unwrap();
+        let error = rules.admit(&zip(MAX_ENTRIES + 1, "v1.1.0")).unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "index, entry 4000001.zip (zip example.com/a@v1.1.0): more than 4000000 entries"
+        );
+    }
+}

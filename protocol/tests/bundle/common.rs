@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::io::Cursor;
+use std::io::{Cursor, Read};
 use std::ops::Range;
 
 use modferry_protocol::bundle::{
@@ -12,7 +12,7 @@ use modferry_protocol::bundle::{
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::{self, SigningKey};
 use modferry_protocol::sumdb::{DbName, Hash, Tile, TreeHead};
-use modferry_protocol::trust::Policy;
+use modferry_protocol::trust::{Accepted, Policy};
 use sha2::{Digest as _, Sha256};
 
 /// A random number generator that gives the same keys each time.
@@ -57,7 +57,6 @@ pub fn module(text: &str) -> ModuleVersion {
 /// A bundle's parts, as they go into a volume.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    #[allow(dead_code)]
     pub manifest: Manifest,
     pub note: Vec<u8>,
     pub index: Vec<u8>,
@@ -141,17 +140,20 @@ pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
         size: 5,
         hash: Hash([3; 32]),
     };
-    let has_head = entries.iter().any(|(e, _)| {
-        e.items
-            .iter()
-            .any(|(item, _)| matches!(item, Item::Head(_)))
-    });
+    let heads = entries
+        .iter()
+        .flat_map(|(entry, _)| &entry.items)
+        .filter_map(|(item, _)| match item {
+            Item::Head(db) => Some((db.clone(), head)),
+            _ => None,
+        })
+        .collect();
     let manifest = Manifest {
         stream: StreamName::new("platform").unwrap(),
         sequence: Sequence::FIRST,
         created: "2026-11-21T09:00:00Z".into(),
         basis: Basis::None,
-        heads: if has_head { vec![(db(), head)] } else { vec![] },
+        heads,
         totals,
         index: digest,
         missing: vec![],
@@ -176,9 +178,22 @@ pub fn volume(parts: &Parts) -> Vec<u8> {
 
 /// Reads a volume whole, as an importer does; gives what it carried.
 pub fn read(volume: &[u8]) -> Result<Vec<Carried>, Failed> {
-    let volume = Volume::open(volume)?;
+    read_from(volume)
+}
+
+/// The same from any input.
+pub fn read_from(input: impl Read) -> Result<Vec<Carried>, Failed> {
+    let volume = Volume::open(input)?;
     let accepted = policy().accept(volume.manifest_note())?;
-    let mut entries = volume.trust(&accepted)?.index(Cursor::new(Vec::new()))?;
+    Ok(read_accepted(volume, &accepted)?)
+}
+
+/// What a volume carries whose manifest was accepted.
+pub fn read_accepted<R: Read>(
+    volume: Volume<R>,
+    accepted: &Accepted,
+) -> Result<Vec<Carried>, ReadError> {
+    let mut entries = volume.trust(accepted)?.index(Cursor::new(Vec::new()))?;
     let mut out = Vec::new();
     while let Some(mut incoming) = entries.next()? {
         match incoming.entry().encoding {

@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{Item, Volume};
 use tar::EntryType;
 
 use super::common::*;
@@ -22,6 +22,8 @@ fn refused(volume: &[u8], want: &[&str]) {
 fn no_byte_can_be_changed() {
     let parts = parts(&items());
     let good = volume(&parts);
+    // Signatures take long to check: accept them once, except where they are what is changed.
+    let accepted = policy().accept(&parts.note).unwrap();
     let layout = layout(&parts);
     assert_eq!(layout.last().unwrap().0.end, good.len());
     for (range, label) in layout {
@@ -29,17 +31,23 @@ fn no_byte_can_be_changed() {
             let mut bad = good.clone();
             // Another bit in each byte; a whole cycle covers each bit of each field of the headers.
             bad[at] ^= 1 << (at % 8);
-            match read(&bad) {
-                Ok(_) => panic!("byte {at} in {label} is in nothing"),
-                Err(Failed::Trust(_)) => assert_eq!(label, "manifest", "byte {at}"),
-                Err(error) => {
-                    let error = error.to_string();
-                    assert!(
-                        error.contains(&label),
-                        "byte {at}: {error:?} does not name {label:?}"
-                    );
-                }
+            if label == "manifest" {
+                assert!(
+                    read(&bad).is_err(),
+                    "byte {at} of the manifest is in nothing"
+                );
+                continue;
             }
+            let Err(error) =
+                Volume::open(bad.as_slice()).and_then(|volume| read_accepted(volume, &accepted))
+            else {
+                panic!("byte {at}, in {label}, is in nothing")
+            };
+            let error = error.to_string();
+            assert!(
+                error.contains(&label),
+                "byte {at}: {error:?} does not name {label:?}"
+            );
         }
     }
 }
@@ -48,9 +56,13 @@ fn no_byte_can_be_changed() {
 fn no_length_but_the_whole_is_enough() {
     let parts = parts(&items());
     let good = volume(&parts);
+    // Signatures take long to check: accept them once.
+    let accepted = policy().accept(&parts.note).unwrap();
     for (range, label) in layout(&parts) {
         for len in range {
-            let Err(error) = read(&good[..len]) else {
+            let cut =
+                Volume::open(&good[..len]).and_then(|volume| read_accepted(volume, &accepted));
+            let Err(error) = cut else {
                 panic!("{len} bytes are enough")
             };
             assert_eq!(

@@ -1,0 +1,128 @@
+//! Which manifests a policy accepts.
+
+#![allow(clippy::unwrap_used)]
+
+use modferry_protocol::note::{self, SUM_GOLANG_ORG, SigningKey, VerifierKey};
+use modferry_protocol::sumdb::DbName;
+use modferry_protocol::trust::{Policy, PolicyError, TrustError};
+
+use super::common::*;
+
+fn named(name: &str, seed: u8) -> SigningKey {
+    SigningKey::generate(name, &mut Fixed(seed)).unwrap()
+}
+
+fn signed(keys: &[&SigningKey]) -> Vec<u8> {
+    note::sign(&parts(&items()).manifest.encode(), keys).unwrap()
+}
+
+fn trusting(keys: &[&SigningKey], threshold: usize) -> Policy {
+    Policy::new(
+        keys.iter().map(|key| key.verifier()).collect(),
+        threshold,
+        vec![],
+    )
+    .unwrap()
+}
+
+#[test]
+fn one_trusted_signature_is_enough_for_a_policy_of_one() {
+    let (a, b) = (named("a", 1), named("b", 2));
+    let accepted = trusting(&[&a], 1).accept(&signed(&[&b, &a])).unwrap();
+    assert_eq!(*accepted.manifest(), parts(&items()).manifest);
+    let signers: Vec<_> = accepted.signers().iter().map(|s| s.name.as_str()).collect();
+    assert_eq!(signers, ["a"], "only the trusted ones count");
+}
+
+#[test]
+fn without_a_trusted_signature_nothing_is_accepted() {
+    let (a, b) = (named("a", 1), named("b", 2));
+    let text = parts(&items()).manifest.encode();
+    let refused = |policy: &Policy, note: &[u8]| {
+        assert!(
+            matches!(policy.accept(note), Err(TrustError::Untrusted(_))),
+            "{:?}",
+            policy.accept(note)
+        );
+    };
+    refused(&trusting(&[&a], 1), &signed(&[&b]));
+    refused(&trusting(&[], 1), &signed(&[&a]));
+    // Another key of a trusted name.
+    refused(&trusting(&[&a], 1), &signed(&[&named("a", 3)]));
+    refused(&trusting(&[&a], 1), text.as_bytes());
+    refused(&trusting(&[&a], 1), format!("{text}\n").as_bytes());
+    refused(&trusting(&[&a], 1), b"");
+    // One byte of the text, and one of a signature that is not alone.
+    let good = signed(&[&a, &b]);
+    for at in [20, good.len() - 10] {
+        let mut bad = good.clone();
+        bad[at] = if bad[at] == b'A' { b'B' } else { b'A' };
+        refused(&trusting(&[&a, &b], 1), &bad);
+    }
+}
+
+#[test]
+fn a_threshold_counts_different_keys() {
+    let (a, b, c) = (named("a", 1), named("b", 2), named("c", 3));
+    let policy = trusting(&[&a, &b], 2);
+    assert!(policy.accept(&signed(&[&a, &b])).is_ok());
+    let error = policy.accept(&signed(&[&a, &c])).unwrap_err();
+    let name = note::open(&signed(&[&a]), &[a.verifier()]).unwrap().signers[0].to_string();
+    assert_eq!(
+        error.to_string(),
+        format!("1 of the 2 trusted signatures that the policy asks for ({name})")
+    );
+    // The same key twice in the policy, or twice in the note, is one key.
+    let twice = trusting(&[&a, &a], 2);
+    assert!(matches!(
+        twice.accept(&signed(&[&a])),
+        Err(TrustError::TooFew { want: 2, .. })
+    ));
+    let line = String::from_utf8(signed(&[&a]))
+        .unwrap()
+        .lines()
+        .last()
+        .unwrap()
+        .to_owned();
+    let repeated = [signed(&[&a]), format!("{line}\n").into_bytes()].concat();
+    assert!(policy.accept(&repeated).is_err());
+}
+
+#[test]
+fn a_signed_note_that_is_no_manifest_is_refused() {
+    let note = note::sign("modferry bundle v2\n", &[&key()]).unwrap();
+    let error = chain(&policy().accept(&note).unwrap_err());
+    assert!(
+        error.ends_with(
+            "format v2: the bundle was made by a newer modferry; use that version or a newer one"
+        ),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_policy_has_its_own_rules() {
+    let other: VerifierKey = named("sum.golang.org", 4).verifier();
+    assert_eq!(
+        Policy::new(vec![], 0, vec![]).unwrap_err(),
+        PolicyError::NoThreshold
+    );
+    assert_eq!(
+        Policy::new(vec![], 1, vec![other]).unwrap_err(),
+        PolicyError::TwoKeys("sum.golang.org".into())
+    );
+
+    let corp = named("sum.corp.example", 5).verifier();
+    let built_in: VerifierKey = SUM_GOLANG_ORG.parse().unwrap();
+    let policy = Policy::new(vec![], 1, vec![built_in.clone(), corp.clone()]).unwrap();
+    assert_eq!(policy.sumdbs(), [corp.clone(), built_in.clone()]);
+    assert_eq!(
+        policy.sumdb(&DbName::new("sum.golang.org").unwrap()),
+        Some(&built_in)
+    );
+    assert_eq!(
+        policy.sumdb(&DbName::new("sum.corp.example").unwrap()),
+        Some(&corp)
+    );
+    assert_eq!(policy.sumdb(&DbName::new("sum.example").unwrap()), None);
+}
