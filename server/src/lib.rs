@@ -1,1 +1,24 @@
-//! (header)
+//! The server: one typed request, one read of the store, one response. It answers the go command's GOPROXY
+//! requests and its checksum-database requests from what was imported, and has no way out.
+//!
+//! - [`run`]: from settings to a running server and from a signal to its end; [`config`], [`tls`]
+//! - [`gate`]: what a connection is wrapped in, so that requests are answered one after the other
+//! - [`service`]: a request's head to its response; [`answer`] is the store's side of it, [`respond`] HTTP's:
+//!   the one table of statuses, types and cache lifetimes; [`conditional`] tags and ranges
+//! - [`body`], [`chunks`]: how zips are streamed in bounded memory
+//! - [`store`]: the store as it is seen from here: read-only, growing, perhaps empty yet; [`site`] what all share
+//! - [`access`]: the access log
+
+pub mod access;
+pub mod answer;
+pub mod body;
+pub mod chunks;
+pub mod conditional;
+pub mod config;
+pub mod gate;
+pub mod respond;
+pub mod run;
+pub mod service;
+pub mod site;
+pub mod store;
+pub mod tls;

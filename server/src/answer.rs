@@ -1,0 +1,191 @@
+//! From a typed request to what the store has for it: no HTTP in here.
+//!
+//! Which status and which headers an [`Answer`] becomes is respond.rs's table. What is said to a client
+//! that cannot be served is worded here, where it is known why: `go` prints these texts.
+
+use bytes::Bytes;
+use modferry_appliance::store::{Reader, StoreError, Value, Zip};
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::request::{Request, SumdbRequest};
+use modferry_protocol::sumdb::{DbName, Tile};
+
+/// The height of tiles that cmd/go asks for, in levels of the tree, and the only one that is carried.
+const GO_HEIGHT: u8 = 8;
+
+/// What the store has for a request.
+pub enum Answer {
+    /// These bytes.
+    Bytes(Kind, Bytes),
+    /// A zip, by its place in the store.
+    Zip(Zip),
+    /// Nothing, and why.
+    Refused(Refusal),
+}
+
+/// What kind of thing is answered: decides its type and for how long it may be cached.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Kind {
+    /// `@v/list`.
+    List,
+    /// `@latest`.
+    Latest,
+    /// `.info`.
+    Info,
+    /// `.mod`.
+    Mod,
+    /// `.zip`.
+    Zip,
+    /// Whether a checksum database is proxied here.
+    Supported,
+    /// A checksum database's newest signed head.
+    Head,
+    /// A record and the newest head.
+    Lookup,
+    /// A tile that has all of its hashes.
+    FullTile,
+    /// A tile that will have more when the tree has grown.
+    PartialTile,
+    /// Health and readiness.
+    State,
+}
+
+/// Why a request is not served.
+#[derive(Debug)]
+pub enum Refusal {
+    /// Not in this store. The text says what, and in words for the operator.
+    NotCarried(String),
+    /// No request of the protocol.
+    Malformed(String),
+    /// No path of the protocol at all.
+    NoSuchPath(String),
+    /// The path is longer than any that could be meant.
+    TooLong(String),
+    /// Neither GET nor HEAD.
+    Method,
+    /// The store has nothing yet.
+    NotReady(String),
+    /// The server's own failure; the text is for the log, not for the client.
+    Fault(String),
+}
+
+impl From<StoreError> for Refusal {
+    fn from(error: StoreError) -> Refusal {
+        Refusal::Fault(crate::store::whole(&error))
+    }
+}
+
+/// Looks up the answer. `ahead` is called for a tile past the newest tree.
+pub fn answer(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Answer {
+    look_up(reader, request, ahead).unwrap_or_else(Answer::Refused)
+}
+
+fn look_up(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Result<Answer, Refusal> {
+    let small = |kind, value: Option<Value>, what: &dyn Fn() -> String| match value {
+        Some(value) => Ok(Answer::Bytes(kind, value.into_vec().into())),
+        None => Err(Refusal::NotCarried(what())),
+    };
+    match request {
+        Request::List(path) => small(Kind::List, reader.list(path)?, &|| {
+            format!("no version of {path}")
+        }),
+        Request::Latest(path) => small(Kind::Latest, reader.latest(path)?, &|| {
+            format!("no version of {path}")
+        }),
+        Request::Info(module) => small(Kind::Info, reader.info(module)?, &|| module.to_string()),
+        Request::Mod(module) => small(Kind::Mod, reader.go_mod(module)?, &|| {
+            format!("the go.mod of {module}")
+        }),
+        Request::Zip(module) => match reader.zip(module)? {
+            Some(zip) => Ok(Answer::Zip(zip)),
+            None => Err(Refusal::NotCarried(format!("the zip of {module}"))),
+        },
+        Request::Query { path, query } => Err(Refusal::NotCarried(format!(
+            "{path}@{query} is a query, and only a module's origin can resolve it; ask for a version that go list -m -versions {path} names"
+        ))),
+        Request::Sumdb { name, request } => match request {
+            SumdbRequest::Supported => Ok(supported()),
+            SumdbRequest::Latest => small(Kind::Head, reader.head(name)?, &|| {
+                format!("no tree head of {name}")
+            }),
+            SumdbRequest::Lookup(module) => lookup(reader, name, module),
+            SumdbRequest::Tile(tile) => read_tile(reader, name, tile, ahead),
+        },
+    }
+}
+
+/// The answer to whether a checksum database is reached through here: always, and before the first import too.
+/// Anything else would send the client to the internet.
+pub fn supported() -> Answer {
+    Answer::Bytes(Kind::Supported, Bytes::new())
+}
+
+/// The record as stored and the newest head, one behind the other, as x/mod/sumdb/server.go joins them.
+///
+/// The head is read after the record: an import that lands in between can then only make the head newer, and
+/// the record is in that tree too. The other way round a record could be newer than its head.
+fn lookup(reader: &Reader, name: &DbName, module: &ModuleVersion) -> Result<Answer, Refusal> {
+    let Some(record) = reader.record(name, module)? else {
+        return Err(Refusal::NotCarried(format!(
+            "the {name} record of {module}"
+        )));
+    };
+    let Some(head) = reader.head(name)? else {
+        return Err(Refusal::Fault(format!(
+            "{name} has a record of {module} and no head"
+        )));
+    };
+    let mut answer = record.into_vec();
+    answer.extend_from_slice(head.as_ref());
+    Ok(Answer::Bytes(Kind::Lookup, answer.into()))
+}
+
+fn read_tile(
+    reader: &Reader,
+    name: &DbName,
+    tile: &Tile,
+    ahead: impl FnOnce(),
+) -> Result<Answer, Refusal> {
+    if tile.is_data() {
+        return Err(Refusal::NotCarried(format!(
+            "{name} {tile}: records are answered by lookup, tiles of them are not kept"
+        )));
+    }
+    if tile.height() != GO_HEIGHT {
+        return Err(Refusal::NotCarried(format!(
+            "{name} {tile}: only tiles of height {GO_HEIGHT} are kept, those that the go command asks for"
+        )));
+    }
+    if let Some(hashes) = reader.tile(name, tile)? {
+        let kind = if tile.is_full() {
+            Kind::FullTile
+        } else {
+            Kind::PartialTile
+        };
+        return Ok(Answer::Bytes(kind, hashes.into_vec().into()));
+    }
+    let size = reader.head_size(name)?.unwrap_or(0);
+    let needed = smallest_tree(tile);
+    if needed > u128::from(size) {
+        ahead();
+        return Err(Refusal::NotCarried(format!(
+            "{name} {tile} lies past the newest tree here, which has {size} records: this client has seen a newer tree; \
+             import a bundle with a tree of at least {needed} records, or remove the client's stored head, \
+             the file GOPATH/pkg/sumdb/{name}/latest"
+        )));
+    }
+    Err(Refusal::NotCarried(format!(
+        "{name} {tile}: it proves only records that are not carried"
+    )))
+}
+
+/// The smallest tree that has this tile at this width, in records.
+fn smallest_tree(tile: &Tile) -> u128 {
+    let hashes = (u128::from(tile.index()) << tile.height()) + u128::from(tile.width());
+    let each = u32::from(tile.level()) * u32::from(tile.height());
+    // A tile that no tree of 2^64 records could have is past every tree; the number only has to say so.
+    if each >= 64 {
+        u128::from(u64::MAX)
+    } else {
+        hashes << each
+    }
+}

@@ -1,0 +1,344 @@
+//! The one table: which status, type and cache lifetime each answer has; and the response made of it.
+//!
+//! Everything that decides over HTTP is in this file: the table is [`Refusal::status`] and
+//! [`Kind::headers`], the rest turns it into a response. 410 is not in it: to the go command it means the
+//! same as 404 with a promise attached ("gone for good") that a mirror cannot make.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use actix_http::header::{self, HeaderValue};
+use actix_http::{RequestHead, Response, StatusCode};
+use bytes::Bytes;
+use modferry_appliance::store::CHUNK;
+
+use crate::access::{self, Access};
+use crate::answer::{Answer, Kind, Refusal};
+use crate::body::{Body, ZipStream};
+use crate::conditional::{Asked, Etag, Sent, decide};
+use crate::gate::InFlight;
+use crate::site::Site;
+
+/// The most that an error's text has, in characters, whatever a client put into its path.
+pub const MAX_ERROR_TEXT: usize = 1000;
+
+const TEXT: &str = "text/plain; charset=UTF-8";
+const FOR_GOOD: &str = "public, max-age=31536000, immutable";
+const BRIEFLY: &str = "public, max-age=60";
+const NOT_AT_ALL: &str = "no-store";
+
+impl Kind {
+    /// `Content-Type` and `Cache-Control`.
+    fn headers(self) -> (&'static str, &'static str) {
+        match self {
+            Kind::List => (TEXT, BRIEFLY),
+            Kind::Latest => ("application/json", BRIEFLY),
+            Kind::Info => ("application/json", FOR_GOOD),
+            Kind::Mod => (TEXT, FOR_GOOD),
+            Kind::Zip => ("application/zip", FOR_GOOD),
+            Kind::Supported | Kind::Head | Kind::Lookup => (TEXT, BRIEFLY),
+            Kind::FullTile => ("application/octet-stream", FOR_GOOD),
+            Kind::PartialTile => ("application/octet-stream", BRIEFLY),
+            Kind::State => (TEXT, NOT_AT_ALL),
+        }
+    }
+}
+
+impl Refusal {
+    fn status(&self) -> StatusCode {
+        match self {
+            Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
+            Refusal::NotCarried(_) | Refusal::NoSuchPath(_) => StatusCode::NOT_FOUND,
+            Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
+            Refusal::TooLong(_) => StatusCode::URI_TOO_LONG,
+            Refusal::Fault(_) => StatusCode::INTERNAL_SERVER_ERROR,
+            Refusal::NotReady(_) => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    /// What the client is told. A failure of the server's own goes to the log, under an id that the client gets.
+    fn text(self, site: &Site, path: &str) -> String {
+        match self {
+            Refusal::NotCarried(what) => {
+                format!("not carried: {what} ({})", site.how_to_ask)
+            }
+            Refusal::Malformed(why) => format!("malformed request: {why}"),
+            Refusal::NoSuchPath(why) => format!("not found: {why}"),
+            Refusal::TooLong(why) => format!("path too long: {why}"),
+            Refusal::Method => "method not allowed: only GET and HEAD are served".into(),
+            Refusal::NotReady(why) => format!("not ready: {why}"),
+            Refusal::Fault(error) => {
+                let id = site.request_id();
+                tracing::error!(request = %id, path, %error, "a request failed");
+                format!("internal error, logged as request {id}")
+            }
+        }
+    }
+}
+
+/// One request's way to its response.
+pub struct Exchange<'a> {
+    /// The state behind every answer.
+    pub site: &'a Arc<Site>,
+    /// The request.
+    pub head: &'a RequestHead,
+    /// Keeps the next request back until the response is gone.
+    pub in_flight: Option<InFlight>,
+    /// When the request was there.
+    pub since: Instant,
+}
+
+impl Exchange<'_> {
+    /// The response with that answer.
+    pub fn respond(self, answer: Answer) -> Response<Body> {
+        match answer {
+            Answer::Bytes(kind, bytes) => self.bytes(kind, bytes),
+            Answer::Zip(zip) => self.zip(zip),
+            Answer::Refused(refusal) => self.refuse(refusal),
+        }
+    }
+
+    fn bytes(self, kind: Kind, bytes: Bytes) -> Response<Body> {
+        let etag = Etag::of_bytes(&bytes);
+        let sent = self.decide(&etag, bytes.len() as u64);
+        self.represent(kind, &etag, bytes.len() as u64, sent, |_, start, end| {
+            Content::Bytes(bytes.slice(start as usize..end as usize))
+        })
+    }
+
+    fn zip(self, zip: modferry_appliance::store::Zip) -> Response<Body> {
+        let etag = Etag::of_hash(&zip.sha256);
+        let size = zip.size;
+        let sent = self.decide(&etag, size);
+        // A zip of one chunk is read here and now, so that a failure still has a status.
+        if size <= CHUNK as u64
+            && !self.is_head()
+            && matches!(sent, Sent::Whole | Sent::Part { .. })
+        {
+            return match self.site.chunk(&zip, 0) {
+                Ok(chunk) if chunk.len() as u64 == size => {
+                    self.represent(Kind::Zip, &etag, size, sent, |_, start, end| {
+                        Content::Bytes(chunk.slice(start as usize..end as usize))
+                    })
+                }
+                Ok(chunk) => {
+                    let what = format!("a zip has {} bytes, not {size}", chunk.len());
+                    self.refuse(Refusal::Fault(what))
+                }
+                Err(error) => self.refuse(Refusal::Fault(error)),
+            };
+        }
+        self.represent(Kind::Zip, &etag, size, sent, |this, start, end| {
+            let access = this.site.access_log.then(|| {
+                let status = if end - start == size {
+                    StatusCode::OK
+                } else {
+                    StatusCode::PARTIAL_CONTENT
+                };
+                Access::new(this.head, status, this.since)
+            });
+            Content::Zip(ZipStream::new(this.site.clone(), zip, start, end, access))
+        })
+    }
+
+    /// The response of something that is there: all of it, a part, or only its headers.
+    fn represent(
+        mut self,
+        kind: Kind,
+        etag: &Etag,
+        size: u64,
+        sent: Sent,
+        content: impl FnOnce(&Self, u64, u64) -> Content,
+    ) -> Response<Body> {
+        let (content_type, cache) = kind.headers();
+        let (status, start, end) = match sent {
+            Sent::Whole => (StatusCode::OK, 0, size),
+            Sent::Part { start, end } => (StatusCode::PARTIAL_CONTENT, start, end),
+            Sent::NotModified => (StatusCode::NOT_MODIFIED, 0, 0),
+            Sent::PreconditionFailed => {
+                return self.tell(
+                    StatusCode::PRECONDITION_FAILED,
+                    "precondition failed: this is not the one that If-Match names",
+                    |_| {},
+                );
+            }
+            Sent::Unsatisfiable => {
+                let text = format!("range not satisfiable: there are {size} bytes");
+                return self.tell(StatusCode::RANGE_NOT_SATISFIABLE, &text, |headers| {
+                    put(headers, header::CONTENT_RANGE, &format!("bytes */{size}"));
+                });
+            }
+        };
+        let bodyless = self.is_head() || status == StatusCode::NOT_MODIFIED;
+        let mut streamed = false;
+        let body = if bodyless {
+            Body::absent(self.in_flight.take())
+        } else {
+            match content(&self, start, end) {
+                Content::Bytes(bytes) => Body::bytes(bytes, self.in_flight.take()),
+                Content::Zip(stream) => {
+                    streamed = true;
+                    Body::zip(stream, self.in_flight.take())
+                }
+            }
+        };
+        let mut response = Response::with_body(status, body);
+        let head = response.head_mut();
+        if bodyless {
+            head.no_chunking(true);
+        }
+        let headers = head.headers_mut();
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
+        if let Ok(value) = HeaderValue::from_bytes(etag.as_bytes()) {
+            headers.insert(header::ETAG, value);
+        }
+        if status != StatusCode::NOT_MODIFIED {
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
+            if bodyless {
+                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
+            }
+        }
+        if status == StatusCode::PARTIAL_CONTENT {
+            let range = format!("bytes {start}-{}/{size}", end - 1);
+            put(headers, header::CONTENT_RANGE, &range);
+        }
+        if !streamed {
+            self.log(status, if bodyless { 0 } else { end - start });
+        }
+        response
+    }
+
+    fn refuse(self, refusal: Refusal) -> Response<Body> {
+        let status = refusal.status();
+        let text = refusal.text(self.site, self.head.uri.path());
+        self.tell(status, &text, |headers| match status {
+            StatusCode::METHOD_NOT_ALLOWED => put(headers, header::ALLOW, "GET, HEAD"),
+            StatusCode::SERVICE_UNAVAILABLE => put(headers, header::RETRY_AFTER, "10"),
+            _ => {}
+        })
+    }
+
+    /// A response in words: one line of plain text, for go to print.
+    fn tell(
+        mut self,
+        status: StatusCode,
+        text: &str,
+        more: impl FnOnce(&mut header::HeaderMap),
+    ) -> Response<Body> {
+        let text = one_line(text);
+        let length = text.len() as u64;
+        let bodyless = self.is_head();
+        let body = if bodyless {
+            Body::absent(self.in_flight.take())
+        } else {
+            Body::bytes(text.into(), self.in_flight.take())
+        };
+        let mut response = Response::with_body(status, body);
+        let head = response.head_mut();
+        if bodyless {
+            head.no_chunking(true);
+        }
+        let headers = head.headers_mut();
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT));
+        headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NOT_AT_ALL));
+        if bodyless {
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
+        }
+        more(headers);
+        self.log(status, if bodyless { 0 } else { length });
+        response
+    }
+
+    fn decide(&self, etag: &Etag, size: u64) -> Sent {
+        let headers = self.head.headers();
+        let get = |name| headers.get(name).map(HeaderValue::as_bytes);
+        // Two Range headers are no range.
+        let range = get(header::RANGE).filter(|_| headers.get_all(header::RANGE).count() == 1);
+        let asked = Asked {
+            if_match: get(header::IF_MATCH),
+            if_none_match: get(header::IF_NONE_MATCH),
+            if_range: get(header::IF_RANGE),
+            range,
+        };
+        decide(&asked, !self.is_head(), etag, size)
+    }
+
+    fn is_head(&self) -> bool {
+        self.head.method == actix_http::Method::HEAD
+    }
+
+    fn log(&self, status: StatusCode, bytes: u64) {
+        if self.site.access_log {
+            let head = self.head;
+            access::log(
+                &head.method,
+                head.uri.path(),
+                head.peer_addr,
+                status,
+                bytes,
+                self.since,
+            );
+        }
+    }
+}
+
+enum Content {
+    Bytes(Bytes),
+    Zip(ZipStream),
+}
+
+fn put(headers: &mut header::HeaderMap, name: header::HeaderName, value: &str) {
+    // The values are digits and fixed words; one that were no header value would be left out.
+    if let Ok(value) = HeaderValue::from_str(value) {
+        headers.insert(name, value);
+    }
+}
+
+/// The text as one line of at most [`MAX_ERROR_TEXT`] characters, no control character among them.
+fn one_line(text: &str) -> String {
+    let mut line: String = text
+        .chars()
+        .take(MAX_ERROR_TEXT)
+        .map(|c| {
+            if c.is_control() || c == '\u{2028}' || c == '\u{2029}' {
+                '?'
+            } else {
+                c
+            }
+        })
+        .collect();
+    if text.chars().nth(MAX_ERROR_TEXT).is_some() {
+        line.push('…');
+    }
+    line.push('\n');
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_error_is_one_line_without_control_characters() {
+        assert_eq!(one_line("a\r\n\nb\u{1b}[0m\u{85}"), "a???b?[0m?\n");
+        let long = "ä".repeat(MAX_ERROR_TEXT);
+        assert_eq!(one_line(&long), format!("{long}\n"));
+        assert_eq!(one_line(&format!("{long}ä")), format!("{long}…\n"));
+    }
+
+    #[test]
+    fn nothing_is_gone() {
+        for refusal in [
+            Refusal::NotCarried(String::new()),
+            Refusal::Malformed(String::new()),
+            Refusal::NoSuchPath(String::new()),
+            Refusal::TooLong(String::new()),
+            Refusal::Method,
+            Refusal::NotReady(String::new()),
+            Refusal::Fault(String::new()),
+        ] {
+            assert_ne!(refusal.status(), StatusCode::GONE, "{refusal:?}");
+        }
+    }
+}

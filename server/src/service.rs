@@ -1,0 +1,95 @@
+//! One request, from its head to its response. There is no router: the raw path is the request.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Instant;
+
+use actix_http::{Method, Request as HttpRequest, Response};
+use bytes::Bytes;
+use modferry_protocol::request::{Request, RequestError, SumdbRequest};
+
+use crate::answer::{self, Answer, Kind, Refusal};
+use crate::body::Body;
+use crate::gate::Latch;
+use crate::respond::Exchange;
+use crate::site::Site;
+
+/// Answers one request. Everything but the bytes of a long zip is decided and read before this returns: it
+/// is a few microseconds of work from memory, and handing it to another thread would cost more.
+pub fn serve(site: &Arc<Site>, request: &HttpRequest) -> Response<Body> {
+    let head = request.head();
+    let exchange = Exchange {
+        site,
+        head,
+        in_flight: request.conn_data::<Latch>().map(Latch::close),
+        since: Instant::now(),
+    };
+    exchange.respond(decide(site, &head.method, head.uri.path()))
+}
+
+fn decide(site: &Site, method: &Method, path: &str) -> Answer {
+    if method != Method::GET && method != Method::HEAD {
+        return Answer::Refused(Refusal::Method);
+    }
+    match path {
+        "/healthz" => return state("ok\n".into()),
+        "/readyz" => return ready(site),
+        _ => {}
+    }
+    let request = match Request::parse(path) {
+        Ok(request) => request,
+        Err(error) => return Answer::Refused(malformed(&error)),
+    };
+    if let Request::Sumdb {
+        request: SumdbRequest::Supported,
+        ..
+    } = request
+    {
+        return answer::supported();
+    }
+    match site.store.reader() {
+        Some(reader) => answer::answer(reader, &request, || {
+            let so_far = site.ahead.fetch_add(1, Ordering::Relaxed) + 1;
+            // The first one, and then ever more rarely: a client repeats itself.
+            if so_far.is_power_of_two() {
+                tracing::warn!(
+                    path,
+                    so_far,
+                    "a client has seen a newer tree than the store has"
+                );
+            }
+        }),
+        None => Answer::Refused(not_ready(site)),
+    }
+}
+
+fn malformed(error: &RequestError) -> Refusal {
+    let why = error.to_string();
+    match error {
+        RequestError::TooLong { .. } => Refusal::TooLong(why),
+        RequestError::Unknown(_) | RequestError::UnknownSumdb(_) => Refusal::NoSuchPath(why),
+        _ => Refusal::Malformed(why),
+    }
+}
+
+fn ready(site: &Site) -> Answer {
+    let imports = site.store.imports();
+    if imports == 0 {
+        return Answer::Refused(not_ready(site));
+    }
+    let ahead = site.ahead.load(Ordering::Relaxed);
+    state(format!(
+        "ready: imports {imports}, requests by clients with a newer tree {ahead}\n"
+    ))
+}
+
+fn not_ready(site: &Site) -> Refusal {
+    Refusal::NotReady(format!(
+        "nothing has been imported into {} yet",
+        site.store.path().display()
+    ))
+}
+
+fn state(text: String) -> Answer {
+    Answer::Bytes(Kind::State, Bytes::from(text))
+}

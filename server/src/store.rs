@@ -1,0 +1,224 @@
+//! The store as the server sees it: perhaps not there yet, read-only, and growing under its feet.
+//!
+//! The importer is another process. After each import, [`Store::refresh`] makes what it brought visible;
+//! a thread of its own calls it about each second ([`follow`]), so that no request ever waits for it. A
+//! store that has no import yet is no error: the server starts, says that it is not ready, and opens the
+//! database when the first import has made one.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, OnceLock};
+use std::time::{Duration, Instant};
+
+use modferry_appliance::store::{Reader, StoreError};
+use modferry_cli::{Exit, Failure};
+
+/// How long a new import can stay unseen, less the time that catching up takes.
+pub const CATCH_UP_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a failure to catch up that goes on is logged again.
+const LOG_AGAIN_AFTER: Duration = Duration::from_secs(60);
+
+/// Why a folder cannot be served.
+#[derive(Debug, thiserror::Error)]
+pub enum OpenError {
+    /// Nothing there.
+    #[error("there is no store at {}", .0.display())]
+    Absent(PathBuf),
+    /// Something else is there.
+    #[error("{} is not a store: it has neither db/ nor trust/", .0.display())]
+    NotAStore(PathBuf),
+    /// The system does not let the server look.
+    #[error("cannot read the store {}", path.display())]
+    Unreadable {
+        /// The store's folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// There is a database, and it cannot be opened.
+    #[error("cannot open the store {}", path.display())]
+    Database {
+        /// The store's folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: StoreError,
+    },
+}
+
+impl Failure for OpenError {
+    fn exit(&self) -> Exit {
+        match self {
+            OpenError::Absent(_) | OpenError::NotAStore(_) => Exit::Usage,
+            OpenError::Unreadable { .. } => Exit::Other,
+            OpenError::Database { source, .. } => source.exit(),
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        match self {
+            OpenError::Absent(path) => Some(format!(
+                "give the store's folder with --store, or make one: modferry-appliance trust add KEY.pub --store {}",
+                path.display()
+            )),
+            OpenError::NotAStore(_) => {
+                Some("give the folder that modferry-appliance import --store was given".into())
+            }
+            OpenError::Unreadable { path, source } => {
+                (source.kind() == io::ErrorKind::PermissionDenied).then(|| {
+                    format!(
+                        "run the server as a member of the group that {} belongs to",
+                        path.display()
+                    )
+                })
+            }
+            OpenError::Database { source, .. } => source.advice(),
+        }
+    }
+}
+
+/// What a store's folder has in it.
+enum Found {
+    /// A database.
+    Database,
+    /// A store that nothing was imported into.
+    Fresh,
+}
+
+/// A store, opened as soon as there is one to open.
+pub struct Store {
+    path: PathBuf,
+    /// Where the reading side of RocksDB keeps its own log.
+    secondary: PathBuf,
+    reader: OnceLock<Reader>,
+    /// How many imports there were at the last refresh: kept here, because each request asks.
+    imports: AtomicU64,
+}
+
+impl Store {
+    /// Opens the store in `path`; `secondary` is a folder for the reading side's own files.
+    pub fn open(path: &Path, secondary: &Path) -> Result<Store, OpenError> {
+        let store = Store {
+            path: path.into(),
+            secondary: secondary.into(),
+            reader: OnceLock::new(),
+            imports: AtomicU64::new(0),
+        };
+        store.refresh()?;
+        Ok(store)
+    }
+
+    /// The store's folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The reading side, once something has been imported.
+    pub fn reader(&self) -> Option<&Reader> {
+        self.reader.get().filter(|_| self.imports() > 0)
+    }
+
+    /// How many imports are visible.
+    pub fn imports(&self) -> u64 {
+        self.imports.load(Ordering::Relaxed)
+    }
+
+    /// Makes visible what was imported since the last time.
+    pub fn refresh(&self) -> Result<(), OpenError> {
+        let wrong = |source| OpenError::Database {
+            path: self.path.clone(),
+            source,
+        };
+        let reader = match self.reader.get() {
+            Some(reader) => {
+                reader.catch_up().map_err(wrong)?;
+                reader
+            }
+            None => match self.look()? {
+                Found::Fresh => return Ok(()),
+                Found::Database => {
+                    let reader = Reader::open(&self.path, &self.secondary).map_err(wrong)?;
+                    self.reader.get_or_init(|| reader)
+                }
+            },
+        };
+        self.imports.store(reader.generation(), Ordering::Relaxed);
+        Ok(())
+    }
+
+    fn look(&self) -> Result<Found, OpenError> {
+        let path = || self.path.clone();
+        let unreadable = |source| OpenError::Unreadable {
+            path: self.path.clone(),
+            source,
+        };
+        let mut entries = match std::fs::read_dir(&self.path) {
+            Ok(entries) => entries,
+            Err(e) if e.kind() == io::ErrorKind::NotFound => return Err(OpenError::Absent(path())),
+            Err(e) if e.kind() == io::ErrorKind::NotADirectory => {
+                return Err(OpenError::NotAStore(path()));
+            }
+            Err(e) => return Err(unreadable(e)),
+        };
+        let there = |name: &str| self.path.join(name).try_exists().map_err(unreadable);
+        // CURRENT is what a RocksDB database has from its first moment on.
+        if there("db/CURRENT")? {
+            Ok(Found::Database)
+        } else if there("trust")? || there("db")? || entries.next().is_none() {
+            Ok(Found::Fresh)
+        } else {
+            Err(OpenError::NotAStore(path()))
+        }
+    }
+}
+
+/// Keeps the store's view fresh, each [`CATCH_UP_EVERY`] and whenever `now` says so, until `now`'s sender is gone.
+///
+/// `beats` goes up with each round: a watchdog sees by it that this still runs.
+pub fn follow(store: &Arc<Store>, now: &Receiver<()>, beats: &AtomicU64) {
+    let mut seen = store.imports();
+    let mut trouble: Option<(String, Instant)> = None;
+    loop {
+        match now.recv_timeout(CATCH_UP_EVERY) {
+            Ok(()) | Err(RecvTimeoutError::Timeout) => {}
+            Err(RecvTimeoutError::Disconnected) => return,
+        }
+        match store.refresh() {
+            Ok(()) => {
+                if trouble.take().is_some() {
+                    tracing::info!("the store can be read again");
+                }
+                let imports = store.imports();
+                if imports != seen {
+                    tracing::info!(imports, "an import is visible");
+                    seen = imports;
+                }
+            }
+            Err(error) => {
+                let text = whole(&error);
+                let told = trouble
+                    .as_ref()
+                    .is_some_and(|(last, at)| *last == text && at.elapsed() < LOG_AGAIN_AFTER);
+                if !told {
+                    tracing::error!(error = %text, "cannot catch up with the store; what was visible stays");
+                    trouble = Some((text, Instant::now()));
+                }
+            }
+        }
+        beats.fetch_add(1, Ordering::Relaxed);
+    }
+}
+
+/// An error and its causes in one line.
+pub fn whole(error: &dyn std::error::Error) -> String {
+    let mut text = error.to_string();
+    let mut source = error.source();
+    while let Some(cause) = source {
+        text.push_str(": ");
+        text.push_str(&cause.to_string());
+        source = cause.source();
+    }
+    text
+}
