@@ -107,6 +107,12 @@ impl Contents {
         Ok(hashes.sha256.finalize().into())
     }
 
+    /// How many bytes the last deflated entry gave before it ended or was cut off.
+    #[cfg(test)]
+    pub(super) fn inflated(&self) -> u64 {
+        self.inflate.total_out()
+    }
+
     fn inflate<R: ReadAt + ?Sized>(
         &mut self,
         input: &mut Input<'_, '_, R>,
