@@ -5,7 +5,8 @@
 //! tests/vectors/zip hold the two against each other. On purpose stricter than the reference are:
 //!
 //! - a directory of more than [`MAX_DIRECTORY`] bytes: the reference holds any directory in memory;
-//! - entries that share their data ([`Rule::Overlap`]): the go command would inflate the same bytes again for each of them.
+//! - entries that together use more bytes than the file has, so that they must share some ([`Rule::Overlap`]): the go
+//!   command would inflate the same bytes again for each of them.
 //!
 //! What the rules do not ask, as the reference doesn't: modes (a symbolic link is a file whose content is its target;
 //! nothing here or in the go command makes a link of it), times, comments, encryption flags, local headers' names.

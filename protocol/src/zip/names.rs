@@ -152,7 +152,7 @@ fn common_prefix(a: &[u8], b: &[u8]) -> usize {
 }
 
 /// The least character of `c`'s case-folding orbit, ASCII letters in lower case (x/mod/zip's strToFold).
-fn fold(c: char) -> u32 {
+pub(super) fn fold(c: char) -> u32 {
     let c = u32::from(c.to_ascii_lowercase());
     if c < 0x80 {
         return c;

@@ -268,3 +268,26 @@ fn errors_name_the_entry_and_the_rule() {
         r#"zip entry "example.com/m@v1.0.0/a": name does not begin with "example.com/other@v1.0.0/""#
     );
 }
+
+/// Every rune's fold against the reference's: see sweepFolds in tests/vectors/zip/names.go.
+#[test]
+fn all_folds() {
+    use sha2::{Digest, Sha256};
+
+    let mut folds = Sha256::new();
+    for c in (0..=u32::from(char::MAX)).filter_map(char::from_u32) {
+        if c.is_ascii() || names::check_file_path(c.encode_utf8(&mut [0; 4])).is_ok() {
+            folds.update(names::fold(c).to_le_bytes());
+        }
+    }
+    let hex: String = folds
+        .finalize()
+        .iter()
+        .map(|b| format!("{b:02x}"))
+        .collect();
+    let expected = include_str!("../../../tests/vectors/zip/names.jsonl")
+        .lines()
+        .find(|line| line.contains(r#""sweep":"folds""#))
+        .unwrap();
+    assert!(expected.contains(&hex), "{hex}: {expected}");
+}
