@@ -16,5 +16,7 @@ mod policy;
 mod round_trip;
 #[path = "bundle/tamper.rs"]
 mod tamper;
+#[path = "bundle/trust_order.rs"]
+mod trust_order;
 #[path = "bundle/write.rs"]
 mod write;

@@ -193,23 +193,6 @@ fn a_signed_index_is_checked_from_end_to_end_before_any_entry_is_read() {
 }
 
 #[test]
-fn an_index_that_is_said_to_be_huge_takes_no_room_before_it_comes() {
-    let volume = forged(|parts| parts.manifest.index.size = 1 << 30);
-    let huge = {
-        // The forger wrote the true size in the header: write the false one.
-        let note_end = 512 + parts_note_len(&volume).next_multiple_of(512);
-        let mut volume = volume[..note_end + 512 + 512].to_vec();
-        volume[note_end..note_end + 512].copy_from_slice(&header("index", 1 << 30, |_| {}));
-        volume
-    };
-    assert_eq!(error(&huge), "the volume ends in index");
-}
-
-fn parts_note_len(volume: &[u8]) -> usize {
-    tar::Header::from_byte_slice(&volume[..512]).size().unwrap() as usize
-}
-
-#[test]
 fn another_bundles_volume_is_foreign() {
     use modferry_protocol::bundle::Volume;
     let ours = parts(&items());
