@@ -46,7 +46,7 @@ pub enum CheckError {
         source: Box<dyn Error + Send + Sync>,
     },
     /// Something that the proof needs is neither in the bundle nor held.
-    #[error("{} things that the bundle needs are missing: {}{}", what.len() + more, what.first().map_or("", String::as_str), if what.len() + more > 1 { ", …" } else { "" })]
+    #[error("{}", missing(what, *more))]
     Missing {
         /// The missing things by name, sorted, at most [`MAX_NAMED`].
         what: Vec<String>,
@@ -102,6 +102,17 @@ pub enum CheckError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// The one thing by name, or how many; [`Failure::details`] then has the names.
+fn missing(what: &[String], more: usize) -> String {
+    match (what, more) {
+        ([only], 0) => format!("{only} is needed, and is neither in the bundle nor held"),
+        _ => format!(
+            "{} things are needed, and are neither in the bundle nor held",
+            what.len() + more
+        ),
+    }
 }
 
 impl CheckError {

@@ -93,13 +93,13 @@ fn manifest_as_json<S: Serializer>(manifest: &Manifest, serializer: S) -> Result
     #[derive(Serialize)]
     struct Told<'a> {
         stream: String,
-        sequence: String,
+        sequence: u64,
         created: &'a str,
         missing: Vec<String>,
     }
     Told {
         stream: manifest.stream.to_string(),
-        sequence: manifest.sequence.to_string(),
+        sequence: manifest.sequence.get(),
         created: &manifest.created,
         missing: manifest
             .missing

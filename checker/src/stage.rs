@@ -114,6 +114,12 @@ impl MemoryStage {
         self.held_zips.append(&mut self.zips);
     }
 
+    /// Throws away what a bundle that was refused has brought.
+    pub fn discard(&mut self) {
+        self.staged.clear();
+        self.zips.clear();
+    }
+
     /// Takes a held thing away, to see what misses it.
     pub fn forget(&mut self, item: &Item) -> bool {
         self.held.remove(item).is_some()

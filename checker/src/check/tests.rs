@@ -2,9 +2,15 @@
 
 #![allow(clippy::unwrap_used)]
 
+mod contents;
+mod heads;
+mod stages;
+mod trust;
+
 use super::*;
 use crate::testing::{Sealed, TestBundle, TestModule, TestSumdb, key, policy};
 use crate::{MemoryStage, NoProgress, SpoolStage};
+use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::SigningKey;
 
 /// A checksum database with three modules in it, and a key for bundles.
@@ -44,6 +50,7 @@ impl World {
 
     /// Checks a bundle on top of what a stage holds.
     fn check_on(&self, stage: &mut MemoryStage, bundle: &TestBundle) -> Result<Report, CheckError> {
+        stage.discard();
         check(
             &*self.seal(bundle).volume,
             None,
@@ -52,6 +59,33 @@ impl World {
             &NoProgress,
         )
     }
+    fn check(&self, bundle: &TestBundle) -> Result<Report, CheckError> {
+        self.check_on(&mut MemoryStage::new(), bundle)
+    }
+
+    fn refused(&self, bundle: &TestBundle) -> CheckError {
+        self.check(bundle).unwrap_err()
+    }
+
+    /// The name of an item of the world's first module.
+    fn first(&self, kind: fn(ModuleVersion) -> Item) -> Item {
+        kind(self.modules[0].module.clone())
+    }
+
+    fn first_record(&self) -> Item {
+        Item::Record(self.sumdb.db().clone(), self.modules[0].module.clone())
+    }
+}
+
+/// The message and its causes, as a command would print them.
+fn told(error: &CheckError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 #[test]

@@ -10,7 +10,7 @@ use crate::{CheckError, MAX_NAMED};
 ///
 /// Beyond that, things are counted as often as they are missed, so the number of the others is at most what
 /// it says.
-#[derive(Debug, Default)]
+#[derive(Debug, Default, Clone)]
 pub(crate) struct Missing {
     named: BTreeSet<Item>,
     more: usize,

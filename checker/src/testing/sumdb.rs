@@ -29,6 +29,16 @@ impl TestSumdb {
         }
     }
 
+    /// A database of the same name and key that has recorded nothing: the beginning of a fork.
+    #[must_use]
+    pub fn emptied(&self) -> TestSumdb {
+        TestSumdb {
+            log: MemoryLog::new(),
+            records: BTreeMap::new(),
+            ..self.clone()
+        }
+    }
+
     /// Its name.
     pub fn db(&self) -> &DbName {
         &self.db
