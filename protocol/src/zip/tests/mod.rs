@@ -126,9 +126,9 @@ fn more_entries_than_sixteen_bits_count() {
 fn deep_names_take_linear_time() {
     // The reference would look up 32,000 parents of each, and hash and compare all of their names: minutes.
     let deep = "d/".repeat(32_000);
-    let names: Vec<String> = (0..200).map(|i| format!("{deep}{i}")).collect();
+    let names: Vec<String> = (0..60).map(|i| format!("{deep}{i}")).collect();
     let mut entries: Vec<Entry> = names.iter().map(|name| stored(name, b"")).collect();
-    assert_eq!(check(&module(), &zip_of(&entries)).unwrap().files, 200);
+    assert_eq!(check(&module(), &zip_of(&entries)).unwrap().files, 60);
     let other_case = format!("{}D/x", &deep[..deep.len() - 2]);
     entries.push(stored(&other_case, b""));
     assert!(matches!(rule(&zip_of(&entries)), Some(Rule::Case { .. })));
