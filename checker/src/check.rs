@@ -11,6 +11,7 @@ use modferry_protocol::bundle::{
 };
 use modferry_protocol::sumdb::DbName;
 use modferry_protocol::trust::Policy;
+use modferry_protocol::zip::{ReadAt, ZipError};
 
 use crate::pipeline::{Body, Checked, Pipeline, SPOOL_ABOVE, Ticket, with_workers};
 use crate::prove::Prover;
@@ -270,9 +271,16 @@ impl<S: Stage> Intake<'_, S> {
             sha256,
             entry,
         } = ticket;
-        let facts = facts.map_err(|error| CheckError::damaged(self.volume, &*entry, error))?;
+        let facts = facts.map_err(|error| match error {
+            // Its bytes were right when they were hashed: it is their temporary copy that fails.
+            ZipError::Read { source, .. } => CheckError::io(
+                format!("reading a temporary file in {}", self.folder.display()),
+                source,
+            ),
+            error => CheckError::damaged(self.volume, &*entry, error),
+        })?;
         self.prover.zip(self.stage, &module, &facts)?;
-        let size = modferry_protocol::zip::ReadAt::size(&body);
+        let size = body.size();
         let same = body
             .hand_over(&sha256, |reader| {
                 self.stage.put_zip(&module, &facts, size, &sha256, reader)

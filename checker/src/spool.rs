@@ -2,7 +2,7 @@
 //!
 //! Items come sorted, so the file is a sorted table, and memory holds only the first item of each block of
 //! about [`BLOCK`] bytes: a few megabytes for a million module versions. A lookup reads one block and walks
-//! it; the last block stays at hand, since the proof asks mostly in the order of the file.
+//! it; the last block of each kind stays at hand, since the proof asks for things of a kind in their order.
 //!
 //! The file has no name and is gone when the process is, however it ends.
 
@@ -76,7 +76,8 @@ pub struct SpoolStage {
     /// Each block's first item, and where it begins.
     blocks: Vec<(Item, u64)>,
     block_size: usize,
-    last: RefCell<Option<(usize, Vec<u8>)>>,
+    /// For each kind, the block that was asked for last.
+    last: RefCell<[Option<(usize, Vec<u8>)>; KINDS]>,
 }
 
 /// Where large temporary files go: `$TMPDIR`, else `/var/tmp`, since `/tmp` is memory on many systems.
@@ -104,7 +105,7 @@ impl SpoolStage {
                 buffer: Vec::new(),
                 blocks: Vec::new(),
                 block_size: BLOCK, // so that the first item begins one
-                last: RefCell::new(None),
+                last: RefCell::default(),
             }),
             Err(source) => Err(SpoolError::Io { folder, source }),
         }
@@ -131,13 +132,12 @@ impl SpoolStage {
         if self.block_size >= BLOCK {
             self.blocks.push((item.clone(), self.end()));
             self.block_size = 0;
-            *self.last.get_mut() = None;
         }
         let before = self.buffer.len();
         encode(item, bytes, &mut self.buffer);
         self.block_size += self.buffer.len() - before;
         // The block that grew may be the one at hand.
-        *self.last.get_mut() = None;
+        *self.last.get_mut() = Default::default();
         if self.buffer.len() >= BUFFER {
             self.file
                 .write_all_at(&self.buffer, self.flushed)
@@ -180,7 +180,7 @@ impl SpoolStage {
             return Ok(None);
         };
         let mut last = self.last.borrow_mut();
-        let bytes = match &mut *last {
+        let bytes = match &mut last[kind_of(item)] {
             Some((at, bytes)) if *at == block => bytes,
             stale => {
                 let (_, bytes) = stale.insert((block, self.read(self.range_of(block))?));
@@ -264,6 +264,20 @@ impl Stage for SpoolStage {
 
     fn heads_held(&self, _db: &DbName) -> Result<Vec<TreeHead>, SpoolError> {
         Ok(Vec::new())
+    }
+}
+
+/// How many kinds of items there are.
+const KINDS: usize = 6;
+
+fn kind_of(item: &Item) -> usize {
+    match item {
+        Item::Head(_) => 0,
+        Item::Record(..) => 1,
+        Item::Tile(..) => 2,
+        Item::Info(_) => 3,
+        Item::Mod(_) => 4,
+        Item::Zip(_) => 5,
     }
 }
 

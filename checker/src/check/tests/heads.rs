@@ -3,7 +3,7 @@
 use super::*;
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::Basis;
-use modferry_protocol::sumdb::{Tile, TreeHead};
+use modferry_protocol::sumdb::{Tile, TreeHead, edge};
 
 /// Adds a module to the world, and gives the bundle that brings it on top of what was carried before, for
 /// clients with a head of one of these sizes.
@@ -225,21 +225,11 @@ fn an_older_tree_than_the_one_held_is_proven_in_the_one_held() {
     let first = world.bundle();
     let small = world.sumdb.size();
     let mut stage = MemoryStage::new();
-    // The newer one first, with the tiles that clients of the older head and the older records need.
+    // The newer one first, with one of the modules and what clients of the older head need. The records of the
+    // other modules are then proven in the newer tree with tiles that the older bundle brings.
     world.sumdb.pad(1000, "d");
-    let newer = TestBundle::of(
-        &world.sumdb,
-        &[&world.modules[0], &world.modules[1], &world.modules[2]],
-        &[small],
-    );
-    let mut only_one = newer.clone();
-    only_one.items.retain(|item, _| match item {
-        Item::Record(_, m) | Item::Info(m) | Item::Mod(m) | Item::Zip(m) => {
-            *m == world.modules[0].module
-        }
-        _ => true,
-    });
-    import(&world, &mut stage, &only_one);
+    let newer = TestBundle::of(&world.sumdb, &[&world.modules[0]], &[small]);
+    import(&world, &mut stage, &newer);
     let report = import(&world, &mut stage, &first);
     assert_eq!(
         report.served,
@@ -349,18 +339,46 @@ fn a_fork_shows_in_a_tile_that_is_held() {
     let mut stage = MemoryStage::new();
     import(&world, &mut stage, &world.bundle());
     let held = world.sumdb.head();
-    // The fork brings only its edge and a record; the record's tile is held, of the other history.
+    let db = world.sumdb.db().clone();
+    let tile =
+        |level, index, width| Item::Tile(db.clone(), Tile::new(8, level, index, width).unwrap());
+
+    // A tile of the edge is as wide in both trees, and not brought: with the one held, the edge does not fit.
     let fork = forked(&world, held.size + 1);
-    let db = fork.sumdb.db().clone();
     let mut bundle = TestBundle::of(&fork.sumdb, &[&fork.modules[0]], &[held.size]);
-    let tile = Tile::new(
-        8,
-        0,
-        fork.sumdb.record(&fork.modules[0].module).unwrap().id() >> 8,
-        256,
-    )
-    .unwrap();
-    bundle.items.remove(&Item::Tile(db, tile)).unwrap();
+    bundle.items.remove(&tile(1, 0, 6)).unwrap();
     let error = world.check_on(&mut stage, &bundle).unwrap_err();
     assert_fork(&error, held, fork.sumdb.head());
+
+    // What would show it in the heads is not brought, but a record leads to a tile of the other history.
+    let fork = forked(&world, held.size + 500);
+    let mut bundle = TestBundle::of(&fork.sumdb, &[&fork.modules[0]], &[held.size]);
+    bundle.items.remove(&tile(0, held.size >> 8, 256)).unwrap();
+    let id = fork.sumdb.record(&fork.modules[0].module).unwrap().id();
+    bundle.items.remove(&tile(0, id >> 8, 256)).unwrap();
+    let error = world.check_on(&mut stage, &bundle).unwrap_err();
+    assert_fork(&error, held, fork.sumdb.head());
+}
+
+#[test]
+fn all_tiles_on_the_way_to_a_record_are_missed_at_once() {
+    let mut world = World::new();
+    world.sumdb.pad(140_000, "d");
+    let bundle = TestBundle::of(&world.sumdb, &[&world.modules[0]], &[]);
+    let mut less = bundle.clone();
+    let edge = edge(world.sumdb.size());
+    less.items
+        .retain(|item, _| !matches!(item, Item::Tile(_, tile) if !edge.contains(tile)));
+    let gone: Vec<String> = bundle
+        .items
+        .keys()
+        .filter(|item| !less.items.contains_key(item))
+        .map(Item::to_string)
+        .collect();
+    assert_eq!(gone.len(), 2, "of level 0 and of level 1");
+    let error = world.refused(&less);
+    assert!(
+        matches!(&error, CheckError::Missing { what, .. } if *what == gone),
+        "{error:?}"
+    );
 }
