@@ -35,5 +35,5 @@ pub use error::{CheckError, MAX_NAMED, Side};
 pub use modferry_protocol::trust::Policy;
 pub use pipeline::{IN_FLIGHT, SPOOL_ABOVE};
 pub use report::{NoProgress, Progress, Report};
-pub use spool::SpoolStage;
-pub use stage::{MemoryStage, Stage};
+pub use spool::{SpoolError, SpoolStage};
+pub use stage::{MemoryStage, Never, Stage};

@@ -63,6 +63,9 @@ impl Failure for SpoolError {
     }
 }
 
+/// A block's number and bytes.
+type Block = (usize, Vec<u8>);
+
 /// A stage that keeps a bundle's small things in an unlinked temporary file, holds nothing from before, and
 /// drops zips once they are checked.
 #[derive(Debug)]
@@ -77,7 +80,7 @@ pub struct SpoolStage {
     blocks: Vec<(Item, u64)>,
     block_size: usize,
     /// For each kind, the block that was asked for last.
-    last: RefCell<[Option<(usize, Vec<u8>)>; KINDS]>,
+    last: RefCell<[Option<Block>; KINDS]>,
 }
 
 /// Where large temporary files go: `$TMPDIR`, else `/var/tmp`, since `/tmp` is memory on many systems.
