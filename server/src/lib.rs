@@ -7,7 +7,7 @@
 //!   the one table of statuses, types and cache lifetimes; [`conditional`] tags and ranges
 //! - [`body`], [`chunks`]: how zips are streamed in bounded memory
 //! - [`store`]: the store as it is seen from here: read-only, growing, perhaps empty yet; [`site`] what all share
-//! - [`access`]: the access log
+//! - [`access`]: the access log; [`notify`]: what the service manager is told
 
 pub mod access;
 pub mod answer;
@@ -16,6 +16,7 @@ pub mod chunks;
 pub mod conditional;
 pub mod config;
 pub mod gate;
+pub mod notify;
 pub mod respond;
 pub mod run;
 pub mod service;

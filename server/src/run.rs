@@ -8,7 +8,6 @@ use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc;
 use std::time::Duration;
 
@@ -18,16 +17,16 @@ use actix_server::{Server, ServerBuilder, ServerHandle};
 use actix_service::{ServiceFactoryExt as _, fn_service};
 use actix_tls::accept::rustls_0_23 as tls_accept;
 use modferry_cli::{Exit, Failure};
-use sd_notify::NotifyState;
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::body::Body;
 use crate::config::Config;
 use crate::gate::Gate;
+use crate::notify::{State, notify, watchdog};
 use crate::service::serve;
 use crate::site::Site;
-use crate::store::{OpenError, Store, follow};
+use crate::store::{OpenError, Pulse, Store, follow};
 use crate::tls::{self, TlsError};
 
 /// How long a connection may stay open without a request.
@@ -135,12 +134,12 @@ pub fn run(config: &Config, json: bool) -> Result<(), RunError> {
         .collect();
 
     let (catch_up, catch_up_now) = mpsc::channel();
-    let beats = Arc::new(AtomicU64::new(0));
+    let pulse = Arc::new(Pulse::new());
     let follower = {
-        let (store, beats) = (store.clone(), beats.clone());
+        let (store, pulse) = (store.clone(), pulse.clone());
         std::thread::Builder::new()
             .name("catch-up".into())
-            .spawn(move || follow(&store, &catch_up_now, &beats))
+            .spawn(move || follow(&store, &catch_up_now, &pulse))
             .map_err(system("start a thread"))?
     };
 
@@ -149,7 +148,7 @@ pub fn run(config: &Config, json: bool) -> Result<(), RunError> {
         let signals = Signals::new(catch_up)?;
         tell(&urls, json, &store);
         actix_rt::spawn(signals.handle(server.handle()));
-        actix_rt::spawn(watch(beats));
+        actix_rt::spawn(watch(pulse));
         server.await.map_err(system("serve"))
     });
     // The channel's sender went with the runtime, so the follower ends by itself.
@@ -297,14 +296,7 @@ fn tell(urls: &[String], json: bool, store: &Store) {
         }
         imports => tracing::info!(store = %store.path().display(), imports, "ready"),
     }
-    notify(&[NotifyState::Ready]);
-}
-
-/// Tells systemd, where there is one.
-fn notify(state: &[NotifyState]) {
-    if let Err(error) = sd_notify::notify(false, state) {
-        tracing::warn!(%error, "cannot notify the service manager");
-    }
+    notify(State::Ready);
 }
 
 struct Signals {
@@ -352,7 +344,7 @@ impl Signals {
             }
             stopping = true;
             tracing::info!("stopping: answers under way may finish");
-            notify(&[NotifyState::Stopping]);
+            notify(State::Stopping);
             // Not awaited: it ends with the server's own future.
             drop(server.stop(true));
         }
@@ -361,19 +353,15 @@ impl Signals {
 
 /// Tells systemd's watchdog, where it is set, that the server lives: that this thread runs, and that the
 /// follower still makes its rounds.
-async fn watch(beats: Arc<AtomicU64>) {
-    let mut micros = 0;
-    if !sd_notify::watchdog_enabled(false, &mut micros) {
+async fn watch(pulse: Arc<Pulse>) {
+    let Some(limit) = watchdog() else {
         return;
-    }
-    let mut every = tokio::time::interval(Duration::from_micros((micros / 2).max(1)));
-    let mut seen = u64::MAX;
+    };
+    let mut every = tokio::time::interval((limit / 3).max(Duration::from_millis(1)));
     loop {
         every.tick().await;
-        let now = beats.load(Ordering::Relaxed);
-        if now != seen {
-            seen = now;
-            notify(&[NotifyState::Watchdog]);
+        if pulse.silent() < limit {
+            notify(State::Watchdog);
         }
     }
 }

@@ -7,9 +7,9 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
-use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
 use modferry_appliance::store::{Reader, StoreError};
@@ -176,8 +176,8 @@ impl Store {
 
 /// Keeps the store's view fresh, each [`CATCH_UP_EVERY`] and whenever `now` says so, until `now`'s sender is gone.
 ///
-/// `beats` goes up with each round: a watchdog sees by it that this still runs.
-pub fn follow(store: &Arc<Store>, now: &Receiver<()>, beats: &AtomicU64) {
+/// Each round is a beat of `pulse`: a watchdog sees by it that this still runs.
+pub fn follow(store: &Store, now: &Receiver<()>, pulse: &Pulse) {
     let mut seen = store.imports();
     let mut trouble: Option<(String, Instant)> = None;
     loop {
@@ -207,7 +207,41 @@ pub fn follow(store: &Arc<Store>, now: &Receiver<()>, beats: &AtomicU64) {
                 }
             }
         }
-        beats.fetch_add(1, Ordering::Relaxed);
+        pulse.beat();
+    }
+}
+
+/// When something last gave a sign of life.
+pub struct Pulse {
+    since: Instant,
+    /// Milliseconds from `since` to the last beat.
+    last: AtomicU64,
+}
+
+impl Pulse {
+    /// One that beats now.
+    pub fn new() -> Pulse {
+        Pulse {
+            since: Instant::now(),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    fn beat(&self) {
+        let now = u64::try_from(self.since.elapsed().as_millis()).unwrap_or(u64::MAX);
+        self.last.store(now, Ordering::Relaxed);
+    }
+
+    /// How long ago the last beat was.
+    pub fn silent(&self) -> Duration {
+        let last = Duration::from_millis(self.last.load(Ordering::Relaxed));
+        self.since.elapsed().saturating_sub(last)
+    }
+}
+
+impl Default for Pulse {
+    fn default() -> Pulse {
+        Pulse::new()
     }
 }
 

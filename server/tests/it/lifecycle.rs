@@ -262,11 +262,18 @@ fn the_service_manager_is_told() {
     let mut server = Process::start_with(
         &fixture.store(),
         &[],
-        &[("NOTIFY_SOCKET", path.to_str().unwrap())],
+        &[
+            ("NOTIFY_SOCKET", path.to_str().unwrap()),
+            ("WATCHDOG_USEC", "2000000"),
+        ],
     );
-    assert!(heard().contains("READY=1"));
+    assert_eq!(heard(), "READY=1");
+    // The watchdog is fed for as long as the store is followed: more often than twice.
+    for _ in 0..3 {
+        assert_eq!(heard(), "WATCHDOG=1");
+    }
     server.signal("TERM");
-    assert!(heard().contains("STOPPING=1"));
+    eventually("the last word", || heard() == "STOPPING=1");
     assert_eq!(server.wait().code(), Some(0));
 }
 
