@@ -1,5 +1,8 @@
-//! The isolated side: the store, and the import that fills it.
+//! The isolated side: the store, whom it trusts, and the import that fills it.
 //!
 //! [`store`] is the only user of RocksDB in modferry, and has the read side that the server opens.
+//! [`import`] and [`trust`] are what the command `modferry-appliance` is a thin front of.
 
+pub mod import;
 pub mod store;
+pub mod trust;

@@ -1,2 +1,34 @@
-//! (header)
-fn main() {}
+//! The command of the isolated side. It reads its arguments, calls the library, and says what came of it.
+
+mod args;
+mod commands;
+mod progress;
+
+use args::{Args, Command};
+use clap::Parser;
+use modferry_cli::{Failure, init_tracing, report};
+use std::process::ExitCode;
+
+/// What commands fail with.
+type Failed = Box<dyn Failure>;
+
+fn main() -> ExitCode {
+    let args = Args::parse();
+    init_tracing(args.json, args.quiet);
+    match run(&args) {
+        Ok(code) => code,
+        Err(error) => report("modferry-appliance", args.json, &*error),
+    }
+}
+
+fn run(args: &Args) -> Result<ExitCode, Failed> {
+    let store = &args.store()?;
+    match &args.command {
+        Command::Trust { action } => commands::trust(args, store, action),
+        Command::Import(import) => return commands::import(args, store, import),
+        Command::Verify { paths } => commands::verify(args, store, paths),
+        Command::Status { imports } => commands::status(args, store, *imports),
+        Command::List { prefixes, all } => commands::list(args, store, prefixes, *all),
+    }?;
+    Ok(ExitCode::SUCCESS)
+}

@@ -319,10 +319,10 @@ impl From<CheckError> for Stopped {
     }
 }
 
-/// The volume's own manifest with the signatures of the sidecar, too.
+/// The volume's own manifest with the signatures of the sidecar, too: what [`check`] has the policy accept.
 ///
 /// Only the end of the text is looked for here, which is the first empty line; what it says is the policy's.
-fn united_note(embedded: &[u8], sidecar: Option<&[u8]>) -> Result<Vec<u8>, CheckError> {
+pub fn united_note(embedded: &[u8], sidecar: Option<&[u8]>) -> Result<Vec<u8>, CheckError> {
     let Some(sidecar) = sidecar else {
         return Ok(embedded.into());
     };
@@ -376,7 +376,7 @@ fn temp_file(folder: &std::path::Path) -> Result<File, CheckError> {
 }
 
 /// What the reader says, in the words that name the volume, the entry, and what is wrong with it.
-pub(crate) fn from_read(volume: &str, error: ReadError) -> CheckError {
+pub fn from_read(volume: &str, error: ReadError) -> CheckError {
     match error {
         ReadError::Damaged { entry, what } => CheckError::damaged(volume, entry, what),
         ReadError::Truncated { entry } => {

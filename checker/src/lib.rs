@@ -29,7 +29,7 @@ mod stage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 
-pub use check::check;
+pub use check::{check, from_read, united_note};
 pub use content::MAX_INFO;
 pub use error::{CheckError, MAX_NAMED, Side};
 pub use modferry_protocol::trust::Policy;

@@ -15,13 +15,15 @@ use modferry_protocol::bundle::Item;
 use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 use modferry_protocol::zip::ZipFacts;
 use rocksdb::{DB, WriteOptions};
-use sha2::{Digest, Sha256};
 use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A file of small things is closed when it has this many bytes.
 const SMALL_FILE: u64 = 64 << 20;
+
+/// With less than this free, in bytes, a failed write is put down to want of room.
+const NO_ROOM: u64 = 16 << 20;
 
 /// What one bundle brings, on its way into the store. Dropping it undoes it.
 pub struct Draft<'s> {
@@ -30,6 +32,7 @@ pub struct Draft<'s> {
     bundle: BundleId,
     zips: u32,
     chunks: SortedFiles,
+    buffer: Vec<u8>,
     scratch: Scratch,
     staging: Staging, // dropped after what writes into it
 }
@@ -64,9 +67,15 @@ impl<'s> Draft<'s> {
             bundle,
             zips: 0,
             chunks: SortedFiles::new(&staging.0, "zips", ZIP_FILE),
+            buffer: Vec::with_capacity(CHUNK),
             scratch: Scratch::create(staging.0.join("small"))?,
             staging,
         })
+    }
+
+    /// A folder for other things that this import keeps on disk; it goes with the draft.
+    pub fn folder(&self) -> &Path {
+        &self.staging.0
     }
 
     /// The store that this is for: what it holds already.
@@ -90,11 +99,13 @@ impl<'s> Draft<'s> {
             }
             _ => {}
         }
-        self.scratch.put(&key_of(item), bytes)
+        self.scratch
+            .put(&keys::of_item(item), bytes)
+            .map_err(|error| self.or_no_room(error))
     }
 
-    /// Takes a zip, chunk by chunk. What is stored is what was hashed: bytes that are not `size` long
-    /// or do not have this SHA-256 are refused. A zip that the store holds already is not read.
+    /// Takes a zip, chunk by chunk, from a reader that gives the `size` bytes that were hashed and checked;
+    /// it is read to its end. A zip that the store holds already is not stored again.
     pub fn put_zip(
         &mut self,
         module: &ModuleVersion,
@@ -112,9 +123,20 @@ impl<'s> Draft<'s> {
             bundle: self.bundle,
             number: self.zips,
         };
-        if self.store.zip(module)?.is_none() {
+        let new = self.store.zip(module)?.is_none();
+        if new {
             self.zips += 1;
-            self.put_chunks(module, &zip, body)?;
+            self.put_chunks(module, &zip, body)
+                .map_err(|error| self.or_no_room(error))?;
+        }
+        let refused = |reason: String| StoreError::Refused {
+            item: format!("zip {module}"),
+            reason,
+        };
+        let behind = std::io::copy(body, &mut std::io::sink())
+            .map_err(|error| refused(format!("it cannot be read: {error}")))?;
+        if new && behind > 0 {
+            return Err(refused(format!("it has more than {size} bytes")));
         }
         self.scratch.put(&keys::zip(module), &zip.encode())
     }
@@ -125,31 +147,33 @@ impl<'s> Draft<'s> {
         zip: &Zip,
         body: &mut dyn Read,
     ) -> Result<(), StoreError> {
-        let refused = |reason: String| StoreError::Refused {
+        let refused = |error: std::io::Error| StoreError::Refused {
             item: format!("zip {module}"),
-            reason,
+            reason: format!("its {} bytes cannot be read: {error}", zip.size),
         };
-        let mut hash = Sha256::new();
         let mut left = zip.size;
-        let mut chunk = vec![0; CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
         for n in 0..zip.chunks() {
-            let chunk = &mut chunk[..CHUNK.min(usize::try_from(left).unwrap_or(CHUNK))];
-            body.read_exact(chunk)
-                .map_err(|error| refused(format!("its bytes cannot be read: {error}")))?;
-            hash.update(&*chunk);
-            left -= chunk.len() as u64;
-            self.chunks
-                .put(&keys::chunk(&zip.bundle, zip.number, n), chunk)?;
-        }
-        if hash.finalize()[..] != zip.sha256 {
-            return Err(refused("its bytes are not those that were checked".into()));
+            let length = CHUNK.min(usize::try_from(left).unwrap_or(CHUNK));
+            self.buffer.resize(length, 0);
+            body.read_exact(&mut self.buffer).map_err(refused)?;
+            left -= length as u64;
+            let key = keys::chunk(&zip.bundle, zip.number, n);
+            self.chunks.put(&key, &self.buffer)?;
         }
         Ok(())
     }
 
+    /// A failure to write for want of room, said as such: RocksDB's own words differ from place to place.
+    fn or_no_room(&self, error: StoreError) -> StoreError {
+        match (&error, super::room(self.store.dir())) {
+            (StoreError::Rocks { .. }, Ok(have)) if have < NO_ROOM => StoreError::NoRoom { have },
+            _ => error,
+        }
+    }
+
     /// What this draft has under the item's name; a tile cut to the width asked for.
     pub fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.scratch.get(&key_of(item))?;
+        let value = self.scratch.get(&keys::of_item(item))?;
         Ok(match item {
             Item::Zip(_) => None,
             Item::Tile(_, tile) => value.and_then(|mut hashes| {
@@ -171,28 +195,44 @@ impl<'s> Draft<'s> {
     }
 
     /// Calls `f` with everything that this draft has: kinds in the order of [`Item`], names bytewise.
-    pub fn each_staged<E: From<StoreError>>(
+    /// `failed` makes the store's own failures the caller's.
+    pub fn each_staged<E>(
         &self,
+        failed: impl Fn(StoreError) -> E,
         mut f: impl FnMut(Item) -> Result<(), E>,
     ) -> Result<(), E> {
         for prefix in keys::ITEM_KINDS {
-            let mut failure = None;
-            scan(&self.scratch.0, &[prefix], |key, value| {
+            let mut stopped = None;
+            let scanned = scan(&self.scratch.0, &[prefix], |key, value| {
                 let item = keys::item(key, value).ok_or_else(|| {
                     StoreError::damaged("a key of the import under way that names nothing")
                 })?;
                 f(item).map_err(|error| {
-                    failure = Some(error);
+                    stopped = Some(error);
                     StoreError::damaged("stopped by the caller")
                 })
-            })
-            .map_err(|error| failure.take().unwrap_or_else(|| error.into()))?;
+            });
+            match (stopped, scanned) {
+                (Some(error), _) => return Err(error),
+                (None, Err(error)) => return Err(failed(error)),
+                (None, Ok(())) => {}
+            }
         }
         Ok(())
     }
 
     /// Makes all of it part of the store, durably and at once, and says what was new.
     pub fn commit(mut self, source: Source) -> Result<LedgerEntry, StoreError> {
+        self.publish(source).map_err(|error| self.or_no_room(error))
+    }
+
+    fn publish(&mut self, source: Source) -> Result<LedgerEntry, StoreError> {
+        if let Some(number) = self.store.imported(&self.manifest)? {
+            return Err(StoreError::Refused {
+                item: format!("bundle {}", hex(&self.manifest)),
+                reason: format!("it was imported already, as number {number}"),
+            });
+        }
         let mut added = Counts::default();
         let mut kept = Kept::default();
         self.settle(&mut added, &mut kept)?;
@@ -302,12 +342,12 @@ impl<'s> Draft<'s> {
     fn list_module(&self, path: &ModulePath, added: &mut Counts) -> Result<(), StoreError> {
         let held: &View = self.store;
         let mut with_zip = BTreeSet::<Version>::new();
-        held.each_zip(Some(path), |module, _| {
+        held.each_zip(path, |module, _| {
             with_zip.insert(module.version().clone());
             Ok(())
         })?;
         let old_versions = with_zip.clone();
-        scan(&self.scratch.0, &keys::zips(Some(path)), |key, _| {
+        scan(&self.scratch.0, &keys::zips(path), |key, _| {
             let module = keys::parse_module(&key[1..]);
             with_zip.extend(module.map(|module| module.version().clone()));
             Ok(())
@@ -406,17 +446,6 @@ fn unlogged() -> WriteOptions {
     let mut options = WriteOptions::default();
     options.disable_wal(true);
     options
-}
-
-fn key_of(item: &Item) -> Vec<u8> {
-    match item {
-        Item::Head(db) => keys::head(db),
-        Item::Record(db, module) => keys::record(db, module),
-        Item::Tile(db, tile) => keys::tile(db, tile),
-        Item::Info(module) => keys::info(module),
-        Item::Mod(module) => keys::go_mod(module),
-        Item::Zip(module) => keys::zip(module),
-    }
 }
 
 fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, StoreError> {

@@ -45,6 +45,12 @@ pub enum StoreError {
         /// Why not.
         reason: String,
     },
+    /// The disk is full.
+    #[error("no room is left for the store: {have} bytes are free")]
+    NoRoom {
+        /// Bytes that are free.
+        have: u64,
+    },
     /// RocksDB failed.
     #[error("cannot {action}")]
     Rocks {
@@ -91,6 +97,7 @@ impl Failure for StoreError {
         match self {
             Self::Absent { .. } | Self::Schema { .. } => Exit::Usage,
             Self::InUse { .. } => Exit::InUse,
+            Self::NoRoom { .. } => Exit::NoRoom,
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Exit::NoRoom,
             Self::Damaged { .. } | Self::Refused { .. } | Self::Rocks { .. } | Self::Io { .. } => {
                 Exit::Other
@@ -112,6 +119,9 @@ impl Failure for StoreError {
             Self::InUse { .. } => "wait for it to end, or repeat the command with --wait".into(),
             Self::Damaged { .. } => {
                 "restore the store from a backup, or move its db folder away and import the bundles anew".into()
+            }
+            Self::NoRoom { .. } => {
+                "the store is as it was before; make room on its disk and run the command again".into()
             }
             Self::Refused { .. } => return None,
             Self::Rocks { .. } | Self::Io { .. } => {

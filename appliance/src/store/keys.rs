@@ -109,26 +109,18 @@ pub fn zip(module: &ModuleVersion) -> Vec<u8> {
     module_version(ZIP, module)
 }
 
-/// What the keys of all `.mod`s begin with, for those of `path` alone or of every module.
-pub fn go_mods(path: Option<&ModulePath>) -> Vec<u8> {
-    of_module(MOD, path)
+/// What the keys begin with that say where the zips of a module are.
+pub fn zips(path: &ModulePath) -> Vec<u8> {
+    text(ZIP, &[path.as_str(), ""])
 }
 
-/// What the keys that say where zips are begin with, for those of `path` alone or of every module.
-pub fn zips(path: Option<&ModulePath>) -> Vec<u8> {
-    of_module(ZIP, path)
-}
-
-fn of_module(kind: u8, path: Option<&ModulePath>) -> Vec<u8> {
-    match path {
-        Some(path) => text(kind, &[path.as_str(), ""]),
-        None => vec![kind],
+/// What the keys of `.mod`s begin with whose module paths begin with `prefix`; with an `@` in it, whose path
+/// is what stands before and whose versions begin with what stands behind.
+pub fn go_mods_from(prefix: &str) -> Vec<u8> {
+    match prefix.split_once('@') {
+        Some((path, version)) => text(MOD, &[path, version]),
+        None => text(MOD, &[prefix]),
     }
-}
-
-/// What the keys of the ledger's entries begin with.
-pub fn ledgers() -> Vec<u8> {
-    vec![LEDGER]
 }
 
 /// The key of a checksum database's newest signed head.
@@ -190,6 +182,18 @@ pub(super) const ITEM_KINDS: [u8; 6] = [HEAD, RECORD, TILE, INFO, MOD, ZIP];
 
 /// The kinds whose keys name a module version.
 pub(super) const MODULE_KINDS: [u8; 3] = [INFO, MOD, ZIP];
+
+/// The key of a bundle's item.
+pub(super) fn of_item(item: &Item) -> Vec<u8> {
+    match item {
+        Item::Head(db) => head(db),
+        Item::Record(db, module) => record(db, module),
+        Item::Tile(db, at) => tile(db, at),
+        Item::Info(module) => info(module),
+        Item::Mod(module) => go_mod(module),
+        Item::Zip(module) => zip(module),
+    }
+}
 
 /// The item that a key and its value are; `None` where they are none. A tile's width is its value's.
 pub(super) fn item(key: &[u8], value: &[u8]) -> Option<Item> {

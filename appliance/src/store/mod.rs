@@ -85,6 +85,12 @@ fn check_schema(store: &Path, found: Option<&[u8]>) -> Result<(), StoreError> {
     })
 }
 
+/// Bytes that can still be written on the disk of this folder.
+pub fn room(folder: &Path) -> std::io::Result<u64> {
+    let disk = rustix::fs::statvfs(folder)?;
+    Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
 /// Bytes in hexadecimal, lower case.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()

@@ -327,17 +327,31 @@ fn the_newest_head_is_served_and_every_head_is_remembered() {
 }
 
 #[test]
-fn bytes_that_were_not_checked_are_not_stored() {
+fn a_zip_of_another_size_is_refused() {
     let site = Site::new();
     let store = site.store();
     let mut draft = store.draft(&manifest(1)).unwrap();
     let a = module("example.com/a@v1.0.0");
-    let sha256: [u8; 32] = Sha256::digest(b"checked").into();
-    let mut put =
-        |size, bytes: &[u8]| draft.put_zip(&a, &facts(bytes), size, &sha256, &mut &*bytes);
-    assert!(put(7, b"checkeD").is_err());
-    assert!(put(8, b"checked").is_err());
-    assert!(put(7, b"checked").is_ok());
+    let mut put = |size| draft.put_zip(&a, &facts(b"zip"), size, &[0; 32], &mut &b"checked"[..]);
+    assert!(put(8).is_err());
+    assert!(put(6).is_err());
+    assert!(put(7).is_ok());
+}
+
+#[test]
+fn a_bundle_is_committed_once() {
+    let site = Site::new();
+    let a = module("example.com/a@v1.0.0");
+    site.import(1, |draft| put_small(draft, &a));
+    let store = site.store();
+    assert_eq!(store.imported(&manifest(1)).unwrap(), Some(1));
+    assert_eq!(store.imported(&manifest(2)).unwrap(), None);
+    let again = store.draft(&manifest(1)).unwrap().commit(source(1));
+    assert!(matches!(again, Err(StoreError::Refused { .. })));
+    assert_eq!(store.imports().unwrap(), 1);
+    let entry = store.ledger(1).unwrap().unwrap();
+    assert_eq!((entry.source, entry.added.infos), (source(1), 1));
+    assert_eq!(store.ledger(2).unwrap(), None);
 }
 
 /// The invariant of imports: a reader sees all of one or nothing, whenever it looks.
@@ -533,10 +547,13 @@ fn everything_staged_is_given_back_by_kind() {
     put_zip(&mut draft, &a, b"zip");
     let mut seen = Vec::new();
     draft
-        .each_staged::<StoreError>(|item| {
-            seen.push(item);
-            Ok(())
-        })
+        .each_staged(
+            |error| error,
+            |item| {
+                seen.push(item);
+                Ok(())
+            },
+        )
         .unwrap();
     assert_eq!(seen, items);
     assert_eq!(draft.staged(&items[3]).unwrap().unwrap(), [9; 64]);

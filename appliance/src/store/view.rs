@@ -207,11 +207,10 @@ impl View {
         self.get(&keys::head_of_size(db, size))
     }
 
-    /// Calls `f` with each module version whose zip is held, by path and then version in bytewise
-    /// order; only those of `path` where one is given.
+    /// Calls `f` with each version of a module whose zip is held, in bytewise order.
     pub fn each_zip(
         &self,
-        path: Option<&ModulePath>,
+        path: &ModulePath,
         mut f: impl FnMut(ModuleVersion, Zip) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
         self.scan(&keys::zips(path), |key, value| match keys::parse(key) {
@@ -222,17 +221,21 @@ impl View {
         })
     }
 
-    /// Calls `f` with each module version whose `.mod` is held, in the same order.
+    /// Calls `f` with each module version whose `.mod` is held and whose path begins with `prefix` (or, with an
+    /// `@` in it, whose path is what stands before and whose version begins with what stands behind), by path
+    /// and then by version in bytewise order.
     pub fn each_mod(
         &self,
-        path: Option<&ModulePath>,
-        mut f: impl FnMut(ModuleVersion, &[u8]) -> Result<(), StoreError>,
+        prefix: &str,
+        mut f: impl FnMut(ModuleVersion) -> Result<(), StoreError>,
     ) -> Result<(), StoreError> {
-        self.scan(&keys::go_mods(path), |key, value| match keys::parse(key) {
-            Some(keys::Named::Mod(module)) => f(module, value),
-            _ => Err(StoreError::damaged(
-                "a .mod's key that names no module version",
-            )),
+        self.scan(&keys::go_mods_from(prefix), |key, _| {
+            match keys::parse(key) {
+                Some(keys::Named::Mod(module)) => f(module),
+                _ => Err(StoreError::damaged(
+                    "a .mod's key that names no module version",
+                )),
+            }
         })
     }
 

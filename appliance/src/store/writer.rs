@@ -29,6 +29,14 @@ impl Store {
         Self::locked(store, command, wait, true)
     }
 
+    /// Makes an empty store in the folder `store`, if there is none; takes no lock if there is one.
+    pub fn create_if_absent(store: &Path, command: &str) -> Result<(), StoreError> {
+        if !db_folder(store).join("CURRENT").is_file() {
+            Self::open_or_create(store, command, true)?;
+        }
+        Ok(())
+    }
+
     /// Opens the store in the folder `store`, as [`Store::open_or_create`] does.
     pub fn open(store: &Path, command: &str, wait: bool) -> Result<Self, StoreError> {
         if !store.is_dir() {

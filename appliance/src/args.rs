@@ -1,0 +1,142 @@
+//! The command line, and the configuration file that it overrides.
+
+use crate::Failed;
+use clap::{Parser, Subcommand};
+use modferry_appliance::store::DEFAULT_STORE;
+use modferry_cli::load_config;
+use serde::Deserialize;
+use std::path::PathBuf;
+
+/// Verifies bundles and loads them into the store that modferry-server serves
+#[derive(Debug, Parser)]
+#[command(name = "modferry-appliance", version, max_term_width = 100)]
+pub struct Args {
+    /// The store's folder [default: the configuration's, else /var/lib/modferry]
+    #[arg(long, global = true, value_name = "DIR")]
+    pub store: Option<PathBuf>,
+
+    /// A configuration file (YAML): `store: DIR`
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Tell machines: JSON, one object a line; failures on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// Tell nothing but the result and failures
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+/// What the command does.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Whose bundles are accepted: add, list and remove keys
+    Trust {
+        /// What to do with the keys.
+        #[command(subcommand)]
+        action: Trust,
+    },
+    /// Verify bundles and make them part of the store
+    ///
+    /// Either all of a bundle becomes part of the store, at once, or nothing. A run that was
+    /// interrupted is finished by running it again; a bundle that is there already is no error.
+    Import(Import),
+    /// Make every check of an import, and write nothing
+    ///
+    /// Keys, and what the bundle builds on, are looked for in the store.
+    Verify {
+        /// Folders with bundles, manifests, volumes, or - for a volume on standard input
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+    },
+    /// Tell what the store holds, and from which imports
+    Status {
+        /// How many of the last imports to tell
+        #[arg(long, value_name = "N", default_value_t = 10)]
+        imports: u64,
+    },
+    /// List module versions
+    List {
+        /// Only what begins so: a module path's beginning, or PATH@ and a version's
+        #[arg(value_name = "PREFIX")]
+        prefixes: Vec<String>,
+        /// List the versions too that are there as go.mod only, which serve to select versions
+        #[arg(long)]
+        all: bool,
+    },
+}
+
+/// What to do with keys.
+#[derive(Debug, Subcommand)]
+pub enum Trust {
+    /// Trust a key; shows its fingerprint, to be compared with its owner's
+    Add {
+        /// The .pub file that `modferry-bundler keygen` wrote, or its line NAME+HASH+KEY
+        #[arg(value_name = "KEYFILE|KEY")]
+        key: String,
+        /// It is a checksum database's key, not one for bundles
+        #[arg(long)]
+        sumdb: bool,
+    },
+    /// List the trusted keys
+    List,
+    /// Trust a key no more
+    Remove {
+        /// NAME+HASH, or NAME if only one key is called so
+        name: String,
+    },
+    /// Set how many different bundle keys must have signed a bundle
+    Require {
+        /// How many
+        number: usize,
+    },
+}
+
+/// What to import.
+#[derive(Debug, clap::Args)]
+pub struct Import {
+    /// Folders with bundles, manifests, volumes, or - for a volume on standard input
+    #[arg(required_unless_present = "spool", value_name = "PATH")]
+    pub paths: Vec<PathBuf>,
+
+    /// Take each whole bundle in DIR/incoming; it goes to DIR/done or DIR/refused with its report
+    #[arg(long, value_name = "DIR", conflicts_with = "paths")]
+    pub spool: Option<PathBuf>,
+
+    /// Wait for another import to end, instead of failing
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// The configuration file.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+struct Config {
+    store: Option<PathBuf>,
+}
+
+impl Args {
+    /// The store's folder: the flag's, else the configuration's, else the default.
+    pub fn store(&self) -> Result<PathBuf, Failed> {
+        let config: Config = match &self.config {
+            Some(file) => load_config(file).map_err(|error| Box::new(error) as Failed)?,
+            None => Config::default(),
+        };
+        let store = self.store.clone().or(config.store);
+        Ok(store.unwrap_or_else(|| DEFAULT_STORE.into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_command_line_is_well_formed() {
+        use clap::CommandFactory;
+        super::Args::command().debug_assert();
+    }
+}

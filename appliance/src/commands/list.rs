@@ -1,0 +1,69 @@
+//! `list`: the module versions that the store serves.
+
+use super::{failed, print, reader, unwritable};
+use crate::Failed;
+use crate::args::Args;
+use modferry_appliance::store::{Reader, StoreError, hex};
+use modferry_cli::print_json;
+use modferry_protocol::module::ModuleVersion;
+use serde_json::json;
+use std::io;
+use std::path::Path;
+
+pub fn list(args: &Args, store: &Path, prefixes: &[String], all: bool) -> Result<(), Failed> {
+    let (reader, _log) = reader(store)?;
+    let everything = [String::new()];
+    let prefixes = if prefixes.is_empty() {
+        &everything[..]
+    } else {
+        prefixes
+    };
+    for prefix in prefixes {
+        let mut printed = Ok(());
+        // Versions of one module come together, in the order of bytes; people want semver's.
+        let mut versions: Vec<ModuleVersion> = Vec::new();
+        let listed = reader.each_mod(prefix, |module| {
+            if versions
+                .last()
+                .is_some_and(|last| last.path() != module.path())
+            {
+                let ready = std::mem::take(&mut versions);
+                print_module(args, &reader, ready, all, &mut printed)?;
+            }
+            versions.push(module);
+            Ok(())
+        });
+        listed.map_err(failed)?;
+        print_module(args, &reader, versions, all, &mut printed).map_err(failed)?;
+        printed.map_err(unwritable)?;
+    }
+    Ok(())
+}
+
+fn print_module(
+    args: &Args,
+    reader: &Reader,
+    mut versions: Vec<ModuleVersion>,
+    all: bool,
+    printed: &mut io::Result<()>,
+) -> Result<(), StoreError> {
+    versions.sort();
+    for module in versions {
+        let zip = reader.zip(&module)?;
+        if (zip.is_none() && !all) || printed.is_err() {
+            continue;
+        }
+        *printed = match (args.json, &zip) {
+            (true, _) => print_json(&json!({
+                "module": module.path().as_str(),
+                "version": module.version().as_str(),
+                "size": zip.as_ref().map(|zip| zip.size),
+                "sha256": zip.as_ref().map(|zip| hex(&zip.sha256)),
+                "h1": zip.as_ref().map(|zip| zip.h1.to_string()),
+            })),
+            (false, Some(_)) => print(&module.to_string()),
+            (false, None) => print(&format!("{module} (go.mod only)")),
+        };
+    }
+    Ok(())
+}

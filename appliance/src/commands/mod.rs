@@ -1,0 +1,113 @@
+//! The commands: each calls the library and prints what it says, for people or as JSON.
+
+mod list;
+mod status;
+mod trust;
+
+pub use list::list;
+pub use status::status;
+pub use trust::trust;
+
+use crate::Failed;
+use crate::args::{Args, Import};
+use crate::progress::progress;
+use modferry_appliance::import::spool::{self, Spooled};
+use modferry_appliance::import::{self, Done, Session};
+use modferry_appliance::store::Reader;
+use modferry_appliance::trust::TrustStore;
+use modferry_cli::{Exit, Fault, print_json};
+use serde::Serialize;
+use std::io::{self, Write};
+use std::path::{Path, PathBuf};
+use std::process::ExitCode;
+
+/// `import PATH…` and `import --spool DIR`.
+pub fn import(args: &Args, store: &Path, what: &Import) -> Result<ExitCode, Failed> {
+    let session = Session::begin(store, what.wait).map_err(failed)?;
+    let code = match &what.spool {
+        Some(spool) => from_spool(args, &session, spool)?,
+        None => {
+            let bundles = import::find(&what.paths, session.policy()).map_err(failed)?;
+            for bundle in &bundles {
+                let bar = progress(args.json || args.quiet);
+                let done = session.import(bundle, &*bar).map_err(failed)?;
+                drop(bar);
+                tell(args, &done)?;
+            }
+            ExitCode::SUCCESS
+        }
+    };
+    session.end();
+    Ok(code)
+}
+
+/// Exits with the code of the last bundle that was refused, so that a service that does this is seen to fail.
+fn from_spool(args: &Args, session: &Session, folder: &Path) -> Result<ExitCode, Failed> {
+    let mut code = Exit::Done.code();
+    let mut printed = Ok(());
+    spool::run(session, folder, &*progress(true), |spooled| {
+        if let Spooled::Refused { exit, .. } = spooled {
+            code = *exit;
+        }
+        let told = match args.json {
+            true => print_json(spooled),
+            false => print(&spool::report_text(spooled)),
+        };
+        printed = std::mem::replace(&mut printed, Ok(())).and(told);
+    })
+    .map_err(failed)?;
+    printed.map_err(unwritable)?;
+    Ok(ExitCode::from(code))
+}
+
+/// `verify PATH…`.
+pub fn verify(args: &Args, store: &Path, paths: &[PathBuf]) -> Result<(), Failed> {
+    let policy = TrustStore::of(store).policy().map_err(failed)?;
+    let bundles = import::find(paths, &policy).map_err(failed)?;
+    for bundle in bundles {
+        let bar = progress(args.json || args.quiet);
+        let mut all = Vec::new();
+        import::verify(store, &[bundle], &*bar, |done| all.push(done)).map_err(failed)?;
+        drop(bar);
+        all.iter().try_for_each(|done| tell(args, done))?;
+    }
+    Ok(())
+}
+
+fn tell(args: &Args, done: &Done) -> Result<(), Failed> {
+    say(args, done, || done.to_string())
+}
+
+/// Prints a result: as JSON where that is asked for, and else as text, with a line's end.
+fn say<T: Serialize>(args: &Args, value: &T, text: impl FnOnce() -> String) -> Result<(), Failed> {
+    match args.json {
+        true => print_json(value),
+        false => print(&text()),
+    }
+    .map_err(unwritable)
+}
+
+fn print(text: &str) -> io::Result<()> {
+    let mut out = io::stdout().lock();
+    writeln!(out, "{text}")?;
+    out.flush()
+}
+
+/// Opens the store to look at; the folder is RocksDB's log and goes with the reader.
+fn reader(store: &Path) -> Result<(Reader, tempfile::TempDir), Failed> {
+    let log = tempfile::tempdir().map_err(|error| {
+        let fault = Fault::new(Exit::Other, "cannot make a temporary folder");
+        failed(fault.because(error))
+    })?;
+    Ok((Reader::open(store, log.path()).map_err(failed)?, log))
+}
+
+fn failed(error: impl modferry_cli::Failure + 'static) -> Failed {
+    Box::new(error)
+}
+
+/// A result that no one could be told. A reader that has seen enough (`| head`) is no failure of ours, but
+/// the command ends all the same.
+fn unwritable(error: io::Error) -> Failed {
+    failed(Fault::new(Exit::Other, "cannot write to standard output").because(error))
+}

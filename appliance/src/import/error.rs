@@ -1,0 +1,140 @@
+//! Why a bundle was not imported.
+
+use crate::store::StoreError;
+use crate::trust::TrustStoreError;
+use modferry_checker::CheckError;
+use modferry_cli::{Exit, Failure, bytes};
+use std::io;
+use std::path::PathBuf;
+
+/// Why a bundle was not imported. The store is as it was before.
+#[derive(Debug, thiserror::Error)]
+pub enum ImportError {
+    /// Whom to trust could not be read, or nobody is trusted.
+    #[error(transparent)]
+    Trust(#[from] TrustStoreError),
+    /// The store failed.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+    /// A check failed.
+    #[error("{bundle} is not accepted")]
+    Refused {
+        /// The bundle, as it was given.
+        bundle: String,
+        /// Which check, and what is wrong.
+        source: Box<CheckError>,
+        /// Where both heads of a fork are kept, if it is one.
+        evidence: Option<PathBuf>,
+        /// Why they could not be kept, if they could not.
+        not_kept: Option<io::Error>,
+    },
+    /// There is not enough room. Nothing was written.
+    #[error(
+        "{bundle} needs about {} on the disk of {}, and {} are free",
+        bytes(*need), store.display(), bytes(*have)
+    )]
+    NoRoom {
+        /// The bundle, as it was given.
+        bundle: String,
+        /// The store.
+        store: PathBuf,
+        /// Bytes that it needs.
+        need: u64,
+        /// Bytes that are free.
+        have: u64,
+    },
+    /// A folder without a bundle.
+    #[error("there is no bundle in {}", path.display())]
+    Nothing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// A manifest without its volume.
+    #[error("the volume of {} is missing: {}", manifest.display(), volume.display())]
+    NoVolume {
+        /// The manifest.
+        manifest: PathBuf,
+        /// The volume that should lie beside it.
+        volume: PathBuf,
+    },
+    /// A bundle of several volumes.
+    #[error("{} has more than one volume, and this version reads bundles of one", manifest.display())]
+    Volumes {
+        /// The bundle's manifest, or its first volume.
+        manifest: PathBuf,
+    },
+    /// What was given cannot be read.
+    #[error("cannot read {}", path.display())]
+    Input {
+        /// What was given.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+impl ImportError {
+    pub(super) fn refused(
+        bundle: &str,
+        source: CheckError,
+        evidence: Option<io::Result<PathBuf>>,
+    ) -> Self {
+        let (evidence, not_kept) = match evidence.transpose() {
+            Ok(evidence) => (evidence, None),
+            Err(error) => (None, Some(error)),
+        };
+        Self::Refused {
+            bundle: bundle.into(),
+            source: Box::new(source),
+            evidence,
+            not_kept,
+        }
+    }
+}
+
+impl Failure for ImportError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Trust(error) => error.exit(),
+            Self::Store(error) => error.exit(),
+            Self::Refused { source, .. } => source.exit(),
+            Self::NoRoom { .. } => Exit::NoRoom,
+            Self::NoVolume { .. } => Exit::Missing,
+            Self::Nothing { .. } | Self::Volumes { .. } => Exit::Usage,
+            Self::Input { .. } => Exit::Other,
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::Trust(error) => error.advice(),
+            Self::Store(error) => error.advice(),
+            Self::Refused { source, evidence, not_kept, .. } => {
+                let mut advice = source.advice().unwrap_or_default();
+                if let Some(evidence) = evidence {
+                    advice.push_str(&format!("\nboth signed heads are in {}", evidence.display()));
+                }
+                if let Some(error) = not_kept {
+                    advice.push_str(&format!("\nthe signed heads could not be kept: {error}"));
+                }
+                (!advice.is_empty()).then_some(advice)
+            }
+            Self::NoRoom { .. } => Some("make room, or move the store to a larger disk".into()),
+            Self::Nothing { .. } => {
+                Some("give the folder with STREAM.SEQ.manifest and its volume, a volume, or - for a pipe".into())
+            }
+            Self::NoVolume { .. } => {
+                Some("copy the volume beside its manifest, and repeat".into())
+            }
+            Self::Volumes { .. } => Some("export it again as one volume".into()),
+            Self::Input { .. } => None,
+        }
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::Refused { source, .. } => source.details(),
+            _ => Vec::new(),
+        }
+    }
+}

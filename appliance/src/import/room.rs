@@ -1,0 +1,60 @@
+//! Is there room for what a manifest says is coming? Asked before anything is written.
+
+use super::ImportError;
+use crate::store;
+use modferry_protocol::bundle::Manifest;
+use std::path::Path;
+
+/// Bytes that stay free beside what a bundle needs: RocksDB's logs, the ledger, compaction of small things.
+pub const RESERVE: u64 = 64 << 20;
+
+/// Bytes on disk, more than less, that small things take each: they lie in the scratch database first
+/// and then in the store's files.
+const TILE: u64 = 2 * 8400;
+const RECORD: u64 = 2 * 500;
+const INFO: u64 = 2 * 400;
+
+/// How many bytes the import of a bundle needs on the store's disk, reserve included. Zips are written once,
+/// small things twice; packs are compressed, and go.mod files by about a quarter.
+pub fn needed(manifest: &Manifest) -> u64 {
+    let totals = &manifest.totals;
+    let zips = totals.carried_bytes.max(totals.zip_bytes);
+    let packs = totals.carried_bytes.saturating_sub(totals.zip_bytes);
+    [
+        zips,
+        packs.saturating_mul(2 * 4),
+        totals.tiles.saturating_mul(TILE),
+        totals.records.saturating_mul(RECORD),
+        totals.infos.saturating_mul(INFO),
+        manifest.index.size,
+        RESERVE,
+    ]
+    .into_iter()
+    .fold(0, u64::saturating_add)
+}
+
+pub(super) fn check(folder: &Path, bundle: &str, manifest: &Manifest) -> Result<(), ImportError> {
+    let have = store::room(folder).map_err(|source| ImportError::Input {
+        path: folder.into(),
+        source,
+    })?;
+    enough(have, needed(manifest)).map_err(|need| ImportError::NoRoom {
+        bundle: bundle.into(),
+        store: folder.into(),
+        need,
+        have,
+    })
+}
+
+fn enough(have: u64, need: u64) -> Result<(), u64> {
+    if have < need { Err(need) } else { Ok(()) }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn exactly_enough_is_enough() {
+        assert_eq!(super::enough(100, 100), Ok(()));
+        assert_eq!(super::enough(99, 100), Err(100));
+    }
+}

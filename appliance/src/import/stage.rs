@@ -1,0 +1,171 @@
+//! The two stages: what a bundle brings, on its way into the store or only to be looked at.
+
+use crate::store::{Draft, StoreError, View};
+use modferry_checker::{CheckError, SpoolStage, Stage};
+use modferry_cli::{Exit, Failure};
+use modferry_protocol::bundle::Item;
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::sumdb::{DbName, TreeHead};
+use modferry_protocol::zip::ZipFacts;
+use std::io::Read;
+use std::path::PathBuf;
+
+/// An import's: it collects in a draft.
+pub(super) struct ImportStage<'s>(pub(super) Draft<'s>);
+
+impl Stage for ImportStage<'_> {
+    type Error = StoreError;
+
+    fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), StoreError> {
+        self.0.put(item, bytes)
+    }
+
+    fn put_zip(
+        &mut self,
+        module: &ModuleVersion,
+        facts: &ZipFacts,
+        size: u64,
+        sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), StoreError> {
+        self.0.put_zip(module, facts, size, sha256, body)
+    }
+
+    fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
+        self.0.staged(item)
+    }
+
+    fn held(&self, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
+        held(self.0.store(), item)
+    }
+
+    fn staged_zip(&self, module: &ModuleVersion) -> Result<Option<ZipFacts>, StoreError> {
+        self.0.staged_zip(module)
+    }
+
+    fn holds_zip(&self, module: &ModuleVersion) -> Result<bool, StoreError> {
+        Ok(self.0.store().zip(module)?.is_some())
+    }
+
+    fn each_staged(
+        &self,
+        f: &mut dyn FnMut(Item) -> Result<(), CheckError>,
+    ) -> Result<(), CheckError> {
+        self.0.each_staged(CheckError::stage, f)
+    }
+
+    fn heads_held(&self, db: &DbName) -> Result<Vec<TreeHead>, StoreError> {
+        self.0.store().heads(db)
+    }
+
+    fn scratch(&self) -> Option<PathBuf> {
+        Some(self.0.folder().into())
+    }
+}
+
+/// A verification's: a temporary file, and what the store holds, if there is one.
+pub(super) struct VerifyStage<'s> {
+    pub(super) spool: SpoolStage,
+    pub(super) held: Option<&'s View>,
+}
+
+/// Why a verification could not keep or find something.
+#[derive(Debug, thiserror::Error)]
+pub(super) enum VerifyStageError {
+    #[error(transparent)]
+    Spool(<SpoolStage as Stage>::Error),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Failure for VerifyStageError {
+    fn exit(&self) -> Exit {
+        match self {
+            Self::Spool(error) => error.exit(),
+            Self::Store(error) => error.exit(),
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        match self {
+            Self::Spool(error) => error.advice(),
+            Self::Store(error) => error.advice(),
+        }
+    }
+}
+
+impl Stage for VerifyStage<'_> {
+    type Error = VerifyStageError;
+
+    fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), VerifyStageError> {
+        self.spool.put(item, bytes).map_err(VerifyStageError::Spool)
+    }
+
+    fn put_zip(
+        &mut self,
+        module: &ModuleVersion,
+        facts: &ZipFacts,
+        size: u64,
+        sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), VerifyStageError> {
+        self.spool
+            .put_zip(module, facts, size, sha256, body)
+            .map_err(VerifyStageError::Spool)
+    }
+
+    fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, VerifyStageError> {
+        self.spool.staged(item).map_err(VerifyStageError::Spool)
+    }
+
+    fn held(&self, item: &Item) -> Result<Option<Vec<u8>>, VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(held(view, item)?),
+            None => Ok(None),
+        }
+    }
+
+    fn staged_zip(&self, module: &ModuleVersion) -> Result<Option<ZipFacts>, VerifyStageError> {
+        self.spool
+            .staged_zip(module)
+            .map_err(VerifyStageError::Spool)
+    }
+
+    fn holds_zip(&self, module: &ModuleVersion) -> Result<bool, VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(view.zip(module)?.is_some()),
+            None => Ok(false),
+        }
+    }
+
+    fn each_staged(
+        &self,
+        f: &mut dyn FnMut(Item) -> Result<(), CheckError>,
+    ) -> Result<(), CheckError> {
+        self.spool.each_staged(f)
+    }
+
+    fn heads_held(&self, db: &DbName) -> Result<Vec<TreeHead>, VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(view.heads(db)?),
+            None => Ok(Vec::new()),
+        }
+    }
+
+    fn scratch(&self) -> Option<PathBuf> {
+        self.spool.scratch()
+    }
+}
+
+/// What a store has under an item's name; a zip's bytes are never asked for.
+fn held(view: &View, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
+    let value = match item {
+        Item::Head(db) => view.head(db),
+        Item::Record(db, module) => view.record(db, module),
+        Item::Tile(db, tile) => view.tile(db, tile),
+        Item::Info(module) => view.info(module),
+        Item::Mod(module) => view.go_mod(module),
+        Item::Zip(_) => Ok(None),
+    };
+    Ok(value?.map(Vec::from))
+}
