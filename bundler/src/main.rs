@@ -1,2 +1,3 @@
-//! (header)
+//! modferry-bundler: the connected side's command.
+
 fn main() {}

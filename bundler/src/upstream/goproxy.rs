@@ -1,0 +1,353 @@
+//! GOPROXY: a list of module proxies, with the go command's rules for which one answers
+//! (cmd/go/internal/modfetch/proxy.go).
+//!
+//! Each request goes to the first proxy; after `,` the next one is asked only when the answer was 404 or
+//! 410, after `|` after any failure. `off` ends the list. `direct` ends it too: modferry fetches from
+//! proxies only, so what is left to `direct` is unavailable, and the failure says so.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use modferry_protocol::request::Request;
+
+use super::http::{Http, HttpError, Sink};
+use super::url::{Base, BaseError};
+
+/// A module proxy, or a word that ends the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proxy {
+    /// A module proxy.
+    At(Base),
+    /// Version control, which modferry does not do.
+    Direct,
+    /// Nothing further.
+    Off,
+}
+
+/// One element of the list.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    /// The proxy.
+    pub proxy: Proxy,
+    /// Whether the next one is asked after any failure (`|`), not just after 404 and 410 (`,`).
+    pub after_any_failure: bool,
+}
+
+/// A parsed GOPROXY.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ProxyList(Vec<Entry>);
+
+/// Why a GOPROXY list was not accepted.
+#[derive(Debug, thiserror::Error, PartialEq, Eq)]
+pub enum ListError {
+    /// Nothing in it.
+    #[error("GOPROXY contains no entries")]
+    Empty,
+    /// It begins with `off` or `direct`: no proxy would ever be asked.
+    #[error("GOPROXY={0}: there is no module proxy to fetch from")]
+    NoProxy(String),
+    /// An element is no URL.
+    #[error("GOPROXY has an element that is no proxy")]
+    Element(#[from] BaseError),
+}
+
+impl ProxyList {
+    /// Parses GOPROXY's value.
+    pub fn parse(text: &str) -> Result<ProxyList, ListError> {
+        let mut entries = Vec::new();
+        let mut rest = text;
+        while !rest.is_empty() {
+            let (element, after_any_failure) = match rest.find([',', '|']) {
+                Some(at) => {
+                    let parts = (&rest[..at], rest.as_bytes()[at] == b'|');
+                    rest = &rest[at + 1..];
+                    parts
+                }
+                None => (std::mem::take(&mut rest), false),
+            };
+            let proxy = match element.trim() {
+                "" => continue,
+                "off" => Proxy::Off,
+                "direct" => Proxy::Direct,
+                url if url.contains(['.', ':', '/'])
+                    && !url.contains(":/")
+                    && !url.starts_with('/') =>
+                {
+                    Proxy::At(Base::parse(&format!("https://{url}"))?)
+                }
+                url => Proxy::At(Base::parse(url)?),
+            };
+            let ends = !matches!(proxy, Proxy::At(_));
+            entries.push(Entry {
+                proxy,
+                after_any_failure,
+            });
+            if ends {
+                break;
+            }
+        }
+        match entries.first() {
+            None => Err(ListError::Empty),
+            Some(first) if !matches!(first.proxy, Proxy::At(_)) => {
+                Err(ListError::NoProxy(text.trim().to_owned()))
+            }
+            Some(_) => Ok(ProxyList(entries)),
+        }
+    }
+
+    /// The elements in order.
+    pub fn entries(&self) -> &[Entry] {
+        &self.0
+    }
+}
+
+/// Why an upstream does not give something: what a report and a manifest's `missing` line call it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Reason {
+    /// An HTTP status.
+    Status(u16),
+    /// Left to `direct`, which modferry does not do.
+    Direct,
+    /// Larger than the go command accepts.
+    TooLarge,
+    /// No usable answer.
+    Network,
+    /// A file of a `file://` upstream cannot be read.
+    Unreadable,
+    /// GOPRIVATE, GONOPROXY or GONOSUMDB names it.
+    Private,
+    /// The module's name or what it says of itself is malformed.
+    Malformed,
+}
+
+impl Reason {
+    /// One word: `404`, `direct`, `too-large`, …
+    pub fn token(self) -> String {
+        match self {
+            Reason::Status(status) => status.to_string(),
+            Reason::Direct => "direct".into(),
+            Reason::TooLarge => "too-large".into(),
+            Reason::Network => "network".into(),
+            Reason::Unreadable => "unreadable".into(),
+            Reason::Private => "private".into(),
+            Reason::Malformed => "malformed".into(),
+        }
+    }
+
+    /// Whether that means "not there" to the go command, so that the next proxy is asked.
+    fn is_absence(self) -> bool {
+        matches!(self, Reason::Status(404 | 410) | Reason::Direct)
+    }
+}
+
+/// Something that no upstream gives.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("{text}")]
+pub struct Unavailable {
+    /// The kind of refusal.
+    pub reason: Reason,
+    /// The refusal in words, with the URL.
+    pub text: String,
+}
+
+impl Unavailable {
+    /// From the words of an error and all its causes.
+    pub fn new(reason: Reason, error: &dyn std::error::Error) -> Unavailable {
+        let mut text = error.to_string();
+        let mut source = error.source();
+        while let Some(cause) = source {
+            let cause_text = cause.to_string();
+            if !text.ends_with(&cause_text) {
+                text = format!("{text}: {cause_text}");
+            }
+            source = cause.source();
+        }
+        Unavailable { reason, text }
+    }
+
+    /// Nothing is there.
+    pub fn is_absence(&self) -> bool {
+        self.reason.is_absence()
+    }
+}
+
+/// The proxies of a list.
+#[derive(Clone, Debug)]
+pub struct Upstream {
+    http: Arc<Http>,
+    list: ProxyList,
+}
+
+impl Upstream {
+    /// The proxies of `list`, reached through `http`.
+    pub fn new(http: Arc<Http>, list: ProxyList) -> Upstream {
+        Upstream { http, list }
+    }
+
+    /// The HTTP client.
+    pub fn http(&self) -> &Arc<Http> {
+        &self.http
+    }
+
+    /// The answer to a request, of at most `limit` bytes.
+    pub fn get(&self, request: &Request, limit: u64) -> Result<Vec<u8>, Unavailable> {
+        let mut body = Vec::new();
+        self.get_into(request, limit, &mut body)?;
+        Ok(body)
+    }
+
+    /// As [`Upstream::get`], into a sink. Returns the number of bytes.
+    pub fn get_into(
+        &self,
+        request: &Request,
+        limit: u64,
+        sink: &mut dyn Sink,
+    ) -> Result<u64, Unavailable> {
+        let path = request.url_path();
+        self.first(|base| get_into(&self.http, base, &path, limit, sink))
+    }
+
+    /// The size of the answer to a request, where an upstream says it.
+    pub fn size(&self, request: &Request) -> Result<Option<u64>, Unavailable> {
+        let path = request.url_path();
+        self.first(|base| match base {
+            Base::Http(http) => self.http.size(http, &path).map_err(|error| refusal(&error)),
+            Base::File(_) => match base.join(&path) {
+                Base::File(file) => std::fs::metadata(&file)
+                    .map(|meta| Some(meta.len()))
+                    .map_err(|error| unreadable(&file, &error)),
+                Base::Http(_) => Ok(None),
+            },
+        })
+    }
+
+    /// Where the checksum database `supported` path says that a proxy passes it on: the first proxy
+    /// that answers 200. `None`: it is reached directly.
+    pub fn sumdb_base(&self, name: &str) -> Result<Option<Base>, Unavailable> {
+        let path = format!("/sumdb/{name}/supported");
+        let found = self.first(|base| {
+            let mut body = Vec::new();
+            get_into(&self.http, base, &path, MAX_SUPPORTED, &mut body)?;
+            Ok(base.join(&format!("/sumdb/{name}")))
+        });
+        match found {
+            Ok(base) => Ok(Some(base)),
+            Err(refused) if refused.is_absence() => Ok(None),
+            Err(refused) => Err(refused),
+        }
+    }
+
+    /// The first proxy's answer, by the rules of the list; of several refusals the one that says most.
+    fn first<T>(
+        &self,
+        mut ask: impl FnMut(&Base) -> Result<T, Unavailable>,
+    ) -> Result<T, Unavailable> {
+        let mut told: Option<Unavailable> = None;
+        for entry in self.list.entries() {
+            let refused = match &entry.proxy {
+                Proxy::At(base) => match ask(base) {
+                    Ok(value) => return Ok(value),
+                    Err(refused) => refused,
+                },
+                // As for the go command, `off` and `direct` at the end do not hide what a proxy said.
+                Proxy::Off => break,
+                Proxy::Direct => match told {
+                    Some(before) => {
+                        return Err(Unavailable {
+                            text: format!(
+                                "{}; modferry does not fetch \"direct\" from version control",
+                                before.text
+                            ),
+                            ..before
+                        });
+                    }
+                    None => break,
+                },
+            };
+            let absent = refused.is_absence();
+            match &told {
+                Some(before) if !before.is_absence() && absent => {}
+                _ => told = Some(refused),
+            }
+            if !absent && !entry.after_any_failure {
+                break;
+            }
+        }
+        Err(told.unwrap_or(Unavailable {
+            reason: Reason::Direct,
+            text: "GOPROXY names no module proxy".into(),
+        }))
+    }
+}
+
+/// A checksum database's `supported` answer is empty; whatever it holds is passed over.
+const MAX_SUPPORTED: u64 = 1 << 16;
+
+/// GET of `base` + `path`, over HTTP or from a folder.
+pub fn get_into(
+    http: &Http,
+    base: &Base,
+    path: &str,
+    limit: u64,
+    sink: &mut dyn Sink,
+) -> Result<u64, Unavailable> {
+    match base {
+        Base::Http(at) => http
+            .get_into(at, path, limit, sink)
+            .map_err(|error| refusal(&error)),
+        Base::File(_) => match base.join(path) {
+            Base::File(file) => copy(&file, limit, sink).map_err(|error| unreadable(&file, &error)),
+            Base::Http(_) => Ok(0),
+        },
+    }
+}
+
+fn copy(file: &std::path::Path, limit: u64, sink: &mut dyn Sink) -> io::Result<u64> {
+    let mut from = std::fs::File::open(file)?;
+    if !from.metadata()?.is_file() {
+        return Err(io::ErrorKind::NotFound.into());
+    }
+    sink.restart()?;
+    let mut buffer = vec![0; 64 << 10];
+    let mut got = 0;
+    loop {
+        let n = from.read(&mut buffer)?;
+        if n == 0 {
+            return Ok(got);
+        }
+        got += n as u64;
+        if got > limit {
+            return Err(io::Error::new(
+                io::ErrorKind::FileTooLarge,
+                format!("larger than {limit} bytes"),
+            ));
+        }
+        sink.take(&buffer[..n])?;
+    }
+}
+
+fn unreadable(file: &std::path::Path, error: &io::Error) -> Unavailable {
+    let reason = match error.kind() {
+        io::ErrorKind::NotFound | io::ErrorKind::NotADirectory => Reason::Status(404),
+        io::ErrorKind::FileTooLarge => Reason::TooLarge,
+        _ => Reason::Unreadable,
+    };
+    Unavailable {
+        reason,
+        text: format!("file://{}: {error}", file.display()),
+    }
+}
+
+fn refusal(error: &HttpError) -> Unavailable {
+    let reason = match error {
+        HttpError::Status { status, .. } => Reason::Status(*status),
+        HttpError::TooLarge { .. } => Reason::TooLarge,
+        HttpError::Transport { .. } => Reason::Network,
+        HttpError::Write { .. } => Reason::Unreadable,
+    };
+    Unavailable::new(reason, error)
+}
+
+#[cfg(test)]
+#[path = "goproxy/tests.rs"]
+mod tests;

@@ -1,0 +1,530 @@
+//! GET and HEAD over HTTP/1.1 with keep-alive: retries, limits, proxies, passwords, the system's trust store.
+//!
+//! What may pass by itself is tried again: 408, 429, any 5xx, timeouts, broken connections and bodies that
+//! end early, with growing pauses, or the pause that the server asks for in Retry-After. Anything else is
+//! an answer. A body is never kept beyond its limit, and a large one never in memory.
+
+use std::fmt;
+use std::io::{self, Read, Write};
+use std::sync::Arc;
+use std::time::Duration;
+
+use base64::Engine;
+use ureq::http::{HeaderMap, Response, header};
+use ureq::tls::{RootCerts, TlsConfig};
+use ureq::unversioned::transport::DefaultConnector;
+use ureq::{Agent, Body, Proxy};
+
+use super::netrc::Netrc;
+use super::proxyenv::ProxyEnv;
+use super::resolver::CachingResolver;
+use super::url::HttpBase;
+
+/// How much of an error's body is read, for the message.
+const MAX_ERROR_TEXT: u64 = 4096;
+/// How much of it is shown, in characters.
+const SHOWN_ERROR_TEXT: usize = 200;
+
+/// When and how often a request is tried again.
+#[derive(Clone, Debug)]
+pub struct Retry {
+    /// Tries in all, the first included.
+    pub attempts: u32,
+    /// The pause before the second try; it doubles with each further one.
+    pub pause: Duration,
+    /// No pause is longer than this, unless the server asks for one.
+    pub longest_pause: Duration,
+    /// A Retry-After longer than this counts as this.
+    pub longest_retry_after: Duration,
+}
+
+impl Default for Retry {
+    fn default() -> Retry {
+        Retry {
+            attempts: 5,
+            pause: Duration::from_millis(300),
+            longest_pause: Duration::from_secs(10),
+            longest_retry_after: Duration::from_secs(60),
+        }
+    }
+}
+
+/// Settings of the client.
+#[derive(Clone, Debug)]
+pub struct HttpOptions {
+    /// Transfers at once, for which connections are kept open.
+    pub connections: usize,
+    /// Retries.
+    pub retry: Retry,
+    /// Longest wait for a connection.
+    pub connect_timeout: Duration,
+    /// Longest wait for the head of an answer: a module proxy may have to fetch the module first.
+    pub answer_timeout: Duration,
+    /// Longest silence within a body.
+    pub stall_timeout: Duration,
+    /// Proxies of the environment.
+    pub proxies: ProxyEnv,
+    /// Passwords.
+    pub netrc: Netrc,
+}
+
+impl Default for HttpOptions {
+    fn default() -> HttpOptions {
+        HttpOptions {
+            connections: 24,
+            retry: Retry::default(),
+            connect_timeout: Duration::from_secs(20),
+            answer_timeout: Duration::from_secs(120),
+            stall_timeout: Duration::from_secs(60),
+            proxies: ProxyEnv::default(),
+            netrc: Netrc::default(),
+        }
+    }
+}
+
+/// Why a GET gave nothing.
+#[derive(Debug, thiserror::Error)]
+pub enum HttpError {
+    /// An answer other than 200.
+    #[error("{url}: {status}{}", said(text))]
+    Status {
+        /// The URL, without its user part.
+        url: String,
+        /// The HTTP status.
+        status: u16,
+        /// The beginning of what the server said about it.
+        text: String,
+    },
+    /// No answer, or a broken one, after all tries.
+    #[error("{url}: no usable answer after {attempts} tries")]
+    Transport {
+        /// The URL, without its user part.
+        url: String,
+        /// How often it was tried.
+        attempts: u32,
+        /// What happened the last time.
+        source: TransportError,
+    },
+    /// The body is larger than it may be.
+    #[error("{url}: larger than {limit} bytes")]
+    TooLarge {
+        /// The URL, without its user part.
+        url: String,
+        /// The limit, in bytes.
+        limit: u64,
+    },
+    /// What was received could not be written here.
+    #[error("{url}: cannot write what was received")]
+    Write {
+        /// The URL, without its user part.
+        url: String,
+        /// What the system said.
+        source: io::Error,
+    },
+}
+
+/// What went wrong on the way.
+#[derive(Debug, thiserror::Error)]
+pub enum TransportError {
+    /// In the request or the answer's head.
+    #[error(transparent)]
+    Http(Box<ureq::Error>),
+    /// In the body.
+    #[error("the body broke off: {0}")]
+    Body(io::Error),
+    /// The body ended before its Content-Length.
+    #[error("the body ended after {got} of {expected} bytes")]
+    Short {
+        /// Bytes that came.
+        got: u64,
+        /// Bytes that were announced.
+        expected: u64,
+    },
+}
+
+fn said(text: &str) -> String {
+    if text.is_empty() {
+        String::new()
+    } else {
+        format!(" ({text})")
+    }
+}
+
+/// Where a body goes. A try that breaks off starts again from nothing.
+pub trait Sink {
+    /// Forgets what was written so far.
+    fn restart(&mut self) -> io::Result<()>;
+    /// Takes the next bytes.
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()>;
+}
+
+impl Sink for Vec<u8> {
+    fn restart(&mut self) -> io::Result<()> {
+        self.clear();
+        Ok(())
+    }
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.write_all(bytes)
+    }
+}
+
+/// The client. One serves all threads; connections are kept and shared.
+pub struct Http {
+    options: HttpOptions,
+    direct: Agent,
+    https_proxied: Option<Agent>,
+    http_proxied: Option<Agent>,
+}
+
+impl fmt::Debug for Http {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Http")
+            .field("options", &self.options)
+            .finish_non_exhaustive()
+    }
+}
+
+/// A proxy of the environment that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{name} does not name a usable proxy")]
+pub struct BadProxy {
+    /// The variable.
+    pub name: &'static str,
+    /// What is wrong with it.
+    pub source: Box<ureq::Error>,
+}
+
+impl Http {
+    /// A client with these settings.
+    pub fn new(options: HttpOptions) -> Result<Http, BadProxy> {
+        let proxied = |name: &'static str, proxy: &Option<String>| {
+            proxy
+                .as_deref()
+                .map(|proxy| {
+                    Proxy::new(proxy).map_err(|source| BadProxy {
+                        name,
+                        source: Box::new(source),
+                    })
+                })
+                .transpose()
+                .map(|proxy| proxy.map(|proxy| agent(&options, Some(proxy))))
+        };
+        Ok(Http {
+            direct: agent(&options, None),
+            https_proxied: proxied("HTTPS_PROXY", &options.proxies.https)?,
+            http_proxied: proxied("HTTP_PROXY", &options.proxies.http)?,
+            options,
+        })
+    }
+
+    /// The body of `base` + `path`, of at most `limit` bytes.
+    pub fn get(&self, base: &HttpBase, path: &str, limit: u64) -> Result<Vec<u8>, HttpError> {
+        let mut body = Vec::new();
+        self.get_into(base, path, limit, &mut body)?;
+        Ok(body)
+    }
+
+    /// As [`Http::get`], into a sink. Returns the number of bytes.
+    pub fn get_into(
+        &self,
+        base: &HttpBase,
+        path: &str,
+        limit: u64,
+        sink: &mut dyn Sink,
+    ) -> Result<u64, HttpError> {
+        let url = base.url(path);
+        self.tried(&url, || {
+            let mut answer = self.call(base, &url, "GET")?;
+            let status = answer.status().as_u16();
+            if status != 200 {
+                let mut text = Vec::new();
+                let _ = answer
+                    .body_mut()
+                    .as_reader()
+                    .take(MAX_ERROR_TEXT)
+                    .read_to_end(&mut text);
+                return Err(Failed::status(&url, status, answer.headers(), &text));
+            }
+            receive(&url, answer, limit, sink)
+        })
+    }
+
+    /// What HEAD says about the size of `base` + `path`; `None` where it does not say.
+    pub fn size(&self, base: &HttpBase, path: &str) -> Result<Option<u64>, HttpError> {
+        let url = base.url(path);
+        self.tried(&url, || {
+            let answer = self.call(base, &url, "HEAD")?;
+            match answer.status().as_u16() {
+                200 => Ok(content_length(answer.headers())),
+                status => Err(Failed::status(&url, status, answer.headers(), b"")),
+            }
+        })
+    }
+
+    fn call(&self, base: &HttpBase, url: &str, method: &str) -> Result<Response<Body>, Failed> {
+        let agent = match self
+            .options
+            .proxies
+            .proxy_for(base.secure, &base.host, base.port)
+        {
+            Some(_) if base.secure => self.https_proxied.as_ref(),
+            Some(_) => self.http_proxied.as_ref(),
+            None => None,
+        }
+        .unwrap_or(&self.direct);
+        let request = match method {
+            "HEAD" => agent.head(url),
+            _ => agent.get(url),
+        };
+        // A secure upstream never leads to an insecure one.
+        let mut request = request.config().https_only(base.secure).build();
+        if path_is_packed(url) {
+            request = request.header(header::ACCEPT_ENCODING, "identity");
+        }
+        let login = base
+            .user
+            .as_ref()
+            .map(|(user, password)| (user.as_str(), password.as_str()))
+            .or_else(|| {
+                base.secure
+                    .then(|| self.options.netrc.lookup(&base.host))
+                    .flatten()
+            });
+        if let Some((user, password)) = login {
+            let token =
+                base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
+            request = request.header(header::AUTHORIZATION, format!("Basic {token}"));
+        }
+        request
+            .call()
+            .map_err(|error| Failed::transport(TransportError::Http(Box::new(error))))
+    }
+
+    fn tried<T>(
+        &self,
+        url: &str,
+        mut once: impl FnMut() -> Result<T, Failed>,
+    ) -> Result<T, HttpError> {
+        let retry = &self.options.retry;
+        let mut attempt = 1;
+        loop {
+            let failed = match once() {
+                Ok(value) => return Ok(value),
+                Err(failed) => failed,
+            };
+            if !failed.passing || attempt >= retry.attempts {
+                return Err(failed.told(url, attempt));
+            }
+            let pause = match failed.retry_after {
+                Some(asked) => asked.min(retry.longest_retry_after),
+                None => jittered(
+                    retry
+                        .pause
+                        .saturating_mul(1 << (attempt - 1).min(16))
+                        .min(retry.longest_pause),
+                ),
+            };
+            tracing::debug!(url, attempt, ?pause, why = %failed.words(), "trying again");
+            std::thread::sleep(pause);
+            attempt += 1;
+        }
+    }
+}
+
+/// One try that failed.
+struct Failed {
+    passing: bool,
+    retry_after: Option<Duration>,
+    what: What,
+}
+
+enum What {
+    Told(HttpError),
+    Transport(TransportError),
+}
+
+impl Failed {
+    fn status(url: &str, status: u16, headers: &HeaderMap, text: &[u8]) -> Failed {
+        let passing = status == 408 || status == 429 || status >= 500;
+        Failed {
+            passing,
+            retry_after: passing.then(|| retry_after(headers)).flatten(),
+            what: What::Told(HttpError::Status {
+                url: url.to_owned(),
+                status,
+                text: first_line(text),
+            }),
+        }
+    }
+
+    fn transport(error: TransportError) -> Failed {
+        let passing = match &error {
+            TransportError::Body(_) | TransportError::Short { .. } => true,
+            TransportError::Http(error) => matches!(
+                **error,
+                ureq::Error::Io(_)
+                    | ureq::Error::Timeout(_)
+                    | ureq::Error::HostNotFound
+                    | ureq::Error::ConnectionFailed
+                    | ureq::Error::Protocol(_)
+            ),
+        };
+        Failed {
+            passing,
+            retry_after: None,
+            what: What::Transport(error),
+        }
+    }
+
+    fn words(&self) -> String {
+        match &self.what {
+            What::Told(error) => error.to_string(),
+            What::Transport(error) => error.to_string(),
+        }
+    }
+
+    fn told(self, url: &str, attempts: u32) -> HttpError {
+        match self.what {
+            What::Told(error) => error,
+            What::Transport(source) => HttpError::Transport {
+                url: url.to_owned(),
+                attempts,
+                source,
+            },
+        }
+    }
+}
+
+fn agent(options: &HttpOptions, proxy: Option<Proxy>) -> Agent {
+    let tls = TlsConfig::builder()
+        .root_certs(RootCerts::PlatformVerifier)
+        .unversioned_rustls_crypto_provider(Arc::new(rustls::crypto::ring::default_provider()))
+        .build();
+    let config = Agent::config_builder()
+        .http_status_as_error(false)
+        .user_agent(concat!("modferry-bundler/", env!("CARGO_PKG_VERSION")))
+        .proxy(proxy)
+        .tls_config(tls)
+        .max_idle_connections(2 * options.connections)
+        .max_idle_connections_per_host(options.connections)
+        .max_idle_age(Duration::from_secs(60))
+        .input_buffer_size(64 << 10)
+        .output_buffer_size(8 << 10)
+        .timeout_connect(Some(options.connect_timeout))
+        .timeout_resolve(Some(options.connect_timeout))
+        .timeout_recv_response(Some(options.answer_timeout))
+        .timeout_per_read(Some(options.stall_timeout))
+        .build();
+    Agent::with_parts(
+        config,
+        DefaultConnector::default(),
+        CachingResolver::default(),
+    )
+}
+
+fn receive(
+    url: &str,
+    answer: Response<Body>,
+    limit: u64,
+    sink: &mut dyn Sink,
+) -> Result<u64, Failed> {
+    let too_large = || Failed {
+        passing: false,
+        retry_after: None,
+        what: What::Told(HttpError::TooLarge {
+            url: url.to_owned(),
+            limit,
+        }),
+    };
+    let unwritable = |source| Failed {
+        passing: false,
+        retry_after: None,
+        what: What::Told(HttpError::Write {
+            url: url.to_owned(),
+            source,
+        }),
+    };
+    let encoded = answer.headers().contains_key(header::CONTENT_ENCODING);
+    let expected = content_length(answer.headers()).filter(|_| !encoded);
+    if expected.is_some_and(|size| size > limit) {
+        return Err(too_large());
+    }
+    sink.restart().map_err(unwritable)?;
+    let mut body = answer.into_body().into_reader();
+    let mut buffer = vec![0; 64 << 10];
+    let mut got = 0u64;
+    loop {
+        let n = match body.read(&mut buffer) {
+            Ok(0) => break,
+            Ok(n) => n,
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+            Err(error) => return Err(Failed::transport(TransportError::Body(error))),
+        };
+        got += n as u64;
+        if got > limit {
+            return Err(too_large());
+        }
+        sink.take(&buffer[..n]).map_err(unwritable)?;
+    }
+    match expected {
+        Some(expected) if expected != got => {
+            Err(Failed::transport(TransportError::Short { got, expected }))
+        }
+        _ => Ok(got),
+    }
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    headers
+        .get(header::CONTENT_LENGTH)?
+        .to_str()
+        .ok()?
+        .trim()
+        .parse()
+        .ok()
+}
+
+/// Retry-After in either of its forms: seconds, or a date.
+fn retry_after(headers: &HeaderMap) -> Option<Duration> {
+    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
+    if let Ok(seconds) = value.parse() {
+        return Some(Duration::from_secs(seconds));
+    }
+    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
+    let seconds = at.duration_since(jiff::Timestamp::now()).as_secs();
+    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
+}
+
+/// Between half of the pause and all of it, so that many transfers do not come back at once.
+fn jittered(pause: Duration) -> Duration {
+    use std::hash::{BuildHasher, Hasher};
+    let random = std::collections::hash_map::RandomState::new()
+        .build_hasher()
+        .finish();
+    pause / 2 + pause.mul_f64((random % 1024) as f64 / 2048.0)
+}
+
+/// Whether the answer is compressed already, so that a transfer coding would only cost time.
+fn path_is_packed(url: &str) -> bool {
+    url.ends_with(".zip") || url.contains("/tile/")
+}
+
+fn first_line(text: &[u8]) -> String {
+    let text = String::from_utf8_lossy(text);
+    let line = text
+        .lines()
+        .find(|line| !line.trim().is_empty())
+        .unwrap_or_default();
+    if line.trim_start().starts_with('<') {
+        return String::new(); // a page for a browser says nothing here
+    }
+    line.trim()
+        .chars()
+        .filter(|c| !c.is_control())
+        .take(SHOWN_ERROR_TEXT)
+        .collect()
+}
+
+#[cfg(test)]
+#[path = "http/tests.rs"]
+mod tests;
