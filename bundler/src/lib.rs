@@ -1,7 +1,24 @@
 //! The connected side of modferry: select, fetch, verify, write, sign.
+//!
+//! A run goes one way: what is asked for ([`select`]) becomes module versions, each of which is fetched from
+//! the configured upstreams ([`upstream`]) into a cache ([`cache`]) and held against the checksum database
+//! ([`sumdb`]); what is proven is written into a signed bundle ([`export`]).
 
 pub mod cache;
+pub mod command;
+pub mod error;
+pub mod export;
+pub mod fetch;
 pub mod files;
+pub mod inspect;
+pub mod keygen;
+pub mod plan;
 pub mod pool;
+pub mod progress;
 pub mod select;
+pub mod settings;
+pub mod state;
+pub mod sumdb;
 pub mod upstream;
+pub mod verify;
+pub mod write;

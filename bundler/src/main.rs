@@ -1,3 +1,7 @@
 //! modferry-bundler: the connected side's command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    modferry_bundler::command::main()
+}

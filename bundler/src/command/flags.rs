@@ -1,0 +1,205 @@
+//! Flags, each beside its help.
+
+use std::path::PathBuf;
+
+use clap::{Args, Parser, Subcommand};
+
+use crate::settings::Config;
+
+/// The connected side of modferry: fetches Go modules, proves them against the checksum database, and writes
+/// signed bundles for the other side of an air gap.
+#[derive(Debug, Parser)]
+#[command(name = "modferry-bundler", version, max_term_width = 100, after_help = EXAMPLES, after_long_help = LONG)]
+pub struct Cli {
+    /// Read settings from this YAML file; every key has a flag that counts before it
+    #[arg(long, global = true, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+
+    /// Results as JSON on stdout; progress, warnings and errors as JSON lines on stderr
+    #[arg(long, global = true)]
+    pub json: bool,
+
+    /// No progress; warnings and errors are still told
+    #[arg(long, short, global = true)]
+    pub quiet: bool,
+
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+}
+
+const EXAMPLES: &str = "\
+First use:
+  modferry-bundler keygen site
+  modferry-bundler export github.com/caddyserver/caddy/v2@v2.11.9 --key site.key --out bundle";
+
+const LONG: &str = "\
+First use:
+  modferry-bundler keygen site
+  modferry-bundler export github.com/caddyserver/caddy/v2@v2.11.9 --key site.key --out bundle
+
+and on the other side, with bundle/ and site.pub carried there:
+  modferry-appliance trust add site.pub
+  modferry-appliance import bundle
+
+Modules come from where the go command takes them: GOPROXY, GOSUMDB, GOPRIVATE, GONOPROXY and GONOSUMDB
+are read from the environment, or else from `go env`; HTTPS_PROXY, HTTP_PROXY, NO_PROXY, the netrc file,
+SSL_CERT_FILE and SSL_CERT_DIR count as they do for go. A checksum database is always used.
+
+Configuration (--config FILE), in YAML; relative paths are relative to the file:
+  stream: platform                 # --stream
+  key: site.key                    # --key
+  out: bundles                     # --out
+  modules:                         # arguments of export and plan
+    - github.com/caddyserver/caddy/v2@v2.11.9
+  go-mod: [app/go.mod]             # --go-mod
+  known-head: [41234567]           # --known-head
+  keep-going: false                # --keep-going
+  goproxy: https://proxy.corp.example,direct   # --goproxy
+  gosumdb: sum.golang.org          # --gosumdb
+  cache: /var/cache/modferry       # --cache
+  state: /var/lib/modferry-state   # --state
+  transfers: 24                    # --transfers
+
+Exit codes: 0 done; 1 anything else; 2 usage or configuration; 3 no trusted signature; 4 damaged;
+5 something needed is missing; 6 checksum-database failure or fork; 7 no room; 9 upstream failure.";
+
+/// The commands.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Make a signing key: NAME.key (secret) and NAME.pub
+    Keygen {
+        /// The key's name, which stands in every signature and names the files
+        #[arg(default_value = "site")]
+        name: String,
+        /// The folder for the two files
+        #[arg(long, value_name = "DIR", default_value = ".")]
+        out: PathBuf,
+    },
+    /// Fetch modules, verify them and write a signed bundle
+    Export(Selection),
+    /// Say what an export would carry; fetches no zip and writes no bundle
+    Plan(PlanFlags),
+    /// Show what a bundle says of itself; proves nothing without --pub
+    Inspect {
+        /// A bundle's folder, volume or manifest
+        path: PathBuf,
+        /// Every item: its kind, its name, its bytes
+        #[arg(long)]
+        list: bool,
+        /// Check the manifest's signature by this public key first
+        #[arg(long = "pub", value_name = "FILE")]
+        keys: Vec<PathBuf>,
+    },
+    /// Check a bundle as an import would: signature, every hash, and every proof
+    Verify {
+        /// A bundle's folder, volume or manifest
+        path: PathBuf,
+        /// Trust this public key's signature; may be given more than once
+        #[arg(long = "pub", value_name = "FILE", required = true)]
+        keys: Vec<PathBuf>,
+        /// Trust this checksum database, besides sum.golang.org [default: as GOSUMDB says]
+        #[arg(long = "sumdb", value_name = "SPEC")]
+        sumdbs: Vec<String>,
+    },
+}
+
+/// What to carry, and how.
+#[derive(Args, Clone, Debug)]
+pub struct Selection {
+    /// Modules to carry with all that building them needs, as path@version
+    #[arg(value_name = "MODULE@VERSION")]
+    pub modules: Vec<String>,
+    /// Carry what this go.mod needs; a go.sum beside it names that exactly
+    #[arg(long, value_name = "FILE")]
+    pub go_mod: Vec<PathBuf>,
+    /// Sign with this key
+    #[arg(long, value_name = "FILE")]
+    pub key: Option<PathBuf>,
+    /// Write the bundle into this folder
+    #[arg(long, value_name = "DIR")]
+    pub out: Option<PathBuf>,
+    /// The stream that the bundle belongs to [default: default]
+    #[arg(long, value_name = "NAME")]
+    pub stream: Option<String>,
+    /// Write a bundle of the rest if something cannot be had; its manifest names what is missing
+    #[arg(long)]
+    pub keep_going: bool,
+    /// A tree head that a machine on the other side holds: its `latest` file, or the tree's size
+    #[arg(long, value_name = "FILE|SIZE")]
+    pub known_head: Vec<String>,
+    /// Fetch from these proxies, in GOPROXY's form [default: as the go command]
+    #[arg(long, value_name = "LIST")]
+    pub goproxy: Option<String>,
+    /// Verify against this checksum database, in GOSUMDB's form [default: as the go command]
+    #[arg(long, value_name = "SPEC")]
+    pub gosumdb: Option<String>,
+    /// Keep downloads here [default: ~/.cache/modferry/download]
+    #[arg(long, value_name = "DIR")]
+    pub cache: Option<PathBuf>,
+    /// Keep the stream's state here [default: ~/.local/state/modferry/STREAM]
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+    /// So many transfers at once [default: 24]
+    #[arg(long, value_name = "N")]
+    pub transfers: Option<usize>,
+}
+
+/// Flags of `plan`.
+#[derive(Args, Clone, Debug)]
+pub struct PlanFlags {
+    #[command(flatten)]
+    /// What to carry.
+    pub selection: Selection,
+    /// Every module version: what of it, whether it is new, its bytes
+    #[arg(long)]
+    pub list: bool,
+}
+
+impl Selection {
+    /// The flags as settings.
+    pub fn config(&self) -> Config {
+        let flags = self.clone();
+        Config {
+            stream: flags.stream,
+            key: flags.key,
+            out: flags.out,
+            cache: flags.cache,
+            state: flags.state,
+            goproxy: flags.goproxy,
+            gosumdb: flags.gosumdb,
+            modules: flags.modules,
+            go_mod: flags.go_mod,
+            known_head: flags.known_head,
+            keep_going: flags.keep_going.then_some(true),
+            transfers: flags.transfers,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_flags_are_consistent() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn the_documented_configuration_is_one() {
+        let yaml: String = LONG
+            .lines()
+            .skip_while(|line| !line.starts_with("Configuration"))
+            .skip(1)
+            .take_while(|line| !line.is_empty())
+            .map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line)))
+            .collect();
+        let config: Config =
+            modferry_cli::parse_config("help", &yaml).unwrap_or_else(|e| panic!("{e}\n{yaml}"));
+        assert_eq!(config.stream.as_deref(), Some("platform"));
+        assert_eq!(config.transfers, Some(24));
+        assert_eq!(config.known_head, ["41234567"]);
+    }
+}

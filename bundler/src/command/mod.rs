@@ -1,0 +1,135 @@
+//! The command line: flags into settings, a command into a result, a result into words or JSON.
+
+mod flags;
+mod tell;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+use modferry_cli::{Exit, Failure};
+
+use crate::error::Error;
+use crate::progress::{Mode, Progress};
+use crate::settings::Config;
+use crate::{export, inspect, keygen, plan, verify};
+use flags::{Cli, Command};
+
+const PROGRAM: &str = "modferry-bundler";
+
+/// Runs the command that the process's arguments say, and says how it went.
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    modferry_cli::init_tracing(cli.json, cli.quiet);
+    match run(&cli) {
+        Ok(exit) => exit.into(),
+        Err(error) => modferry_cli::report(PROGRAM, cli.json, &error),
+    }
+}
+
+fn run(cli: &Cli) -> Result<Exit, Error> {
+    let progress = Progress::new(match (cli.quiet, cli.json) {
+        (true, _) => Mode::Quiet,
+        (_, true) => Mode::Json,
+        _ => Mode::Auto,
+    });
+    let outcome = command(cli, &progress);
+    progress.finish();
+    outcome
+}
+
+fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
+    let file = match &cli.config {
+        Some(path) => Config::load(path)?,
+        None => Config::default(),
+    };
+    match &cli.command {
+        Command::Keygen { name, out } => {
+            let made = keygen::keygen(name, out)?;
+            tell::keygen(&made, cli.json)?;
+        }
+        Command::Export(flags) => {
+            let config = flags.config().or(file);
+            let exported = export::export(&config, progress)?;
+            progress.finish();
+            tell::export(&exported, &config, progress.elapsed(), cli)?;
+            if !exported.failures.is_empty() {
+                return Err(Error::Unavailable {
+                    failures: exported.failures,
+                    written: true,
+                });
+            }
+        }
+        Command::Plan(flags) => {
+            let config = flags.selection.config().or(file);
+            let plan = plan::plan(&config, progress)?;
+            progress.finish();
+            tell::plan(&plan, flags.list, cli)?;
+            if !plan.failures.is_empty() {
+                return Err(Error::Unavailable {
+                    failures: plan.failures,
+                    written: false,
+                });
+            }
+        }
+        Command::Inspect { path, list, keys } => {
+            let policy = match keys.is_empty() {
+                true => None,
+                false => Some(verify::policy(keys, Vec::new())?),
+            };
+            for files in inspect::find(path)? {
+                let inspected = inspect::inspect(&files, policy.as_ref())?;
+                tell::inspect(&inspected, *list, cli.json)?;
+            }
+        }
+        Command::Verify { path, keys, sumdbs } => {
+            let policy = verify::policy(keys, sumdb_keys(&file, sumdbs)?)?;
+            for files in inspect::find(path)? {
+                let report = verify::verify(&files, &policy, progress)?;
+                progress.finish();
+                tell::verify(&files, &report, cli.json)?;
+            }
+        }
+    }
+    Ok(Exit::Done)
+}
+
+/// The checksum databases' keys that a verify trusts: those named, or the one that an export would use.
+fn sumdb_keys(
+    file: &Config,
+    named: &[String],
+) -> Result<Vec<modferry_protocol::note::VerifierKey>, Error> {
+    let specs: Vec<String> = if !named.is_empty() {
+        named.to_vec()
+    } else {
+        let of_go = || {
+            std::env::var("GOSUMDB")
+                .ok()
+                .filter(|text| !text.is_empty() && text != "off")
+        };
+        file.gosumdb.clone().or_else(of_go).into_iter().collect()
+    };
+    let mut keys = Vec::new();
+    for text in specs {
+        let config = Config {
+            gosumdb: Some(text),
+            ..Config::default()
+        };
+        let key = config.sumdb(None)?.key;
+        if key.to_string() != modferry_protocol::note::SUM_GOLANG_ORG {
+            keys.push(key);
+        }
+    }
+    Ok(keys)
+}
+
+/// A result that cannot be told is a failure like any other.
+fn stdout(error: std::io::Error) -> Error {
+    modferry_cli::Fault::new(Exit::Other, "cannot write the result")
+        .because(error)
+        .into()
+}
+
+/// The exit code of an error, for tests of the library.
+pub fn exit_of(error: &Error) -> Exit {
+    error.exit()
+}

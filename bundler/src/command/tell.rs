@@ -1,0 +1,280 @@
+//! Results, in words for people and as JSON for machines.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use modferry_checker::Report;
+use modferry_cli::{bytes, duration, print_json};
+use serde_json::json;
+
+use super::flags::Cli;
+use super::stdout;
+use crate::error::Error;
+use crate::export::Exported;
+use crate::fetch::Level;
+use crate::inspect::{Files, Inspected, each_item};
+use crate::keygen::Made;
+use crate::plan::Plan;
+use crate::settings::Config;
+
+fn say(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    out.write_all(text.as_bytes())
+        .and_then(|()| out.flush())
+        .map_err(stdout)
+}
+
+/// `keygen`
+pub fn keygen(made: &Made, json: bool) -> Result<(), Error> {
+    let fingerprint = made.verifier.fingerprint();
+    if json {
+        return print_json(&json!({
+            "key": made.key, "pub": made.public,
+            "verifier": made.verifier.to_string(), "fingerprint": fingerprint,
+        }))
+        .map_err(stdout);
+    }
+    say(&format!(
+        "{}  the secret key: keep it on this side, readable by those who export only\n\
+         {}  the public key: carry it to the other side once\n\
+         fingerprint {fingerprint}\n\
+         next: modferry-bundler export MODULE@VERSION --key {} --out DIR\n",
+        made.key.display(),
+        made.public.display(),
+        made.key.display()
+    ))
+}
+
+/// `export`
+pub fn export(
+    exported: &Exported,
+    config: &Config,
+    took: Duration,
+    cli: &Cli,
+) -> Result<(), Error> {
+    let written = &exported.written;
+    let manifest = &written.manifest;
+    let totals = &manifest.totals;
+    if cli.json {
+        let heads: Vec<_> = manifest
+            .heads
+            .iter()
+            .map(|(db, head)| json!({ "database": db.as_str(), "size": head.size, "hash": head.hash.to_string() }))
+            .collect();
+        let missing: Vec<_> = exported
+            .failures
+            .iter()
+            .map(|failure| {
+                json!({
+                    "module": failure.module.to_string(), "part": failure.part.name(),
+                    "reason": failure.why.reason.token(), "text": failure.why.text,
+                    "required_by": failure.required_by,
+                })
+            })
+            .collect();
+        return print_json(&json!({
+            "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
+            "files": written.files, "bytes": written.bytes,
+            "modules": totals.zips, "go_mods": totals.mods, "records": totals.records,
+            "tiles": totals.tiles, "zip_bytes": totals.zip_bytes, "heads": heads,
+            "older_heads_proven": exported.older_heads, "missing": missing,
+            "notes": exported.notes, "seconds": took.as_secs_f64(),
+            "signer": exported.signer.verifier().to_string(),
+        }))
+        .map_err(stdout);
+    }
+    if cli.quiet {
+        return Ok(());
+    }
+    let mut text = format!(
+        "exported {} {}: {} modules ({}) and {} go.mod files for version selection, in {}\n",
+        manifest.stream,
+        manifest.sequence,
+        totals.zips,
+        bytes(totals.zip_bytes),
+        totals.mods - totals.infos.min(totals.mods),
+        duration(took),
+    );
+    for (db, head) in &manifest.heads {
+        text += &format!(
+            "proven against {db}: {} records in its tree of {}, carried with {} tiles; {} older tree heads are consistent\n",
+            totals.records, head.size, totals.tiles, exported.older_heads
+        );
+    }
+    for note in &exported.notes {
+        text += &format!("note: {note}\n");
+    }
+    for file in &written.files {
+        text += &format!("  {}\n", file.display());
+    }
+    let out = config.out.as_deref().unwrap_or(Path::new("."));
+    let verifier = exported.signer.verifier();
+    text += &format!(
+        "{} on disk, signed by {}+{:08x}\n\
+         next, on the other side: modferry-appliance import {}\n\
+         (once before: modferry-appliance trust add {}.pub, fingerprint {})\n",
+        bytes(written.bytes),
+        verifier.name(),
+        verifier.id(),
+        out.display(),
+        verifier.name(),
+        verifier.fingerprint(),
+    );
+    say(&text)
+}
+
+/// `plan`
+pub fn plan(plan: &Plan, list: bool, cli: &Cli) -> Result<(), Error> {
+    if cli.json {
+        let items: Vec<_> = plan
+            .list
+            .iter()
+            .map(|(module, level, new, size)| json!({ "module": module, "zip": *level == Level::Whole, "new": new, "zip_bytes": size }))
+            .collect();
+        let mut value = serde_json::to_value(plan).map_err(|error| stdout(error.into()))?;
+        if let Some(object) = value.as_object_mut() {
+            object.insert("list".into(), items.into());
+        }
+        return print_json(&value).map_err(stdout);
+    }
+    let mut text = String::new();
+    if list {
+        for (module, level, new, size) in &plan.list {
+            let kind = if *level == Level::Whole { "zip" } else { "mod" };
+            let size = size
+                .map(|size| size.to_string())
+                .unwrap_or_else(|| "-".into());
+            text += &format!(
+                "{kind} {module} {size} {}\n",
+                if *new { "new" } else { "held" }
+            );
+        }
+    }
+    let unknown = match plan.unsized_zips {
+        0 => String::new(),
+        count => format!(", and {count} zips whose size upstream does not say"),
+    };
+    text += &format!(
+        "an export would write {} {}:\n\
+         {:>9}  modules with zips, {}{unknown}; {} of them new ({}), {} in the cache\n\
+         {:>9}  further go.mod files for version selection, {} of them new\n",
+        plan.stream,
+        plan.sequence,
+        plan.modules,
+        bytes(plan.zip_bytes),
+        plan.new_modules,
+        bytes(plan.new_zip_bytes),
+        plan.cached_zips,
+        plan.go_mods,
+        plan.new_go_mods,
+    );
+    if let Some(size) = plan.tree_size {
+        text += &format!("           the checksum database's tree has {size} records or more\n");
+    }
+    for note in &plan.notes {
+        text += &format!("note: {note}\n");
+    }
+    text += "Bundles are whole for now: what is held is carried again. What tests of dependencies need, which\n\
+             a named module's own go.sum tells, is found by export only.\n";
+    say(&text)
+}
+
+/// `inspect`
+pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Error> {
+    let manifest = &inspected.manifest;
+    let totals = &manifest.totals;
+    if json {
+        let mut items = Vec::new();
+        if list {
+            each_item(inspected, |item, size| {
+                items.push(json!({ "item": item.to_string(), "bytes": size }))
+            })?;
+        }
+        let missing: Vec<_> = manifest
+            .missing
+            .iter()
+            .map(
+                |missing| json!({ "module": missing.module.to_string(), "reason": missing.reason }),
+            )
+            .collect();
+        let heads: Vec<_> = manifest
+            .heads
+            .iter()
+            .map(|(db, head)| json!({ "database": db.as_str(), "size": head.size, "hash": head.hash.to_string() }))
+            .collect();
+        return print_json(&json!({
+            "volume": inspected.files.volume, "volume_bytes": inspected.volume_bytes,
+            "signature_checked": inspected.signers.is_some(), "signers": inspected.signers,
+            "claimed_signers": inspected.claimed,
+            "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
+            "created": manifest.created, "heads": heads, "missing": missing,
+            "records": totals.records, "tiles": totals.tiles, "infos": totals.infos,
+            "mods": totals.mods, "zips": totals.zips, "zip_bytes": totals.zip_bytes,
+            "carried_bytes": totals.carried_bytes, "items": list.then_some(items),
+        }))
+        .map_err(stdout);
+    }
+    let mut text = String::new();
+    let file = inspected.files.volume.display();
+    match &inspected.signers {
+        Some(signers) => text += &format!("{file}: signed by {}\n", signers.join(", ")),
+        None => {
+            text += &format!(
+                "{file}: signature NOT CHECKED (claims to be signed by {}); use verify, or --pub FILE\n",
+                match inspected.claimed.is_empty() {
+                    true => "nobody".into(),
+                    false => inspected.claimed.join(", "),
+                }
+            );
+        }
+    }
+    text += &format!(
+        "  stream {} {}, created {}, {} on disk\n",
+        manifest.stream,
+        manifest.sequence,
+        manifest.created,
+        bytes(inspected.volume_bytes)
+    );
+    for (db, head) in &manifest.heads {
+        text += &format!("  {db}: a tree of {} records, {}\n", head.size, head.hash);
+    }
+    text += &format!(
+        "  {} modules with zips ({}), {} go.mod files, {} records, {} tiles\n",
+        totals.zips,
+        bytes(totals.zip_bytes),
+        totals.mods,
+        totals.records,
+        totals.tiles
+    );
+    for missing in &manifest.missing {
+        text += &format!("  missing {}: {}\n", missing.module, missing.reason);
+    }
+    say(&text)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    let mut failed = None;
+    each_item(inspected, |item, size| {
+        let module = matches!(item, modferry_protocol::bundle::Item::Zip(_));
+        if failed.is_none() && (list || module) {
+            let lead = if list { "" } else { "    " };
+            let line = if list {
+                format!("{item} {size}")
+            } else {
+                format!("{item} ({})", bytes(size))
+            };
+            failed = writeln!(out, "{lead}{line}").err();
+        }
+    })?;
+    failed
+        .map_or(Ok(()), Err)
+        .and_then(|()| out.flush())
+        .map_err(stdout)
+}
+
+/// `verify`
+pub fn verify(files: &Files, report: &Report, json: bool) -> Result<(), Error> {
+    if json {
+        return print_json(report).map_err(stdout);
+    }
+    say(&format!("{}: verified\n{report}", files.volume.display()))
+}

@@ -1,0 +1,216 @@
+//! What a command fails with, its exit code, and what to do next.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use modferry_checker::CheckError;
+use modferry_cli::{ConfigError, Exit, Failure, Fault};
+use modferry_protocol::bundle::{IndexError, PackError, WriteError};
+
+use crate::fetch::{self, Fatal};
+use crate::sumdb::prove::SumdbError;
+
+/// Why a command of the bundler failed.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    /// Anything that a command finds out by itself.
+    #[error(transparent)]
+    Fault(#[from] Fault),
+    /// The configuration file.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// A file could not be read or written.
+    #[error("cannot {what} {}", path.display())]
+    File {
+        /// `read`, `write`, …
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// Something was found while fetching that stops everything.
+    #[error(transparent)]
+    Fetch(Box<Fatal>),
+    /// The checksum database is not believed.
+    #[error(transparent)]
+    Sumdb(Box<SumdbError>),
+    /// Modules that cannot be had.
+    #[error("{} cannot be had from upstream{}", things(failures.len()), if *written { "; the bundle has the rest" } else { "" })]
+    Unavailable {
+        /// All of them.
+        failures: Vec<fetch::Failure>,
+        /// Whether a bundle of the rest was written.
+        written: bool,
+    },
+    /// A bundle does not verify.
+    #[error(transparent)]
+    Check(Box<CheckError>),
+    /// The index of the bundle.
+    #[error("the bundle's index cannot be made")]
+    Index(#[from] IndexError),
+    /// A pack of the bundle.
+    #[error("the bundle's small files cannot be packed")]
+    Pack(#[from] PackError),
+    /// The volume.
+    #[error("the bundle's volume cannot be written")]
+    Write(#[from] WriteError),
+}
+
+fn things(count: usize) -> String {
+    if count == 1 {
+        "1 thing".into()
+    } else {
+        format!("{count} things")
+    }
+}
+
+impl Error {
+    /// A wrong use or configuration.
+    pub fn usage(message: impl Into<String>) -> Error {
+        Fault::new(Exit::Usage, message).into()
+    }
+
+    /// The same, because of `source`.
+    pub fn usage_because(
+        message: impl Into<String>,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
+        Fault::new(Exit::Usage, message).because(source).into()
+    }
+
+    /// For `map_err` on file operations.
+    pub fn file(what: &'static str, path: &Path) -> impl FnOnce(io::Error) -> Error {
+        move |source| Error::File {
+            what,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+fn of_io(source: &io::Error) -> Exit {
+    match source.kind() {
+        io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::NoRoom,
+        _ => Exit::Other,
+    }
+}
+
+impl From<Fatal> for Error {
+    fn from(fatal: Fatal) -> Error {
+        Error::Fetch(Box::new(fatal))
+    }
+}
+
+impl From<SumdbError> for Error {
+    fn from(error: SumdbError) -> Error {
+        Error::Sumdb(Box::new(error))
+    }
+}
+
+impl From<CheckError> for Error {
+    fn from(error: CheckError) -> Error {
+        Error::Check(Box::new(error))
+    }
+}
+
+impl Failure for Fatal {
+    fn exit(&self) -> Exit {
+        match self {
+            Fatal::Cache { source, .. } => of_io(source),
+            Fatal::Mismatch { .. } | Fatal::GoSum { .. } | Fatal::Lookup(_) => Exit::Sumdb,
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        let text = match self {
+            Fatal::GoSum { .. } => {
+                "the go.sum file or the upstream was tampered with, or a version was published twice: \
+                 find out which before anything is carried"
+            }
+            Fatal::Mismatch { .. } => {
+                "nothing was written; the upstream serves something that its authors did not publish, \
+                 or the version was published twice: try another upstream (GOPROXY)"
+            }
+            Fatal::Lookup(_) => {
+                "nothing was written; check that GOSUMDB names the database that this upstream answers for"
+            }
+            Fatal::Cache { .. } => return None,
+        };
+        Some(text.into())
+    }
+}
+
+impl Failure for SumdbError {
+    fn exit(&self) -> Exit {
+        match self {
+            SumdbError::Unavailable { .. } | SumdbError::NoHead { .. } => Exit::Upstream,
+            SumdbError::KnownBeyond { .. } => Exit::Usage,
+            SumdbError::Fork { .. } | SumdbError::Record { .. } | SumdbError::Tiles { .. } => {
+                Exit::Sumdb
+            }
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        match self {
+            SumdbError::Fork { evidence, .. } => {
+                let files: Vec<String> = evidence
+                    .iter()
+                    .map(|path| path.display().to_string())
+                    .collect();
+                Some(format!(
+                    "nothing was written. Both signed tree heads are kept as evidence: {}. Do not go on \
+                     from this network before it is known who forged one of them",
+                    files.join(", ")
+                ))
+            }
+            SumdbError::NoHead { .. } | SumdbError::Unavailable { .. } => {
+                Some("check GOPROXY and GOSUMDB, and whether they can be reached from here".into())
+            }
+            _ => None,
+        }
+    }
+}
+
+impl Failure for Error {
+    fn exit(&self) -> Exit {
+        match self {
+            Error::Fault(fault) => fault.exit(),
+            Error::Config(error) => error.exit(),
+            Error::File { source, .. } => of_io(source),
+            Error::Fetch(fatal) => fatal.exit(),
+            Error::Sumdb(error) => error.exit(),
+            Error::Unavailable { .. } => Exit::Upstream,
+            Error::Check(error) => error.exit(),
+            Error::Write(WriteError::Io { source, .. }) => of_io(source),
+            Error::Index(_) | Error::Pack(_) | Error::Write(_) => Exit::Other,
+        }
+    }
+
+    fn advice(&self) -> Option<String> {
+        match self {
+            Error::Fault(fault) => fault.advice(),
+            Error::Config(error) => error.advice(),
+            Error::Fetch(fatal) => fatal.advice(),
+            Error::Sumdb(error) => error.advice(),
+            Error::Unavailable { written: false, .. } => Some(
+                "take them out of what is asked for, or use --keep-going to export the rest; its manifest \
+                 will say what is missing"
+                    .into(),
+            ),
+            Error::Check(error) => error.advice(),
+            _ => None,
+        }
+    }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Error::Unavailable { failures, .. } => {
+                failures.iter().map(fetch::Failure::line).collect()
+            }
+            Error::Check(error) => error.details(),
+            _ => Vec::new(),
+        }
+    }
+}

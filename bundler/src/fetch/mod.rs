@@ -1,0 +1,479 @@
+//! Fetches what is selected, all at once: records, go.mod files, infos and zips of many modules in parallel,
+//! each verified the moment what vouches for it is there.
+//!
+//! For every module its record and its go.mod are asked for together. When both are there, the go.mod is held
+//! against the record; only then is it believed, kept, and read for further requirements. An info and a zip
+//! follow where they are needed. One pool of threads does all of it, so no transfer waits for a round of
+//! others: while zips stream in, go.mod files far down another graph are still being read.
+
+mod failure;
+mod gosum_inside;
+mod tasks;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+
+use modferry_protocol::module::{ModuleVersion, pattern};
+use modferry_protocol::sumdb::{Record, Tile};
+
+pub use failure::{Failure, Fatal, Part};
+
+use crate::cache::{Cache, ZipFile};
+use crate::pool::Pool;
+use crate::progress::Progress;
+use crate::select::gosum::Sums;
+use crate::select::mvs::{Loaded, Main, Resolver, Selection};
+use crate::sumdb::client::Client;
+use crate::upstream::goproxy::{Reason, Unavailable, Upstream};
+
+/// How much of a module is needed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Level {
+    /// Its go.mod, for version selection.
+    Mod,
+    /// Info, go.mod and zip.
+    Whole,
+}
+
+/// Something to fetch.
+#[derive(Clone, Debug)]
+pub enum Want {
+    /// Exactly these, which this go.sum names.
+    Sums {
+        /// The go.sum file.
+        file: PathBuf,
+        /// What it says.
+        sums: BTreeMap<ModuleVersion, Sums>,
+    },
+    /// What this build needs.
+    Build {
+        /// As a failure names it: the argument, or the go.mod file.
+        name: String,
+        /// Its main module.
+        main: Box<Main>,
+        /// The module that was named, whose own go.sum says what its tests need.
+        named: Option<ModuleVersion>,
+    },
+}
+
+/// Where things come from and go.
+pub struct Sources {
+    /// Module proxies.
+    pub upstream: Upstream,
+    /// The checksum database.
+    pub sumdb: Client,
+    /// What was downloaded before.
+    pub cache: Cache,
+    /// Patterns of modules that no request may name, with the variable that has them.
+    pub private: Vec<(&'static str, String)>,
+    /// Transfers at once.
+    pub transfers: usize,
+    /// Whether zips are fetched; otherwise only their sizes are asked for.
+    pub zips: bool,
+}
+
+impl Sources {
+    /// The variable whose patterns keep this module away from public upstreams.
+    pub fn private_by(&self, module: &ModuleVersion) -> Option<&'static str> {
+        self.private
+            .iter()
+            .find(|(_, globs)| pattern::match_prefix_patterns(globs, module.path().as_str()))
+            .map(|(name, _)| *name)
+    }
+}
+
+/// A module that was fetched and verified against its record.
+#[derive(Clone, Debug)]
+pub struct Module {
+    /// How much of it was wanted.
+    pub level: Level,
+    /// Its record, not yet proven to be in the tree.
+    pub record: Record,
+    /// Whether its info is in the cache.
+    pub info: bool,
+    /// Its zip, in the cache.
+    pub zip: Option<ZipFile>,
+    /// Its zip's size, where it was only asked for.
+    pub zip_size: Option<u64>,
+}
+
+/// What a run fetched.
+#[derive(Debug, Default)]
+pub struct Fetched {
+    /// Every module of which record and go.mod are there.
+    pub modules: BTreeMap<ModuleVersion, Module>,
+    /// What cannot be had.
+    pub failures: Vec<Failure>,
+    /// Things to tell: folders that stand in for modules, sums that were passed over.
+    pub notes: BTreeSet<String>,
+}
+
+/// One run of fetching.
+pub struct Session<'s> {
+    sources: &'s Sources,
+    progress: &'s Progress,
+    builds: Vec<Build>,
+    sums: Vec<(PathBuf, BTreeMap<ModuleVersion, Sums>)>,
+    state: Mutex<State>,
+    checkers: Mutex<Vec<modferry_protocol::zip::Checker>>,
+}
+
+struct Build {
+    name: String,
+    named: Option<ModuleVersion>,
+    resolver: Mutex<Resolver>,
+    first: Mutex<Vec<ModuleVersion>>,
+    asked_own_sums: Mutex<bool>,
+}
+
+#[derive(Default)]
+struct State {
+    slots: HashMap<ModuleVersion, Slot>,
+    failures: Vec<(ModuleVersion, Part, Unavailable)>,
+    notes: BTreeSet<String>,
+    fatal: Option<Fatal>,
+    /// Tiles that are fetched ahead.
+    tiles: HashSet<Tile>,
+}
+
+/// What is known of one module so far.
+struct Slot {
+    level: Level,
+    /// Nice to have: not having it is a note, not a failure.
+    optional: bool,
+    record: Step<Record>,
+    go_mod: Step<GoModBytes>,
+    /// What the verified go.mod says, or that there is none.
+    loaded: Option<Loaded>,
+    waiting: Vec<usize>,
+    whole_begun: bool,
+    info: bool,
+    zip: Option<ZipFile>,
+    zip_size: Option<u64>,
+}
+
+enum Step<T> {
+    Waiting,
+    Got(T),
+    Failed,
+}
+
+struct GoModBytes {
+    bytes: Vec<u8>,
+    from_cache: bool,
+}
+
+impl<'s> Session<'s> {
+    /// A run that fetches `wants`.
+    pub fn new(sources: &'s Sources, progress: &'s Progress, wants: Vec<Want>) -> Session<'s> {
+        let mut session = Session {
+            sources,
+            progress,
+            builds: Vec::new(),
+            sums: Vec::new(),
+            state: Mutex::new(State::default()),
+            checkers: Mutex::new(Vec::new()),
+        };
+        for want in wants {
+            match want {
+                Want::Sums { file, sums } => session.sums.push((file, sums)),
+                Want::Build { name, main, named } => {
+                    let (resolver, first) = Resolver::new(*main);
+                    session.builds.push(Build {
+                        name,
+                        named,
+                        resolver: Mutex::new(resolver),
+                        first: Mutex::new(first),
+                        asked_own_sums: Mutex::new(false),
+                    });
+                }
+            }
+        }
+        session
+    }
+
+    /// Fetches until nothing is left to fetch, or something is found that nobody may carry on after.
+    pub fn run(self) -> Result<Fetched, Fatal> {
+        Pool::run(self.sources.transfers, |pool| self.begin(pool));
+        let mut state = std::mem::take(&mut *self.lock());
+        if let Some(fatal) = state.fatal.take() {
+            return Err(fatal);
+        }
+        let mut fetched = Fetched {
+            notes: state.notes,
+            ..Fetched::default()
+        };
+        for (module, part, why) in state.failures {
+            if state.slots.get(&module).is_some_and(|slot| slot.optional) {
+                fetched.notes.insert(format!(
+                    "{module}: not carried (only tests need it): {}",
+                    why.text
+                ));
+                continue;
+            }
+            fetched.failures.push(Failure {
+                required_by: self.required_by(&module),
+                module,
+                part,
+                why,
+            });
+        }
+        fetched
+            .failures
+            .sort_by(|a, b| (&a.module, a.part).cmp(&(&b.module, b.part)));
+        for build in &self.builds {
+            if let Some(selection) = lock(&build.resolver).selection() {
+                fetched.notes.extend(selection.folders.iter().map(|folder| {
+                    format!(
+                        "{}: {folder} stands in for a module and is not carried",
+                        build.name
+                    )
+                }));
+            }
+        }
+        for (module, slot) in state.slots {
+            if let (Step::Got(record), Some(Some(_))) = (slot.record, slot.loaded) {
+                let entry = Module {
+                    level: slot.level,
+                    record,
+                    info: slot.info,
+                    zip: slot.zip,
+                    zip_size: slot.zip_size,
+                };
+                fetched.modules.insert(module, entry);
+            }
+        }
+        Ok(fetched)
+    }
+
+    fn begin<'t>(&'t self, pool: &Pool<'t>) {
+        pool.spawn(|_| {
+            if let Err(error) = self.sources.sumdb.latest() {
+                tracing::debug!(%error, "no latest head");
+            }
+        });
+        for (_, sums) in &self.sums {
+            for (module, sum) in sums {
+                let level = if sum.zip.is_some() {
+                    Level::Whole
+                } else {
+                    Level::Mod
+                };
+                self.want(pool, module, level, None, false);
+            }
+        }
+        for (index, build) in self.builds.iter().enumerate() {
+            for module in std::mem::take(&mut *lock(&build.first)) {
+                self.want(pool, &module, Level::Mod, Some(index), false);
+            }
+            self.selected(pool, index);
+        }
+    }
+
+    /// Asks for a module, or for more of one that was asked for before. The build that waits for what its
+    /// go.mod says is told as soon as that is known.
+    fn want<'t>(
+        &'t self,
+        pool: &Pool<'t>,
+        module: &ModuleVersion,
+        level: Level,
+        waiter: Option<usize>,
+        optional: bool,
+    ) {
+        let mut state = self.lock();
+        let Some(slot) = state.slots.get_mut(module) else {
+            self.progress.found(level);
+            let private = self.sources.private_by(module);
+            let mut slot = Slot::new(level, waiter, optional);
+            if private.is_some() {
+                slot.record = Step::Failed;
+                slot.go_mod = Step::Failed;
+                slot.loaded = Some(None);
+            }
+            let waiting = if private.is_some() {
+                std::mem::take(&mut slot.waiting)
+            } else {
+                Vec::new()
+            };
+            state.slots.insert(module.clone(), slot);
+            match private {
+                Some(variable) => {
+                    let why = Unavailable {
+                        reason: Reason::Private,
+                        text: format!("{variable} names it as private: private modules come later"),
+                    };
+                    state.failures.push((module.clone(), Part::Module, why));
+                    drop(state);
+                    self.tell(pool, module, None, waiting);
+                }
+                None => {
+                    drop(state);
+                    let of = module.clone();
+                    pool.spawn(move |pool| self.go_mod(pool, &of, false));
+                    let of = module.clone();
+                    pool.spawn(move |pool| self.record(pool, &of));
+                }
+            }
+            return;
+        };
+        slot.optional &= optional;
+        if level > slot.level {
+            slot.level = level;
+            self.progress.raised();
+        }
+        let begin =
+            slot.level == Level::Whole && matches!(slot.loaded, Some(Some(_))) && !slot.whole_begun;
+        slot.whole_begun |= begin;
+        let loaded = slot.loaded.clone();
+        if let (Some(waiter), None) = (waiter, &loaded) {
+            slot.waiting.push(waiter);
+        }
+        drop(state);
+        if begin {
+            self.begin_whole(pool, module);
+        }
+        if let (Some(waiter), Some(loaded)) = (waiter, loaded) {
+            self.tell(pool, module, loaded, vec![waiter]);
+        }
+    }
+
+    /// Tells builds what a go.mod says, from a task of its own: what follows may tell them more.
+    fn tell<'t>(
+        &'t self,
+        pool: &Pool<'t>,
+        module: &ModuleVersion,
+        loaded: Loaded,
+        builds: Vec<usize>,
+    ) {
+        for index in builds {
+            let (module, loaded) = (module.clone(), loaded.clone());
+            pool.spawn(move |pool| {
+                let wanted = lock(&self.builds[index].resolver).loaded(&module, loaded);
+                for module in wanted {
+                    self.want(pool, &module, Level::Mod, Some(index), false);
+                }
+                self.selected(pool, index);
+            });
+        }
+    }
+
+    /// Fetches what a build's selection came to, once it has.
+    fn selected<'t>(&'t self, pool: &Pool<'t>, index: usize) {
+        let selection = lock(&self.builds[index].resolver).selection().cloned();
+        if let Some(selection) = selection {
+            for module in &selection.whole {
+                self.want(pool, module, Level::Whole, None, false);
+            }
+            self.own_sums(pool, index, &selection);
+        }
+    }
+
+    /// A named module's own go.sum tells what its tests and those of its packages need besides: what its
+    /// authors' `go mod tidy` wrote. Of that, what the selection agrees with is carried where it can be had.
+    fn own_sums<'t>(&'t self, pool: &Pool<'t>, index: usize, selection: &Selection) {
+        let build = &self.builds[index];
+        let Some(named) = &build.named else { return };
+        let zip = self
+            .lock()
+            .slots
+            .get(named)
+            .and_then(|slot| slot.zip.clone());
+        let Some(zip) = zip else { return };
+        if std::mem::replace(&mut *lock(&build.asked_own_sums), true) {
+            return;
+        }
+        match gosum_inside::read(named, &zip.path) {
+            Ok(sums) => {
+                for (module, sum) in sums {
+                    let agreed = selection.selected.get(module.path()) == Some(&module);
+                    if sum.zip.is_some() && agreed {
+                        self.want(pool, &module, Level::Whole, None, true);
+                    }
+                }
+            }
+            Err(error) => {
+                self.lock()
+                    .notes
+                    .insert(format!("{named}: its go.sum cannot be used: {error}"));
+            }
+        }
+    }
+
+    fn begin_whole<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion) {
+        let of = module.clone();
+        if !self.sources.zips {
+            pool.spawn_later(move |_| self.zip_size(&of));
+            return;
+        }
+        pool.spawn_later(move |pool| self.zip(pool, &of));
+        let of = module.clone();
+        pool.spawn_later(move |_| self.info(&of));
+    }
+
+    /// Who wants a module, in words: the chain of requirements that leads to it.
+    fn required_by(&self, module: &ModuleVersion) -> String {
+        for (file, sums) in &self.sums {
+            if sums.contains_key(module) {
+                return file.display().to_string();
+            }
+        }
+        let mut shortest: Option<String> = None;
+        let mut steps = usize::MAX;
+        for build in &self.builds {
+            let resolver = lock(&build.resolver);
+            if !resolver.knows(module) {
+                continue;
+            }
+            let chain = resolver.chain(module);
+            if chain.len() < steps {
+                steps = chain.len();
+                let mut names: Vec<String> = vec![build.name.clone()];
+                names.extend(chain[..chain.len() - 1].iter().map(ToString::to_string));
+                names.dedup();
+                shortest = Some(names.join(" -> "));
+            }
+        }
+        shortest.unwrap_or_default()
+    }
+
+    fn fail(&self, module: &ModuleVersion, part: Part, why: Unavailable) {
+        self.lock().failures.push((module.clone(), part, why));
+    }
+
+    fn stop(&self, pool: &Pool<'_>, fatal: Fatal) {
+        self.lock().fatal.get_or_insert(fatal);
+        pool.cancel();
+    }
+
+    fn lock(&self) -> MutexGuard<'_, State> {
+        lock(&self.state)
+    }
+}
+
+impl Slot {
+    fn new(level: Level, waiter: Option<usize>, optional: bool) -> Slot {
+        Slot {
+            level,
+            optional,
+            record: Step::Waiting,
+            go_mod: Step::Waiting,
+            loaded: None,
+            waiting: waiter.into_iter().collect(),
+            whole_begun: false,
+            info: false,
+            zip: None,
+            zip_size: None,
+        }
+    }
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// What is read of a go.mod file that a record vouches for.
+fn summarise(bytes: &[u8]) -> Result<Arc<crate::select::mvs::Summary>, String> {
+    let file = crate::select::gomod::GoMod::parse_lax(bytes).map_err(|error| error.to_string())?;
+    Ok(Arc::new(crate::select::mvs::Summary::of(&file)))
+}

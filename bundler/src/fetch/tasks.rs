@@ -1,0 +1,369 @@
+//! The single steps: a record, a go.mod, an info, a zip.
+
+use modferry_protocol::h1::H1;
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::request::Request;
+use modferry_protocol::sumdb::{Record, tiles_of_record};
+use modferry_protocol::zip::{MAX_GO_MOD, MAX_ZIP_FILE};
+
+use super::{Fatal, GoModBytes, Level, Part, Session, Step, lock, summarise};
+use crate::cache::{Download, FileAt, MAX_INFO, ZipFile};
+use crate::pool::Pool;
+use crate::sumdb::client::LookupError;
+use crate::upstream::goproxy::{Reason, Unavailable};
+
+impl Session<'_> {
+    /// Looks the module up, and holds what go.sum files say against the record.
+    pub(super) fn record<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion) {
+        let step = match self.sources.sumdb.lookup(module) {
+            Ok(looked) => {
+                if let Err(fatal) = self.agree_with_sums(module, &looked.record) {
+                    return self.stop(pool, fatal);
+                }
+                // Tiles that are full never change: they can be on their way before the newest tree is known.
+                for tile in tiles_of_record(looked.tree_size, looked.record.id()) {
+                    if tile.is_full() && self.first_asked(&tile) {
+                        pool.spawn(move |_| {
+                            if !self.sources.sumdb.has_tile(&tile) {
+                                // Whatever fails here is asked for again, and told, when it is proven.
+                                let _ = self.sources.sumdb.fetch_tile(&tile);
+                            }
+                        });
+                    }
+                }
+                Step::Got(looked.record)
+            }
+            Err(LookupError::Unavailable(why)) => {
+                self.fail(module, Part::Record, why);
+                Step::Failed
+            }
+            Err(error) => return self.stop(pool, Fatal::Lookup(error)),
+        };
+        self.progress.record_done();
+        if let Some(slot) = self.lock().slots.get_mut(module) {
+            slot.record = step;
+        }
+        self.join(pool, module);
+    }
+
+    /// Fetches the go.mod; it is not believed before the record is there.
+    pub(super) fn go_mod<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion, anew: bool) {
+        let cached = if anew {
+            Ok(None)
+        } else {
+            self.sources.cache.go_mod(module)
+        };
+        let step = match cached {
+            Ok(Some(bytes)) => Step::Got(GoModBytes {
+                bytes,
+                from_cache: true,
+            }),
+            Ok(None) => {
+                match self
+                    .sources
+                    .upstream
+                    .get(&Request::Mod(module.clone()), MAX_GO_MOD)
+                {
+                    Ok(bytes) => Step::Got(GoModBytes {
+                        bytes,
+                        from_cache: false,
+                    }),
+                    Err(why) => {
+                        self.fail(module, Part::GoMod, why);
+                        Step::Failed
+                    }
+                }
+            }
+            Err(source) => {
+                let module = module.clone();
+                return self.stop(pool, Fatal::Cache { module, source });
+            }
+        };
+        if let Some(slot) = self.lock().slots.get_mut(module) {
+            slot.go_mod = step;
+        }
+        self.join(pool, module);
+    }
+
+    /// When record and go.mod are both there: holds one against the other and goes on from there.
+    fn join<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion) {
+        let mut state = self.lock();
+        let Some(slot) = state.slots.get_mut(module) else {
+            return;
+        };
+        if slot.loaded.is_some() {
+            return;
+        }
+        let (record, go_mod) = match (&slot.record, &mut slot.go_mod) {
+            (Step::Waiting, _) | (_, Step::Waiting) => return,
+            (Step::Got(record), Step::Got(go_mod)) => (
+                record,
+                GoModBytes {
+                    bytes: std::mem::take(&mut go_mod.bytes),
+                    from_cache: go_mod.from_cache,
+                },
+            ),
+            _ => {
+                slot.loaded = Some(None);
+                let waiting = std::mem::take(&mut slot.waiting);
+                drop(state);
+                self.progress.module_done();
+                return self.tell(pool, module, None, waiting);
+            }
+        };
+        let (got, recorded) = (H1::of_go_mod(&go_mod.bytes), record.go_mod());
+        if got != recorded {
+            if go_mod.from_cache {
+                slot.go_mod = Step::Waiting;
+                drop(state);
+                self.damaged(&self.sources.cache.path(module, "mod"));
+                let of = module.clone();
+                return pool.spawn(move |pool| self.go_mod(pool, &of, true));
+            }
+            drop(state);
+            let (module, part) = (module.clone(), Part::GoMod);
+            return self.stop(
+                pool,
+                Fatal::Mismatch {
+                    module,
+                    part,
+                    got,
+                    recorded,
+                },
+            );
+        }
+        drop(state);
+        if !go_mod.from_cache
+            && let Err(source) = self
+                .sources
+                .cache
+                .write(&self.sources.cache.path(module, "mod"), &go_mod.bytes)
+        {
+            let module = module.clone();
+            return self.stop(pool, Fatal::Cache { module, source });
+        }
+        let summary = match summarise(&go_mod.bytes) {
+            Ok(summary) => summary,
+            Err(text) => {
+                // It is carried as it is; a build that needs its requirements fails in the go command as well.
+                let reason = Reason::Malformed;
+                let text = format!("go.mod {text}");
+                self.fail(module, Part::GoMod, Unavailable { reason, text });
+                std::sync::Arc::default()
+            }
+        };
+        for name in &summary.malformed {
+            let note = format!("{module} requires {name}, which names no module: passed over");
+            self.lock().notes.insert(note);
+        }
+        let mut state = self.lock();
+        let Some(slot) = state.slots.get_mut(module) else {
+            return;
+        };
+        slot.loaded = Some(Some(summary.clone()));
+        let waiting = std::mem::take(&mut slot.waiting);
+        let begin = slot.level == Level::Whole && !slot.whole_begun;
+        slot.whole_begun |= begin;
+        drop(state);
+        self.progress.module_done();
+        if begin {
+            self.begin_whole(pool, module);
+        }
+        self.tell(pool, module, Some(summary), waiting);
+    }
+
+    /// Fetches the info: the version it names must be the one that was asked for.
+    pub(super) fn info(&self, module: &ModuleVersion) {
+        match self.sources.cache.info(module) {
+            Ok(Some(bytes)) if names_version(&bytes, module) => return self.have_info(module),
+            Ok(_) => {}
+            Err(error) => tracing::warn!(%module, %error, "info in the cache cannot be read"),
+        }
+        let fetched = self
+            .sources
+            .upstream
+            .get(&Request::Info(module.clone()), MAX_INFO);
+        let kept = fetched.and_then(|bytes| {
+            if !names_version(&bytes, module) {
+                return Err(Unavailable {
+                    reason: Reason::Malformed,
+                    text: format!("its info does not name version {}", module.version()),
+                });
+            }
+            self.sources
+                .cache
+                .write_info(module, &bytes)
+                .map_err(|error| Unavailable {
+                    reason: Reason::Unreadable,
+                    text: format!("cannot be kept in the cache: {error}"),
+                })
+        });
+        match kept {
+            Ok(()) => self.have_info(module),
+            Err(why) => self.fail(module, Part::Info, why),
+        }
+    }
+
+    /// Fetches the zip into the cache, checked by the rules for module zips and against the record.
+    pub(super) fn zip<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion) {
+        let recorded = match self.lock().slots.get(module).map(|slot| &slot.record) {
+            Some(Step::Got(record)) => record.zip(),
+            _ => return,
+        };
+        let mut checker = lock(&self.checkers).pop().unwrap_or_default();
+        let outcome = self.zip_with(pool, module, recorded, &mut checker);
+        lock(&self.checkers).push(checker);
+        let Some(zip) = outcome else { return };
+        self.progress.zip_done(zip.size);
+        if let Some(slot) = self.lock().slots.get_mut(module) {
+            slot.zip = Some(zip);
+        }
+        for (index, build) in self.builds.iter().enumerate() {
+            if build.named.as_ref() == Some(module) {
+                self.selected(pool, index);
+            }
+        }
+    }
+
+    fn zip_with(
+        &self,
+        pool: &Pool<'_>,
+        module: &ModuleVersion,
+        recorded: H1,
+        checker: &mut modferry_protocol::zip::Checker,
+    ) -> Option<ZipFile> {
+        let cache = &self.sources.cache;
+        let failed = |source| {
+            let module = module.clone();
+            self.stop(pool, Fatal::Cache { module, source });
+            None
+        };
+        match cache.zip(module, checker) {
+            Ok(Some(Ok(zip))) if zip.h1 == recorded => return Some(zip),
+            Ok(Some(_)) => self.damaged(&cache.path(module, "zip")),
+            Ok(None) => {}
+            Err(source) => return failed(source),
+        }
+        let mut download = match cache.temp() {
+            Ok(file) => Download::new(file),
+            Err(source) => return failed(source),
+        };
+        let request = Request::Zip(module.clone());
+        if let Err(why) = self
+            .sources
+            .upstream
+            .get_into(&request, MAX_ZIP_FILE, &mut download)
+        {
+            self.fail(module, Part::Zip, why);
+            return None;
+        }
+        let (file, size, sha256) = download.finish();
+        let source = match file.as_file().try_clone().and_then(FileAt::new) {
+            Ok(source) => source,
+            Err(source) => return failed(source),
+        };
+        let facts = match checker.check(module, &source) {
+            Ok(facts) => facts,
+            Err(error) => {
+                self.fail(
+                    module,
+                    Part::Zip,
+                    Unavailable::new(Reason::Malformed, &error),
+                );
+                return None;
+            }
+        };
+        if facts.h1 != recorded {
+            let (module, part, got) = (module.clone(), Part::Zip, facts.h1);
+            self.stop(
+                pool,
+                Fatal::Mismatch {
+                    module,
+                    part,
+                    got,
+                    recorded,
+                },
+            );
+            return None;
+        }
+        let path = cache.path(module, "zip");
+        if let Err(source) = cache.persist(file, &path) {
+            return failed(source);
+        }
+        Some(ZipFile {
+            path,
+            size,
+            sha256,
+            h1: facts.h1,
+        })
+    }
+
+    /// Asks how large the zip is, without fetching it.
+    pub(super) fn zip_size(&self, module: &ModuleVersion) {
+        let path = self.sources.cache.path(module, "zip");
+        let size = match std::fs::metadata(&path) {
+            Ok(meta) => Some(meta.len()),
+            Err(_) => match self.sources.upstream.size(&Request::Zip(module.clone())) {
+                Ok(size) => size,
+                Err(why) if why.reason == Reason::Status(405) => None,
+                Err(why) => return self.fail(module, Part::Zip, why),
+            },
+        };
+        self.progress.zip_done(size.unwrap_or(0));
+        if let Some(slot) = self.lock().slots.get_mut(module) {
+            slot.zip_size = size;
+        }
+    }
+
+    fn have_info(&self, module: &ModuleVersion) {
+        if let Some(slot) = self.lock().slots.get_mut(module) {
+            slot.info = true;
+        }
+    }
+
+    fn damaged(&self, path: &std::path::Path) {
+        self.progress
+            .warn(&format!("{} is damaged: fetching it again", path.display()));
+    }
+
+    fn agree_with_sums(&self, module: &ModuleVersion, record: &Record) -> Result<(), Fatal> {
+        for (file, sums) in &self.sums {
+            let Some(sum) = sums.get(module) else {
+                continue;
+            };
+            let pairs = [
+                (Part::Zip, &sum.zip, record.zip()),
+                (Part::GoMod, &sum.go_mod, record.go_mod()),
+            ];
+            for (part, said, recorded) in pairs {
+                match said {
+                    Some(said) if *said != recorded => {
+                        return Err(Fatal::GoSum {
+                            module: module.clone(),
+                            file: file.clone(),
+                            part,
+                            said: *said,
+                            recorded,
+                        });
+                    }
+                    _ => {}
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Whether nobody asked for this tile before.
+    fn first_asked(&self, tile: &modferry_protocol::sumdb::Tile) -> bool {
+        self.lock().tiles.insert(*tile)
+    }
+}
+
+fn names_version(info: &[u8], module: &ModuleVersion) -> bool {
+    #[derive(serde::Deserialize)]
+    struct Info {
+        #[serde(rename = "Version")]
+        version: String,
+    }
+    serde_json::from_slice::<Info>(info).is_ok_and(|info| info.version == module.version().as_str())
+}

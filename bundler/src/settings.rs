@@ -1,0 +1,263 @@
+//! Settings: what the command line says, else the configuration file, else the go command's own, else a default.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use modferry_protocol::bundle::StreamName;
+use serde::Deserialize;
+
+use crate::cache::Cache;
+use crate::error::Error;
+use crate::fetch::Sources;
+use crate::sumdb::client::Client;
+use crate::sumdb::spec::SumdbSpec;
+use crate::upstream::env::GoEnv;
+use crate::upstream::goproxy::{ProxyList, Upstream};
+use crate::upstream::http::{Http, HttpOptions, Retry};
+use crate::upstream::netrc::Netrc;
+use crate::upstream::proxyenv::ProxyEnv;
+
+/// Transfers at once, where nothing else is said.
+pub const TRANSFERS: usize = 24;
+/// No more transfers at once than this, whatever is said.
+pub const MAX_TRANSFERS: usize = 256;
+
+/// modferry.yaml of the connected side. Relative paths in it are relative to the file's folder.
+#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
+#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+pub struct Config {
+    /// The stream's name.
+    pub stream: Option<String>,
+    /// The signing key's file.
+    pub key: Option<PathBuf>,
+    /// Where bundles are written to.
+    pub out: Option<PathBuf>,
+    /// Where downloads are kept.
+    pub cache: Option<PathBuf>,
+    /// Where the stream's state is kept.
+    pub state: Option<PathBuf>,
+    /// GOPROXY.
+    pub goproxy: Option<String>,
+    /// GOSUMDB.
+    pub gosumdb: Option<String>,
+    /// Modules as `path@version`.
+    pub modules: Vec<String>,
+    /// go.mod files.
+    pub go_mod: Vec<PathBuf>,
+    /// Heads that clients hold: files or sizes.
+    pub known_head: Vec<String>,
+    /// Whether a bundle is written although something cannot be had.
+    pub keep_going: Option<bool>,
+    /// Transfers at once.
+    pub transfers: Option<usize>,
+}
+
+impl Config {
+    /// Reads the file.
+    pub fn load(path: &Path) -> Result<Config, Error> {
+        let mut config: Config = modferry_cli::load_config(path)?;
+        let folder = path.parent().unwrap_or(Path::new(""));
+        for path in [
+            &mut config.key,
+            &mut config.out,
+            &mut config.cache,
+            &mut config.state,
+        ]
+        .into_iter()
+        .flatten()
+        .chain(&mut config.go_mod)
+        {
+            *path = folder.join(&*path);
+        }
+        for head in &mut config.known_head {
+            if head.parse::<u64>().is_err() {
+                *head = folder.join(&*head).display().to_string();
+            }
+        }
+        Ok(config)
+    }
+
+    /// What the flags say counts before what the file says.
+    pub fn or(self, file: Config) -> Config {
+        fn list<T>(flags: Vec<T>, file: Vec<T>) -> Vec<T> {
+            if flags.is_empty() { file } else { flags }
+        }
+        // What is asked for is one thing: a module on the command line leaves the file's go.mod files out too.
+        let asked = !self.modules.is_empty() || !self.go_mod.is_empty();
+        Config {
+            stream: self.stream.or(file.stream),
+            key: self.key.or(file.key),
+            out: self.out.or(file.out),
+            cache: self.cache.or(file.cache),
+            state: self.state.or(file.state),
+            goproxy: self.goproxy.or(file.goproxy),
+            gosumdb: self.gosumdb.or(file.gosumdb),
+            modules: if asked { self.modules } else { file.modules },
+            go_mod: if asked { self.go_mod } else { file.go_mod },
+            known_head: list(self.known_head, file.known_head),
+            keep_going: self.keep_going.or(file.keep_going),
+            transfers: self.transfers.or(file.transfers),
+        }
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> Result<StreamName, Error> {
+        let name = self.stream.as_deref().unwrap_or("default");
+        StreamName::new(name)
+            .map_err(|source| Error::usage_because(format!("stream {name:?}"), source))
+    }
+
+    /// The stream's state folder.
+    pub fn state_folder(&self, stream: &StreamName) -> Result<PathBuf, Error> {
+        match &self.state {
+            Some(state) => Ok(state.clone()),
+            None => Ok(home("XDG_STATE_HOME", ".local/state")?
+                .join("modferry")
+                .join(stream.as_str())),
+        }
+    }
+
+    /// Where everything comes from, as these settings and the go command's say.
+    pub fn sources(&self, zips: bool) -> Result<Sources, Error> {
+        let env = GoEnv::from_system();
+        let goproxy = self.goproxy.clone().or(env.goproxy).ok_or_else(|| {
+            Error::usage("no upstream: set GOPROXY (or goproxy in modferry.yaml, or --goproxy), or install the go command, whose setting is then used")
+        })?;
+        let list = ProxyList::parse(&goproxy)
+            .map_err(|source| Error::usage_because("unusable upstream", source))?;
+        let spec = self.sumdb(env.gosumdb)?;
+        let transfers = self.transfers.unwrap_or(TRANSFERS);
+        if !(1..=MAX_TRANSFERS).contains(&transfers) {
+            return Err(Error::usage(format!(
+                "transfers: {transfers}: want 1 to {MAX_TRANSFERS}"
+            )));
+        }
+        let netrc = match env.goauth.as_deref().unwrap_or("netrc") {
+            "off" => Netrc::default(),
+            _ => Netrc::from_system()
+                .map_err(|source| Error::usage_because("the netrc file cannot be read", source))?,
+        };
+        let http = Http::new(HttpOptions {
+            connections: transfers,
+            retry: Retry::default(),
+            proxies: ProxyEnv::from_system(),
+            netrc,
+            ..HttpOptions::default()
+        })
+        .map_err(|source| Error::usage_because("unusable proxy", source))?;
+        let upstream = Upstream::new(Arc::new(http), list);
+        let folder = match &self.cache {
+            Some(cache) => cache.clone(),
+            None => home("XDG_CACHE_HOME", ".cache")?
+                .join("modferry")
+                .join("download"),
+        };
+        let cache = Cache::open(&folder).map_err(Error::file("use the cache folder", &folder))?;
+        Ok(Sources {
+            sumdb: Client::new(spec, upstream.clone(), cache.clone()),
+            upstream,
+            cache,
+            private: env.private,
+            transfers,
+            zips,
+        })
+    }
+
+    /// The checksum database: these settings', else the go command's, else its default.
+    pub fn sumdb(&self, of_go: Option<String>) -> Result<SumdbSpec, Error> {
+        let text = match self.gosumdb.clone().or(of_go) {
+            Some(text) => text,
+            None => modferry_protocol::note::SUM_GOLANG_ORG.to_owned(),
+        };
+        SumdbSpec::parse(&text)
+            .map_err(|source| Error::usage_because("unusable checksum database", source))
+    }
+}
+
+fn home(variable: &str, below: &str) -> Result<PathBuf, Error> {
+    let set = |name: &str| {
+        std::env::var_os(name)
+            .filter(|value| !value.is_empty())
+            .map(PathBuf::from)
+    };
+    set(variable)
+        .filter(|path| path.is_absolute())
+        .or_else(|| Some(set("HOME")?.join(below)))
+        .ok_or_else(|| {
+            Error::usage(format!(
+                "neither {variable} nor HOME is set: say --cache and --state"
+            ))
+        })
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_file_is_read_with_its_own_folder() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("modferry.yaml");
+        std::fs::write(
+            &path,
+            "stream: platform\nkey: site.key\ngo-mod: [app/go.mod, /abs/go.mod]\nknown-head: [177, latest]\ntransfers: 8\n",
+        )
+        .unwrap();
+        let config = Config::load(&path).unwrap();
+        assert_eq!(config.key, Some(dir.path().join("site.key")));
+        assert_eq!(
+            config.go_mod,
+            [dir.path().join("app/go.mod"), "/abs/go.mod".into()]
+        );
+        assert_eq!(
+            config.known_head,
+            [
+                "177".to_owned(),
+                dir.path().join("latest").display().to_string()
+            ]
+        );
+        assert_eq!(config.stream().unwrap().as_str(), "platform");
+    }
+
+    #[test]
+    fn an_unknown_key_is_told_with_its_place() {
+        let dir = tempfile::tempdir().unwrap();
+        let path = dir.path().join("modferry.yaml");
+        std::fs::write(&path, "stream: x\nkeep_going: true\n").unwrap();
+        let text = Config::load(&path).unwrap_err().to_string();
+        assert!(
+            text.contains("modferry.yaml:2:1") && text.contains("keep_going"),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn flags_count_before_the_file() {
+        let flags = Config {
+            stream: Some("flag".into()),
+            modules: vec!["a@v1.0.0".into()],
+            ..Config::default()
+        };
+        let file = Config {
+            stream: Some("file".into()),
+            go_mod: vec!["go.mod".into()],
+            transfers: Some(3),
+            ..Config::default()
+        };
+        let config = flags.or(file);
+        assert_eq!(config.stream.as_deref(), Some("flag"));
+        assert!(config.go_mod.is_empty());
+        assert_eq!(config.transfers, Some(3));
+    }
+
+    #[test]
+    fn a_stream_name_has_rules() {
+        let config = Config {
+            stream: Some("No Such".into()),
+            ..Config::default()
+        };
+        assert!(config.stream().is_err());
+        assert_eq!(Config::default().stream().unwrap().as_str(), "default");
+    }
+}

@@ -1,0 +1,321 @@
+//! Writes a bundle: packs of small things, then the zips, behind an index and a manifest that bind them.
+//!
+//! The volume's index comes before its data, so the packs are made first, in a spool; zips are known by the
+//! hashes of their check. Everything is written under hidden names in the destination folder, synced, and
+//! renamed: the volume first, the manifest last. What fails leaves no file of a bundle.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use modferry_cli::{Exit, Fault, bytes};
+use modferry_protocol::bundle::{
+    Basis, Encoding, Entry, IndexWriter, Item, Manifest, Missing, Pack, PackBuilder, Sequence,
+    StreamName, VolumeWriter,
+};
+use modferry_protocol::h1::H1;
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::note::{self, SigningKey};
+use modferry_protocol::sumdb::{DbName, TileSource};
+
+use crate::error::Error;
+use crate::fetch::{Module, Sources};
+use crate::files;
+use crate::progress::Progress;
+use crate::sumdb::prove::Proof;
+
+/// What goes into a bundle.
+pub struct Contents<'c> {
+    /// The stream.
+    pub stream: StreamName,
+    /// Its place in the stream.
+    pub sequence: Sequence,
+    /// The checksum database.
+    pub db: DbName,
+    /// Its newest head, and the tiles that clients need.
+    pub proof: &'c Proof,
+    /// Where the files are.
+    pub sources: &'c Sources,
+    /// The modules.
+    pub modules: &'c BTreeMap<ModuleVersion, Module>,
+    /// What could not be had.
+    pub missing: Vec<Missing>,
+}
+
+/// A bundle that was written.
+#[derive(Debug)]
+pub struct Written {
+    /// What it is.
+    pub manifest: Manifest,
+    /// The manifest as it was signed.
+    pub note: Vec<u8>,
+    /// The index.
+    pub index: Vec<u8>,
+    /// The manifest's file, then the volume.
+    pub files: Vec<PathBuf>,
+    /// Bytes of both.
+    pub bytes: u64,
+}
+
+/// Refuses to write over a bundle that the state does not know: it would be another one of the same name.
+pub fn refuse_existing(out: &Path, stream: &StreamName, sequence: Sequence) -> Result<(), Error> {
+    for name in [
+        stream.manifest_file(sequence),
+        stream.volume_file(sequence, 1),
+    ] {
+        let path = out.join(name);
+        if path.exists() {
+            return Err(Fault::new(
+                Exit::Usage,
+                format!("{} is there already, but not in this stream's state", path.display()),
+            )
+            .advise("use the state folder that it was exported with (--state), another --stream, or another --out")
+            .into());
+        }
+    }
+    Ok(())
+}
+
+/// Writes the bundle into the folder.
+pub fn write(
+    contents: &Contents<'_>,
+    key: &SigningKey,
+    out: &Path,
+    progress: &Progress,
+) -> Result<Written, Error> {
+    let mut spool = Spool::new(out)?;
+    small_things(contents, &mut spool)?;
+    let packs = spool.entries.len();
+    let mut zips = Vec::new();
+    for (module, entry) in contents.modules {
+        if let (true, Some(zip)) = (entry.is_whole(), &entry.zip) {
+            spool.push(Entry {
+                number: spool.index.next_number(),
+                encoding: Encoding::Raw,
+                stored: zip.size,
+                sha256: zip.sha256,
+                items: vec![(Item::Zip(module.clone()), zip.size)],
+            })?;
+            zips.push(&zip.path);
+        }
+    }
+    let (index, digest, totals) = spool.index.finish();
+    let manifest = Manifest {
+        stream: contents.stream.clone(),
+        sequence: contents.sequence,
+        created: jiff::Timestamp::now()
+            .strftime("%Y-%m-%dT%H:%M:%SZ")
+            .to_string(),
+        basis: Basis::None,
+        heads: vec![(contents.db.clone(), contents.proof.head.head())],
+        totals,
+        index: digest,
+        missing: contents.missing.clone(),
+    };
+    let note = note::sign(&manifest.encode(), &[key])
+        .map_err(|source| Error::usage_because("the manifest cannot be signed", source))?;
+    room(
+        out,
+        totals.carried_bytes + digest.size + note.len() as u64 + 1024 * spool.entries.len() as u64,
+    )?;
+
+    progress.total(totals.carried_bytes);
+    progress.phase("writing");
+    let volume_path = out.join(manifest.volume_file_name(1));
+    let temp = files::temp_in(out).map_err(Error::file("write into", out))?;
+    let mut writer = VolumeWriter::new(BufWriter::with_capacity(1 << 20, temp), &note, &index)?;
+    let mut small = spool.file;
+    small
+        .seek(SeekFrom::Start(0))
+        .map_err(Error::file("read the spool in", out))?;
+    for entry in &spool.entries[..packs] {
+        writer.entry(
+            entry,
+            &mut counted((&mut small).take(entry.stored), progress),
+        )?;
+    }
+    for (entry, path) in spool.entries[packs..].iter().zip(zips) {
+        let zip = File::open(path).map_err(Error::file("read", path))?;
+        writer.entry(entry, &mut counted(zip, progress))?;
+    }
+    let temp = writer
+        .finish()?
+        .into_inner()
+        .map_err(|error| Error::file("write into", out)(error.into_error()))?;
+    let size = temp
+        .as_file()
+        .metadata()
+        .map_err(Error::file("read", &volume_path))?
+        .len();
+
+    let manifest_path = out.join(manifest.file_name());
+    let mut sidecar = files::temp_in(out).map_err(Error::file("write into", out))?;
+    sidecar
+        .write_all(&note)
+        .map_err(Error::file("write into", out))?;
+    files::persist_durably(temp, &volume_path).map_err(Error::file("write", &volume_path))?;
+    if let Err(source) = files::persist_durably(sidecar, &manifest_path) {
+        let _ = std::fs::remove_file(&volume_path);
+        return Err(Error::file("write", &manifest_path)(source));
+    }
+    Ok(Written {
+        bytes: size + note.len() as u64,
+        manifest,
+        note,
+        index,
+        files: vec![manifest_path, volume_path],
+    })
+}
+
+/// Heads, records, tiles, infos and go.mods, each verified as it is read.
+fn small_things(contents: &Contents<'_>, spool: &mut Spool) -> Result<(), Error> {
+    let sources = contents.sources;
+    let db = &contents.db;
+    spool.put(Item::Head(db.clone()), contents.proof.head.note())?;
+    for (module, entry) in contents.modules {
+        spool.put(
+            Item::Record(db.clone(), module.clone()),
+            &entry.record.encode(),
+        )?;
+    }
+    let folder = sources.cache.root();
+    let mut tiles: Vec<Item> = contents
+        .proof
+        .tiles
+        .iter()
+        .map(|tile| Item::Tile(db.clone(), *tile))
+        .collect();
+    tiles.sort();
+    for item in tiles {
+        let Item::Tile(_, tile) = &item else { continue };
+        // Proven a moment ago, from this file; whoever changed it since makes a bundle that no one accepts.
+        let bytes = TileSource::tile(&sources.sumdb, tile)
+            .map_err(Error::file("read a tile in", folder))?
+            .ok_or_else(|| vanished(&item))?;
+        spool.put(item, &bytes)?;
+    }
+    for (module, _) in contents
+        .modules
+        .iter()
+        .filter(|(_, entry)| entry.is_whole())
+    {
+        let item = Item::Info(module.clone());
+        let bytes = sources
+            .cache
+            .info(module)
+            .map_err(Error::file("read", &sources.cache.path(module, "info")))?
+            .ok_or_else(|| vanished(&item))?;
+        spool.put(item, &bytes)?;
+    }
+    for (module, entry) in contents.modules {
+        let item = Item::Mod(module.clone());
+        let bytes = sources
+            .cache
+            .go_mod(module)
+            .map_err(Error::file("read", &sources.cache.path(module, "mod")))?
+            .filter(|bytes| H1::of_go_mod(bytes) == entry.record.go_mod())
+            .ok_or_else(|| vanished(&item))?;
+        spool.put(item, &bytes)?;
+    }
+    spool.close()
+}
+
+fn vanished(item: &Item) -> Error {
+    Fault::new(
+        Exit::Other,
+        format!("{item} was changed or removed in the cache during this run"),
+    )
+    .advise("run the same command again: what is missing is fetched again")
+    .into()
+}
+
+impl Module {
+    /// Whether all of it is there, and it was asked for.
+    pub fn is_whole(&self) -> bool {
+        self.level == crate::fetch::Level::Whole && self.info && self.zip.is_some()
+    }
+}
+
+/// The packs, in an unnamed file, and the index that grows with them.
+struct Spool {
+    folder: PathBuf,
+    file: File,
+    packs: PackBuilder,
+    index: IndexWriter<Vec<u8>>,
+    entries: Vec<Entry>,
+}
+
+impl Spool {
+    fn new(folder: &Path) -> Result<Spool, Error> {
+        Ok(Spool {
+            folder: folder.to_owned(),
+            file: tempfile::tempfile_in(folder).map_err(Error::file("write into", folder))?,
+            packs: PackBuilder::new(),
+            index: IndexWriter::new(Vec::new())?,
+            entries: Vec::new(),
+        })
+    }
+
+    fn put(&mut self, item: Item, bytes: &[u8]) -> Result<(), Error> {
+        match self.packs.push(item, bytes)? {
+            Some(pack) => self.pack(pack),
+            None => Ok(()),
+        }
+    }
+
+    fn close(&mut self) -> Result<(), Error> {
+        match std::mem::take(&mut self.packs).finish()? {
+            Some(pack) => self.pack(pack),
+            None => Ok(()),
+        }
+    }
+
+    fn pack(&mut self, pack: Pack) -> Result<(), Error> {
+        let (entry, bytes) = pack.into_entry(self.index.next_number());
+        self.file
+            .write_all(&bytes)
+            .map_err(Error::file("write into", &self.folder))?;
+        self.push(entry)
+    }
+
+    fn push(&mut self, entry: Entry) -> Result<(), Error> {
+        self.index.entry(&entry)?;
+        self.entries.push(entry);
+        Ok(())
+    }
+}
+
+/// Refuses to begin where there is not room for it all.
+fn room(out: &Path, needed: u64) -> Result<(), Error> {
+    let Ok(stat) = rustix::fs::statvfs(out) else {
+        return Ok(());
+    };
+    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
+    if free >= needed {
+        return Ok(());
+    }
+    Err(Fault::new(
+        Exit::NoRoom,
+        format!("{} has room for {}, the bundle needs {}", out.display(), bytes(free), bytes(needed)),
+    )
+    .advise("make room, or name another folder with --out; nothing was written, and what was fetched is kept")
+    .into())
+}
+
+struct Counted<'p, R> {
+    inner: R,
+    progress: &'p Progress,
+}
+
+fn counted<R: Read>(inner: R, progress: &Progress) -> Counted<'_, R> {
+    Counted { inner, progress }
+}
+
+impl<R: Read> Read for Counted<'_, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let n = self.inner.read(buf)?;
+        self.progress.advance(n as u64);
+        Ok(n)
+    }
+}
