@@ -9,7 +9,7 @@
 # pair runs; the ratios are of medians. Everything is made in a temporary folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
-bin=$PWD/target/release
+bin=${CARGO_TARGET_DIR:-$PWD/target}/release
 rounds=${ROUNDS:-3}
 work=$(mktemp -d "${TMPDIR:-/tmp}/modferry-bench.XXXXXX")
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT

@@ -10,12 +10,12 @@ cd "$(dirname "$0")/.."
 program=github.com/caddyserver/caddy/v2
 version=v2.11.9
 here=$PWD
-bin=$here/target/release
+bin=${CARGO_TARGET_DIR:-$here/target}/release
 work=${MODFERRY_DEMO:-$here/target/demo}
 bundle=$work/bundle store=$work/store
 
 say() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
-show() { printf '$ %s\n' "$(printf '%s ' "$@" | sed "s|$here/target/release/||g; s|$here/||g")"; "$@"; }
+show() { printf '$ %s\n' "$(printf '%s ' "$@" | sed "s|$bin/||g; s|$here/||g")"; "$@"; }
 steps=() seconds=()
 timed() { # NAME COMMAND…: runs it, and remembers its seconds for the summary
     local name=$1 start end

@@ -14,8 +14,13 @@ use tempfile::TempDir;
 fn caddy_is_carried_and_built_behind_the_gap() {
     let folder = TempDir::new().unwrap();
     let checkout = Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap();
-    let demo = run(Command::new(checkout.join("scripts/demo.sh")).env("MODFERRY_DEMO", folder.path())).ok();
-    let demo = demo.says("all modules verified").says("v2.11.9").says("exit 4");
+    let demo =
+        run(Command::new(checkout.join("scripts/demo.sh")).env("MODFERRY_DEMO", folder.path()))
+            .ok();
+    let demo = demo
+        .says("all modules verified")
+        .says("v2.11.9")
+        .says("exit 4");
 
     let inside = folder.path().join("inside");
     let go_sum = std::fs::read_to_string(inside.join("project/go.sum")).unwrap();
@@ -27,7 +32,11 @@ fn caddy_is_carried_and_built_behind_the_gap() {
         })
         .filter(|(_, version)| !version.ends_with("/go.mod"))
         .collect();
-    assert!(zips.len() > 100, "a go.sum of only {} modules\n{demo}", zips.len());
+    assert!(
+        zips.len() > 100,
+        "a go.sum of only {} modules\n{demo}",
+        zips.len()
+    );
 
     // Bit for bit: what the client behind the gap got is what upstream serves to a client on this side.
     let online = folder.path().join("online");
@@ -43,10 +52,15 @@ fn caddy_is_carried_and_built_behind_the_gap() {
         .json();
         for kind in ["Info", "GoMod", "Zip"] {
             let upstream = Path::new(direct[kind].as_str().unwrap());
-            let carried = inside.join("modcache").join(upstream.strip_prefix(&online).unwrap());
+            let carried = inside
+                .join("modcache")
+                .join(upstream.strip_prefix(&online).unwrap());
             // Behind the gap the go command asks for no .info of a module that go.mod pins.
             if carried.exists() {
-                assert!(std::fs::read(&carried).unwrap() == std::fs::read(upstream).unwrap(), "{module}: {kind} differs");
+                assert!(
+                    std::fs::read(&carried).unwrap() == std::fs::read(upstream).unwrap(),
+                    "{module}: {kind} differs"
+                );
             }
         }
     }
