@@ -359,14 +359,15 @@ impl TrustStore {
     /// Writes a file of one line so that it is there whole or not at all, also after a power cut.
     fn write(&self, path: &Path, text: &str) -> Result<(), TrustStoreError> {
         let trust = self.store.join("trust");
-        for folder in [
-            trust.clone(),
-            self.folder(Kind::Bundle),
-            self.folder(Kind::Sumdb),
+        for (folder, mode) in [
+            (self.store.clone(), 0o750),
+            (trust.clone(), 0o755),
+            (self.folder(Kind::Bundle), 0o755),
+            (self.folder(Kind::Sumdb), 0o755),
         ] {
             DirBuilder::new()
                 .recursive(true)
-                .mode(0o755)
+                .mode(mode)
                 .create(&folder)
                 .map_err(io_error("make the folder", &folder))?;
         }
@@ -419,7 +420,7 @@ fn read_key(path: &Path) -> Result<VerifierKey, NotAKey> {
 }
 
 /// Reads a key that is given as its line or as the name of a file with that line.
-pub fn parse_key(given: &str) -> Result<VerifierKey, TrustStoreError> {
+fn parse_key(given: &str) -> Result<VerifierKey, TrustStoreError> {
     if let Ok(key) = given.parse() {
         return Ok(key);
     }

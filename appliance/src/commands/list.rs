@@ -11,7 +11,9 @@ use std::io;
 use std::path::Path;
 
 pub fn list(args: &Args, store: &Path, prefixes: &[String], all: bool) -> Result<(), Failed> {
-    let (reader, _log) = reader(store)?;
+    let Some((reader, _log)) = reader(store)? else {
+        return Ok(());
+    };
     let everything = [String::new()];
     let prefixes = if prefixes.is_empty() {
         &everything[..]

@@ -13,7 +13,7 @@ use crate::args::{Args, Import};
 use crate::progress::progress;
 use modferry_appliance::import::spool::{self, Spooled};
 use modferry_appliance::import::{self, Done, Session};
-use modferry_appliance::store::Reader;
+use modferry_appliance::store::{Reader, StoreError};
 use modferry_appliance::trust::TrustStore;
 use modferry_cli::{Exit, Fault, print_json};
 use serde::Serialize;
@@ -93,13 +93,17 @@ fn print(text: &str) -> io::Result<()> {
     out.flush()
 }
 
-/// Opens the store to look at; the folder is RocksDB's log and goes with the reader.
-fn reader(store: &Path) -> Result<(Reader, tempfile::TempDir), Failed> {
+/// Opens the store to look at, `None` where nothing was imported yet. The folder has RocksDB's log and goes
+/// with the reader.
+fn reader(store: &Path) -> Result<Option<(Reader, tempfile::TempDir)>, Failed> {
     let log = tempfile::tempdir().map_err(|error| {
         let fault = Fault::new(Exit::Other, "cannot make a temporary folder");
         failed(fault.because(error))
     })?;
-    Ok((Reader::open(store, log.path()).map_err(failed)?, log))
+    match Reader::open(store, log.path()) {
+        Err(StoreError::Empty { .. }) => Ok(None),
+        opened => Ok(Some((opened.map_err(failed)?, log))),
+    }
 }
 
 fn failed(error: impl modferry_cli::Failure + 'static) -> Failed {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
 
-#[derive(Serialize)]
+#[derive(Default, Serialize)]
 struct Status {
     store: String,
     schema: &'static str,
@@ -33,8 +33,11 @@ struct Head {
 }
 
 pub fn status(args: &Args, store: &Path, imports: u64) -> Result<(), Failed> {
-    let (reader, _log) = reader(store)?;
-    let mut status = look(&reader, imports).map_err(failed)?;
+    let mut status = match reader(store)? {
+        Some((reader, _log)) => look(&reader, imports).map_err(failed)?,
+        None => Status::default(),
+    };
+    status.schema = SCHEMA;
     status.store = store.display().to_string();
     let keys = TrustStore::of(store).list().map_err(failed)?;
     status.trusted_bundle_keys = keys.iter().filter(|key| key.kind == Kind::Bundle).count();
@@ -63,12 +66,10 @@ fn look(view: &View, imports: u64) -> Result<Status, StoreError> {
         last_imports.extend(view.ledger(number)?);
     }
     Ok(Status {
-        store: String::new(),
-        schema: SCHEMA,
         totals,
         tree_heads,
         last_imports,
-        trusted_bundle_keys: 0,
+        ..Status::default()
     })
 }
 

@@ -3,8 +3,7 @@
 use super::{failed, say};
 use crate::Failed;
 use crate::args::{Args, Trust};
-use modferry_appliance::store::Store;
-use modferry_appliance::trust::{Kind, TrustStore, TrustedKey, parse_key};
+use modferry_appliance::trust::{Kind, TrustStore, TrustedKey};
 use serde_json::json;
 use std::path::Path;
 
@@ -13,9 +12,6 @@ pub fn trust(args: &Args, store: &Path, action: &Trust) -> Result<(), Failed> {
     match action {
         Trust::Add { key, sumdb } => {
             let kind = if *sumdb { Kind::Sumdb } else { Kind::Bundle };
-            parse_key(key).map_err(failed)?;
-            // With its first key a folder becomes a store, which the server can open at once.
-            Store::create_if_absent(store, "trust add").map_err(failed)?;
             let (key, new) = trust.add(kind, key).map_err(failed)?;
             say(args, &json!({ "added": new, "key": key }), || {
                 let what = match (new, kind) {

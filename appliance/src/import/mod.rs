@@ -165,7 +165,7 @@ pub fn verify(
         source,
     })?;
     let held = match Reader::open(store, log.path()) {
-        Err(StoreError::Absent { .. }) => None,
+        Err(StoreError::Absent { .. } | StoreError::Empty { .. }) => None,
         opened => Some(opened?),
     };
     for bundle in bundles {

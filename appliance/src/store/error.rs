@@ -13,6 +13,20 @@ pub enum StoreError {
         /// The folder that was to be one.
         store: PathBuf,
     },
+    /// The folder is a store, and nothing was ever imported into it.
+    #[error("nothing was imported into the store in {} yet", store.display())]
+    Empty {
+        /// The store.
+        store: PathBuf,
+    },
+    /// The store belongs to another user, and this is root.
+    #[error("the store in {} belongs to the user with the number {owner}, and this is root", store.display())]
+    Owner {
+        /// The store.
+        store: PathBuf,
+        /// Its owner's number.
+        owner: u32,
+    },
     /// The store was written under another schema.
     #[error("the store in {} has schema {found}, this program reads schema {expected}", store.display())]
     Schema {
@@ -95,7 +109,9 @@ impl StoreError {
 impl Failure for StoreError {
     fn exit(&self) -> Exit {
         match self {
-            Self::Absent { .. } | Self::Schema { .. } => Exit::Usage,
+            Self::Absent { .. } | Self::Empty { .. } | Self::Owner { .. } | Self::Schema { .. } => {
+                Exit::Usage
+            }
             Self::InUse { .. } => Exit::InUse,
             Self::NoRoom { .. } => Exit::NoRoom,
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Exit::NoRoom,
@@ -110,6 +126,14 @@ impl Failure for StoreError {
             Self::Absent { store } => format!(
                 "make one with `modferry-appliance trust add KEYFILE --store {}`, or name another with --store",
                 store.display()
+            ),
+            Self::Empty { store } => format!(
+                "import a bundle: modferry-appliance import PATH --store {}",
+                store.display()
+            ),
+            Self::Owner { owner, .. } => format!(
+                "run the command as that user, so that the files stay its own: setpriv --reuid {owner} \
+                 --regid {owner} --clear-groups modferry-appliance …, or runuser -u NAME -- modferry-appliance …"
             ),
             Self::Schema { store, .. } => format!(
                 "use the release of modferry that wrote it, or import its bundles anew: move {0}/db away, \

@@ -286,3 +286,6 @@ pub(super) fn parse_module(name: &[u8]) -> Option<ModuleVersion> {
     let (path, version) = std::str::from_utf8(name).ok()?.split_once('\0')?;
     ModuleVersion::new(ModulePath::new(path).ok()?, Version::new(version).ok()?).ok()
 }
+
+#[cfg(test)]
+mod tests;

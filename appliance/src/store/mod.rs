@@ -70,6 +70,22 @@ fn staging_folder(store: &Path) -> PathBuf {
     store.join("staging")
 }
 
+/// Whether there is a database: CURRENT is what RocksDB has from its first moment on.
+fn is_there(store: &Path) -> bool {
+    db_folder(store).join("CURRENT").is_file()
+}
+
+fn must_be_there(store: &Path) -> Result<(), StoreError> {
+    let path = store.into();
+    if is_there(store) {
+        Ok(())
+    } else if store.join("trust").is_dir() {
+        Err(StoreError::Empty { store: path })
+    } else {
+        Err(StoreError::Absent { store: path })
+    }
+}
+
 fn check_schema(store: &Path, found: Option<&[u8]>) -> Result<(), StoreError> {
     if found == Some(SCHEMA.as_bytes()) {
         return Ok(());

@@ -24,12 +24,8 @@ impl Reader {
     /// Opens the store in the folder `store`. RocksDB keeps its own log in the folder `secondary`,
     /// which is made if need be; it must not be in the store, and each process needs one of its own.
     pub fn open(store: &Path, secondary: &Path) -> Result<Self, StoreError> {
+        super::must_be_there(store)?;
         let db = super::db_folder(store);
-        if !db.join("CURRENT").is_file() {
-            return Err(StoreError::Absent {
-                store: store.into(),
-            });
-        }
         std::fs::create_dir_all(secondary).map_err(StoreError::io("make the folder", secondary))?;
         let mut tries = CATCH_UP_TRIES;
         let db = loop {

@@ -12,6 +12,8 @@ use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
+mod life;
+
 fn module(text: &str) -> ModuleVersion {
     text.parse().unwrap()
 }
@@ -424,106 +426,6 @@ fn a_reader_never_sees_half_an_import() {
         looks.0,
         looks.1
     );
-}
-
-#[test]
-fn a_draft_that_is_dropped_leaves_nothing() {
-    let site = Site::new();
-    let store = site.store();
-    let a = module("example.com/a@v1.0.0");
-    let mut draft = store.draft(&manifest(1)).unwrap();
-    put_whole(&mut draft, &a, CHUNK * 2);
-    let staging = staging_folder(store.dir());
-    assert!(staging.is_dir());
-    drop(draft);
-    assert!(!staging.exists());
-    assert_eq!(store.info(&a).unwrap(), None);
-    assert_eq!(store.imports().unwrap(), 0);
-}
-
-#[test]
-fn what_a_killed_import_left_is_removed_at_the_next_opening() {
-    let site = Site::new();
-    let store = site.store();
-    let staging = staging_folder(store.dir());
-    drop(store);
-    std::fs::create_dir_all(staging.join("small")).unwrap();
-    std::fs::write(staging.join("zips-000001.sst"), b"half").unwrap();
-    let store = site.store();
-    assert!(!staging.exists());
-    assert_eq!(store.imports().unwrap(), 0);
-}
-
-#[test]
-fn a_store_of_another_schema_is_refused_with_what_to_do() {
-    use modferry_cli::Failure;
-    let site = Site::new();
-    let store = site.store();
-    let dir = store.dir().to_path_buf();
-    store
-        .view_for_tests()
-        .put(keys::SCHEMA_KEY, b"modferry store 99")
-        .unwrap();
-    drop(store);
-    let refusals = [
-        Store::open(&dir, "test", false).err().unwrap(),
-        Store::open_or_create(&dir, "test", false).err().unwrap(),
-        Reader::open(&dir, &site.dir.path().join("secondary"))
-            .err()
-            .unwrap(),
-    ];
-    for refusal in refusals {
-        assert!(
-            refusal.to_string().contains("\"modferry store 99\""),
-            "{refusal}"
-        );
-        assert!(
-            refusal
-                .advice()
-                .unwrap()
-                .contains("modferry-appliance import")
-        );
-        assert_eq!(refusal.exit(), modferry_cli::Exit::Usage);
-    }
-}
-
-#[test]
-fn no_store_is_said_and_not_made() {
-    let dir = tempfile::tempdir().unwrap();
-    let store = dir.path().join("nothing");
-    let absent = |error: StoreError| matches!(error, StoreError::Absent { .. });
-    assert!(absent(Store::open(&store, "test", false).err().unwrap()));
-    assert!(absent(
-        Reader::open(&store, &dir.path().join("log")).err().unwrap()
-    ));
-    assert!(!store.exists());
-    std::fs::create_dir(&store).unwrap();
-    assert!(absent(Store::open(&store, "test", false).err().unwrap()));
-    assert!(absent(
-        Reader::open(&store, &dir.path().join("log")).err().unwrap()
-    ));
-}
-
-#[test]
-fn the_second_writer_is_told_who_the_first_is() {
-    let site = Site::new();
-    let store = site.store();
-    let refused = Store::open(store.dir(), "import b", false).err().unwrap();
-    let StoreError::InUse { holder, .. } = &refused else {
-        panic!("{refused}")
-    };
-    assert!(
-        holder.starts_with(&format!("pid {} since ", std::process::id())),
-        "{holder}"
-    );
-    assert!(holder.ends_with(" test"), "{holder}");
-    let dir = store.dir().to_path_buf();
-    std::thread::scope(|scope| {
-        let waiting = scope.spawn(|| Store::open(&dir, "import b", true).map(|_| ()));
-        drop(store);
-        waiting.join().unwrap().unwrap();
-    });
-    drop(Store::open(&dir, "import c", false).unwrap());
 }
 
 #[test]

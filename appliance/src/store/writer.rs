@@ -4,7 +4,7 @@ use super::{Draft, Lock, SCHEMA, StoreError, View, db_folder, keys, options, sta
 use rocksdb::{DB, IngestExternalFileOptions, SstFileWriter, WaitForCompactOptions};
 use std::fs::{self, DirBuilder, File};
 use std::ops::Deref;
-use std::os::unix::fs::DirBuilderExt;
+use std::os::unix::fs::{DirBuilderExt, MetadataExt};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -26,60 +26,35 @@ impl Store {
     /// What an interrupted import left behind is removed.
     pub fn open_or_create(store: &Path, command: &str, wait: bool) -> Result<Self, StoreError> {
         make_folder(store)?;
-        Self::locked(store, command, wait, true)
-    }
-
-    /// Makes an empty store in the folder `store`, if there is none; takes no lock if there is one.
-    pub fn create_if_absent(store: &Path, command: &str) -> Result<(), StoreError> {
-        if !db_folder(store).join("CURRENT").is_file() {
-            Self::open_or_create(store, command, true)?;
+        not_for_another(store)?;
+        let lock = Lock::take(store, command, wait)?;
+        empty_staging(store)?;
+        if !super::is_there(store) {
+            create(store)?;
         }
-        Ok(())
+        Self::locked(store, lock)
     }
 
     /// Opens the store in the folder `store`, as [`Store::open_or_create`] does.
     pub fn open(store: &Path, command: &str, wait: bool) -> Result<Self, StoreError> {
-        if !store.is_dir() {
-            return Err(StoreError::Absent {
-                store: store.into(),
-            });
-        }
-        Self::locked(store, command, wait, false)
-    }
-
-    fn locked(store: &Path, command: &str, wait: bool, create: bool) -> Result<Self, StoreError> {
+        super::must_be_there(store)?;
+        not_for_another(store)?;
         let lock = Lock::take(store, command, wait)?;
         empty_staging(store)?;
-        let folder = db_folder(store);
-        // CURRENT is the last thing that RocksDB makes of a database, and the schema the last of a store.
-        let found = folder.join("CURRENT").is_file();
-        if !found && !create {
-            return Err(StoreError::Absent {
-                store: store.into(),
-            });
-        }
-        if !found {
-            make_folder(&folder)?;
-        }
-        let db = DB::open(&options::writer(!found), &folder).map_err(StoreError::rocks(
+        Self::locked(store, lock)
+    }
+
+    fn locked(store: &Path, lock: Lock) -> Result<Self, StoreError> {
+        let db = DB::open(&options::writer(false), db_folder(store)).map_err(StoreError::rocks(
             format!("open the store in {}", store.display()),
         ))?;
         let view = View::new(db);
-        let schema = view.pinned(&keys::SCHEMA_KEY)?.map(|value| value.to_vec());
-        let opened = Self {
+        super::check_schema(store, view.pinned(&keys::SCHEMA_KEY)?.as_deref())?;
+        Ok(Self {
             view,
             dir: store.into(),
             _lock: lock,
-        };
-        match schema {
-            None if create && opened.is_empty()? => opened.write_schema()?,
-            schema => super::check_schema(store, schema.as_deref())?,
-        }
-        Ok(opened)
-    }
-
-    fn is_empty(&self) -> Result<bool, StoreError> {
-        Ok(!self.view.any(&[])?)
+        })
     }
 
     #[cfg(test)]
@@ -101,19 +76,9 @@ impl Store {
         Draft::begin(self, staging, manifest_sha256)
     }
 
-    /// Removes what a draft left on disk.
-    pub(super) fn discard_staging(&self) -> Result<(), StoreError> {
-        empty_staging(&self.dir)
-    }
-
     /// The commit: all files at once, durably, or none. See [`super`].
     pub(super) fn ingest(&self, files: &[PathBuf]) -> Result<(), StoreError> {
-        let mut options = IngestExternalFileOptions::default();
-        options.set_move_files(true); // a link, not a copy: the staging folder is on the same disk
-        self.view
-            .db
-            .ingest_external_file_opts(&options, files.to_vec())
-            .map_err(StoreError::rocks("commit to the store"))
+        ingest(&self.view.db, files)
     }
 
     /// Lets RocksDB merge the small things of the last imports, if there are enough of them by now.
@@ -124,21 +89,6 @@ impl Store {
             tracing::debug!(%error, "tidying goes on after the next import");
         }
     }
-
-    fn write_schema(&self) -> Result<(), StoreError> {
-        let staging = staging_folder(&self.dir);
-        make_folder(&staging)?;
-        let file = staging.join("schema.sst");
-        let mut writer = SstFileWriter::create(options::files());
-        let written = writer
-            .open(&file)
-            .and_then(|()| writer.put(keys::SCHEMA_KEY, SCHEMA))
-            .and_then(|()| writer.finish());
-        written.map_err(StoreError::rocks("write the schema's version"))?;
-        self.ingest(&[file])?;
-        sync_folder(&self.dir)?;
-        self.discard_staging()
-    }
 }
 
 impl Deref for Store {
@@ -146,6 +96,51 @@ impl Deref for Store {
     fn deref(&self) -> &View {
         &self.view
     }
+}
+
+/// Makes an empty database elsewhere and renames it, so that no one finds half of one.
+fn create(store: &Path) -> Result<(), StoreError> {
+    let staging = staging_folder(store);
+    let folder = staging.join("db");
+    make_folder(&folder)?;
+    let db = DB::open(&options::writer(true), &folder).map_err(StoreError::rocks(format!(
+        "make a store in {}",
+        store.display()
+    )))?;
+    let file = staging.join("schema.sst");
+    let mut writer = SstFileWriter::create(options::files());
+    let written = writer
+        .open(&file)
+        .and_then(|()| writer.put(keys::SCHEMA_KEY, SCHEMA))
+        .and_then(|()| writer.finish());
+    written.map_err(StoreError::rocks("write the schema's version"))?;
+    ingest(&db, &[file])?;
+    drop(db);
+    let to = db_folder(store);
+    fs::rename(&folder, &to).map_err(StoreError::io("make the folder", &to))?;
+    sync_folder(store)?;
+    empty_staging(store)
+}
+
+fn ingest(db: &DB, files: &[PathBuf]) -> Result<(), StoreError> {
+    let mut options = IngestExternalFileOptions::default();
+    options.set_move_files(true); // a link, not a copy: the staging folder is on the same disk
+    db.ingest_external_file_opts(&options, files.to_vec())
+        .map_err(StoreError::rocks("commit to the store"))
+}
+
+/// Root must not leave files in a store that another user imports into: that user could not replace them.
+fn not_for_another(store: &Path) -> Result<(), StoreError> {
+    let owner = fs::metadata(store)
+        .map_err(StoreError::io("look at", store))?
+        .uid();
+    if rustix::process::geteuid().is_root() && owner != 0 {
+        return Err(StoreError::Owner {
+            store: store.into(),
+            owner,
+        });
+    }
+    Ok(())
 }
 
 fn empty_staging(store: &Path) -> Result<(), StoreError> {
