@@ -81,7 +81,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         notes,
     };
     for (module, entry) in &fetched.modules {
-        if entry.level == Level::Mod {
+        if entry.level < Level::Whole {
             let new = !held.contains(&Item::Mod(module.clone()));
             plan.go_mods += 1;
             plan.new_go_mods += usize::from(new);

@@ -195,11 +195,7 @@ fn small_things(contents: &Contents<'_>, spool: &mut Spool) -> Result<(), Error>
             .ok_or_else(|| vanished(&item))?;
         spool.put(item, &bytes)?;
     }
-    for (module, _) in contents
-        .modules
-        .iter()
-        .filter(|(_, entry)| entry.is_whole())
-    {
+    for (module, _) in contents.modules.iter().filter(|(_, entry)| entry.info) {
         let item = Item::Info(module.clone());
         let bytes = sources
             .cache

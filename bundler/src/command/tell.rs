@@ -93,7 +93,7 @@ pub fn export(
         manifest.sequence,
         totals.zips,
         bytes(totals.zip_bytes),
-        totals.mods - totals.infos.min(totals.mods),
+        totals.mods - totals.zips.min(totals.mods),
         duration(took),
     );
     for (db, head) in &manifest.heads {

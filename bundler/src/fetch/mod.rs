@@ -27,11 +27,16 @@ use crate::select::mvs::{Loaded, Main, Resolver, Selection};
 use crate::sumdb::client::Client;
 use crate::upstream::goproxy::{Reason, Unavailable, Upstream};
 
+/// No more notes than this about things that would be nice to have.
+const MAX_NOTES: usize = 10;
+
 /// How much of a module is needed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Level {
     /// Its go.mod, for version selection.
     Mod,
+    /// Its go.mod and its info: it is in a build list, and `go list -m all` asks for its time.
+    Listed,
     /// Info, go.mod and zip.
     Whole,
 }
@@ -147,10 +152,18 @@ struct Slot {
     /// What the verified go.mod says, or that there is none.
     loaded: Option<Loaded>,
     waiting: Vec<usize>,
-    whole_begun: bool,
+    info_begun: bool,
+    zip_begun: bool,
     info: bool,
     zip: Option<ZipFile>,
     zip_size: Option<u64>,
+}
+
+/// What is to be fetched now that the go.mod is verified.
+#[derive(Clone, Copy, Default)]
+struct Due {
+    info: bool,
+    zip: bool,
 }
 
 enum Step<T> {
@@ -204,10 +217,16 @@ impl<'s> Session<'s> {
             notes: state.notes,
             ..Fetched::default()
         };
+        let mut optional = BTreeSet::new();
         for (module, part, why) in state.failures {
-            if state.slots.get(&module).is_some_and(|slot| slot.optional) {
-                fetched.notes.insert(format!(
-                    "{module}: not carried (only tests need it): {}",
+            let slot = state.slots.get(&module);
+            let needed = slot.is_some_and(|slot| {
+                !slot.optional && (part != Part::Info || slot.level == Level::Whole)
+            });
+            if !needed {
+                optional.insert(format!(
+                    "not carried, and no build needs it: {} of {module}: {}",
+                    part.name(),
                     why.text
                 ));
                 continue;
@@ -218,6 +237,13 @@ impl<'s> Session<'s> {
                 part,
                 why,
             });
+        }
+        let more = optional.len().saturating_sub(MAX_NOTES);
+        fetched.notes.extend(optional.into_iter().take(MAX_NOTES));
+        if more > 0 {
+            fetched
+                .notes
+                .insert(format!("not carried, and no build needs it: {more} more"));
         }
         fetched
             .failures
@@ -320,19 +346,17 @@ impl<'s> Session<'s> {
         slot.optional &= optional;
         if level > slot.level {
             slot.level = level;
-            self.progress.raised();
+            if level == Level::Whole {
+                self.progress.raised();
+            }
         }
-        let begin =
-            slot.level == Level::Whole && matches!(slot.loaded, Some(Some(_))) && !slot.whole_begun;
-        slot.whole_begun |= begin;
+        let due = slot.due();
         let loaded = slot.loaded.clone();
         if let (Some(waiter), None) = (waiter, &loaded) {
             slot.waiting.push(waiter);
         }
         drop(state);
-        if begin {
-            self.begin_whole(pool, module);
-        }
+        self.begin_rest(pool, module, due);
         if let (Some(waiter), Some(loaded)) = (waiter, loaded) {
             self.tell(pool, module, loaded, vec![waiter]);
         }
@@ -364,6 +388,9 @@ impl<'s> Session<'s> {
         if let Some(selection) = selection {
             for module in &selection.whole {
                 self.want(pool, module, Level::Whole, None, false);
+            }
+            for module in &selection.listed {
+                self.want(pool, module, Level::Listed, None, true);
             }
             self.own_sums(pool, index, &selection);
         }
@@ -400,15 +427,20 @@ impl<'s> Session<'s> {
         }
     }
 
-    fn begin_whole<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion) {
-        let of = module.clone();
-        if !self.sources.zips {
-            pool.spawn_later(move |_| self.zip_size(&of));
-            return;
+    /// Fetches what is due of a module besides its record and its go.mod.
+    fn begin_rest<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion, due: Due) {
+        if due.zip {
+            let of = module.clone();
+            pool.spawn_later(move |pool| match self.sources.zips {
+                true => self.zip(pool, &of),
+                false => self.zip_size(&of),
+            });
         }
-        pool.spawn_later(move |pool| self.zip(pool, &of));
-        let of = module.clone();
-        pool.spawn_later(move |_| self.info(&of));
+        // A plan counts no infos.
+        if due.info && self.sources.zips {
+            let of = module.clone();
+            pool.spawn_later(move |_| self.info(&of));
+        }
     }
 
     /// Who wants a module, in words: the chain of requirements that leads to it.
@@ -452,6 +484,20 @@ impl<'s> Session<'s> {
 }
 
 impl Slot {
+    /// What may be fetched now, and was not begun before. It counts as begun.
+    fn due(&mut self) -> Due {
+        if !matches!(self.loaded, Some(Some(_))) {
+            return Due::default();
+        }
+        let due = Due {
+            info: self.level >= Level::Listed && !self.info_begun,
+            zip: self.level == Level::Whole && !self.zip_begun,
+        };
+        self.info_begun |= due.info;
+        self.zip_begun |= due.zip;
+        due
+    }
+
     fn new(level: Level, waiter: Option<usize>, optional: bool) -> Slot {
         Slot {
             level,
@@ -460,7 +506,8 @@ impl Slot {
             go_mod: Step::Waiting,
             loaded: None,
             waiting: waiter.into_iter().collect(),
-            whole_begun: false,
+            info_begun: false,
+            zip_begun: false,
             info: false,
             zip: None,
             zip_size: None,

@@ -6,7 +6,7 @@ use modferry_protocol::request::Request;
 use modferry_protocol::sumdb::{Record, tiles_of_record};
 use modferry_protocol::zip::{MAX_GO_MOD, MAX_ZIP_FILE};
 
-use super::{Fatal, GoModBytes, Level, Part, Session, Step, lock, summarise};
+use super::{Fatal, GoModBytes, Part, Session, Step, lock, summarise};
 use crate::cache::{Download, FileAt, MAX_INFO, ZipFile};
 use crate::pool::Pool;
 use crate::sumdb::client::LookupError;
@@ -162,13 +162,10 @@ impl Session<'_> {
         };
         slot.loaded = Some(Some(summary.clone()));
         let waiting = std::mem::take(&mut slot.waiting);
-        let begin = slot.level == Level::Whole && !slot.whole_begun;
-        slot.whole_begun |= begin;
+        let due = slot.due();
         drop(state);
         self.progress.module_done();
-        if begin {
-            self.begin_whole(pool, module);
-        }
+        self.begin_rest(pool, module, due);
         self.tell(pool, module, Some(summary), waiting);
     }
 

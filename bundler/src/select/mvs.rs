@@ -153,6 +153,8 @@ pub struct Selection {
     pub whole: BTreeSet<ModuleVersion>,
     /// The versions that the last round selected, by path, of everything in the graph.
     pub selected: BTreeMap<ModulePath, ModuleVersion>,
+    /// The same with replacements resolved: what `go list -m all` asks the info of.
+    pub listed: BTreeSet<ModuleVersion>,
     /// Folders that stand in for modules: they are not carried.
     pub folders: BTreeSet<String>,
 }
@@ -302,6 +304,16 @@ impl Resolver {
         let same = before.len() == roots.len() && roots.iter().all(|root| before.contains(root));
         if same {
             self.selection.selected = std::mem::take(&mut self.round.selected);
+            self.selection.listed = self
+                .selection
+                .selected
+                .values()
+                .filter_map(|module| match self.main.replacement(module) {
+                    None => Some(module.clone()),
+                    Some(With::Module(with)) => Some(with.clone()),
+                    Some(With::Folder(_)) => None,
+                })
+                .collect();
             self.done = true;
             return Vec::new();
         }
