@@ -77,7 +77,7 @@ fn text(status: &Status) -> String {
     let counts = &status.totals.counts;
     let mut text = format!(
         "store {} ({})\n  module versions  {} of {} modules\n  go.mod files     {}\n  zips             {} ({})\n  \
-         sumdb            {} records, {} tiles\n  trusted          {} bundle keys",
+         sumdb            {} records, {} tiles\n  trusted keys     {} for bundles",
         status.store,
         status.schema,
         counts.versions,
@@ -93,14 +93,14 @@ fn text(status: &Status) -> String {
     for head in &status.tree_heads {
         let _ = write!(
             text,
-            "\ntree head {}: {} records, {} ({} heads served so far)",
+            "\ntree head {}: {} records, {} (heads so far: {})",
             head.database, head.size, head.hash, head.heads
         );
     }
     for (name, stream) in &status.totals.streams {
         let _ = write!(
             text,
-            "\nstream {name}: at bundle {}, made {}; {} bundles imported",
+            "\nstream {name}: at bundle {}, made {} (bundles imported: {})",
             stream.sequence, stream.created, stream.bundles
         );
     }

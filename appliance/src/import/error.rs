@@ -101,6 +101,7 @@ impl Failure for ImportError {
             Self::NoRoom { .. } => Exit::NoRoom,
             Self::NoVolume { .. } => Exit::Missing,
             Self::Nothing { .. } | Self::Volumes { .. } => Exit::Usage,
+            Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::Usage,
             Self::Input { .. } => Exit::Other,
         }
     }

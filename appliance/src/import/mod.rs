@@ -174,7 +174,7 @@ pub fn verify(
         let manifest = opened.manifest().clone();
         let mut notes = match &held {
             Some(held) => notes(held, &manifest)?,
-            None => vec!["there is no store yet: the bundle was checked by itself".into()],
+            None => vec!["nothing was imported here yet: the bundle was checked by itself".into()],
         };
         let imported = match &held {
             Some(held) => held.imported(&manifest.sha256())?,

@@ -18,7 +18,6 @@ impl fmt::Display for Done {
             self.bundle, self.stream, self.sequence, self.created
         )?;
         if let Some(checks) = &self.checks {
-            write!(f, "\n  signed by {}", checks.signers.join(", "))?;
             for line in checks.to_string().trim_end().lines() {
                 write!(f, "\n  {line}")?;
             }

@@ -19,8 +19,8 @@ use std::collections::BTreeSet;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 
-/// A file of small things is closed when it has this many bytes.
-const SMALL_FILE: u64 = 64 << 20;
+/// A file of small things is closed when it has this many bytes: few, in tests, so that there are several.
+const SMALL_FILE: u64 = if cfg!(test) { 8 << 10 } else { 64 << 20 };
 
 /// With less than this free, in bytes, a failed write is put down to want of room.
 const NO_ROOM: u64 = 16 << 20;

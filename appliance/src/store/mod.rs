@@ -10,7 +10,7 @@
 //! ledger entry in it. RocksDB's `IngestExternalFile` then takes all of them in one call. On Linux it
 //! does, in this order (`db/external_sst_file_ingestion_job.cc`, `db/version_set.cc` of RocksDB 11.8):
 //!
-//! 1. `link` each file into the database's folder and `fsync` it there;
+//! 1. `link` each file into the database's folder and `fdatasync` it there;
 //! 2. `fsync` the folder, so that the names are durable;
 //! 3. append **one** record, with a checksum, to the MANIFEST that names all the files, and
 //!    `fdatasync` it. This is the commit.
@@ -22,8 +22,8 @@
 //! Readers follow the same MANIFEST, record by record, and therefore see all of an import or nothing.
 //! The write-ahead log is never used: nothing is ever put into the database by any other way.
 //!
-//! The known gap: RocksDB syncs files with `fdatasync`, and a disk that lies about flushing can lose
-//! what it acknowledged. Then the MANIFEST's last records go, and with them whole imports.
+//! The known gap: a disk that acknowledges a flush and loses it anyway loses the last records of the
+//! MANIFEST, and with them whole imports, from the newest back. What is served then is an older state.
 //!
 //! docs/store.md describes folders, keys and values.
 

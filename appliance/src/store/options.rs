@@ -24,8 +24,8 @@ pub const READER_CACHE: usize = 64 << 20;
 /// Block cache of an import, in bytes.
 pub const WRITER_CACHE: usize = 32 << 20;
 
-/// A file of zip chunks is closed when it has this many bytes.
-pub const ZIP_FILE: u64 = 256 << 20;
+/// A file of zip chunks is closed when it has this many bytes: few, in tests, so that there are several.
+pub const ZIP_FILE: u64 = if cfg!(test) { 2 << 20 } else { 256 << 20 };
 
 /// Memory for an import's small things before they go to its scratch database's files, in bytes.
 const SCRATCH_BUFFER: usize = 8 << 20;

@@ -213,6 +213,38 @@ fn only_what_is_whole_is_listed_and_a_later_bundle_completes_it() {
 }
 
 #[test]
+fn a_zip_without_its_info_or_its_mod_is_not_whole() {
+    let site = Site::new();
+    let p = path("example.com/a");
+    let [no_info, no_mod] = [
+        module("example.com/a@v1.0.0"),
+        module("example.com/a@v1.1.0"),
+    ];
+    site.import(1, |draft| {
+        draft
+            .put(&Item::Info(no_mod.clone()), &info(&no_mod))
+            .unwrap();
+        draft
+            .put(&Item::Mod(no_info.clone()), b"module a\n")
+            .unwrap();
+        put_zip(draft, &no_info, b"zip");
+        put_zip(draft, &no_mod, b"zip");
+    });
+    let reader = site.reader();
+    assert_eq!(text(reader.list(&p).unwrap()), "");
+    assert_eq!(reader.latest(&p).unwrap(), None);
+    assert_eq!(reader.totals().unwrap().counts.versions, 0);
+    let entry = site.import(2, |draft| {
+        draft
+            .put(&Item::Info(no_info.clone()), &info(&no_info))
+            .unwrap();
+    });
+    assert_eq!(entry.added.versions, 1);
+    reader.catch_up().unwrap();
+    assert_eq!(text(reader.list(&p).unwrap()), "v1.0.0\n");
+}
+
+#[test]
 fn what_is_held_stays_bit_for_bit_and_is_counted() {
     let site = Site::new();
     let a = module("example.com/a@v1.0.0");
