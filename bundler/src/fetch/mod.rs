@@ -293,6 +293,10 @@ impl<'s> Session<'s> {
             for module in std::mem::take(&mut *lock(&build.first)) {
                 self.want(pool, &module, Level::Mod, Some(index), false);
             }
+            // Also where its own requirements select a newer version of it: it is what was asked for.
+            if let Some(named) = &build.named {
+                self.want(pool, named, Level::Whole, None, false);
+            }
             self.selected(pool, index);
         }
     }
