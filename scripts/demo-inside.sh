@@ -10,12 +10,14 @@ if [ -z "${MODFERRY_DEMO_NO_NAMESPACE:-}" ]; then
     echo "interfaces here: $(ip -o link | awk -F': ' '{ print $2 }' | paste -sd ' ')"
 fi
 
-"$bin/modferry-server" --store "$store" --listen 127.0.0.1:0 >"$inside/server.out" 2>"$inside/server.log" &
+# The server's first line says where it listens, and comes once it does.
+mkfifo "$inside/listening"
+"$bin/modferry-server" --store "$store" --listen 127.0.0.1:0 >"$inside/listening" 2>"$inside/server.log" &
 server=$!
 trap 'kill -TERM $server 2>/dev/null; wait $server 2>/dev/null || true' EXIT
-# The server says where it listens once it does; tail ends when the line is there or the server is gone.
-url=$(timeout 30 tail -n +1 -f --pid=$server "$inside/server.out" | grep -o -m 1 'http://[0-9.:]*') \
-    || { cat "$inside/server.log" >&2; exit 1; }
+exec 3<"$inside/listening"
+read -r line <&3 || { cat "$inside/server.log" >&2; exit 1; }
+url=${line##* }
 echo "modferry-server listens on $url"
 
 # Nothing of the caller's Go settings may help: an empty environment, no go env file.

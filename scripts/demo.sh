@@ -40,7 +40,6 @@ export_bundle() {
         --key "$work/keys/demo.key" --out "$bundle"
 }
 timed export export_bundle
-show "$bin/modferry-bundler" inspect "$bundle"
 
 say "Isolated side: trust that key, verify the bundle, import it into RocksDB"
 show "$bin/modferry-appliance" trust add "$work/keys/demo.pub" --store "$store"
@@ -69,7 +68,7 @@ else
     isolate=(env MODFERRY_DEMO_NO_NAMESPACE=1) isolation="no namespace (not permitted here): every route but loopback refused by a dead proxy"
 fi
 echo "isolation: $isolation"
-timed build "${isolate[@]}" "$here/scripts/demo-inside.sh" "$bin" "$store" "$work" "$program" "$version"
+timed "go build inside" "${isolate[@]}" "$here/scripts/demo-inside.sh" "$bin" "$store" "$work" "$program" "$version"
 
 say "The guard: one byte of a copy of the bundle is changed"
 cp -r "$bundle" "$work/tampered"
@@ -92,13 +91,7 @@ echo "exit $status"
 grep -q 'entry [0-9]' "$work/inside/refusal" || { echo "demo: the refusal does not name the entry" >&2; exit 1; }
 
 say "Summary"
-"$bin/modferry-appliance" status --store "$store" --json >"$work/inside/status.json"
-printf '  %-28s %s\n' "bundle on disk" "$(du -ch "$bundle"/* | tail -n 1 | cut -f 1)" \
-    "modules, versions, bytes" "$(python3 - "$work/inside/status.json" 2>/dev/null <<'EOF' || echo see status above
-import json, sys
-s = json.load(open(sys.argv[1]))
-print(s)
-EOF
-)"
-for i in "${!steps[@]}"; do printf '  %-28s %8s s\n' "${steps[$i]}" "${seconds[$i]}"; done
-echo "  isolation: $isolation"
+"$bin/modferry-appliance" status --store "$store" | sed -n '/^  [a-z]/p'
+printf '  %-16s %s bytes\n' bundle "$(cat "$bundle"/* | wc -c)"
+for i in "${!steps[@]}"; do printf '  %-16s %s s\n' "${steps[$i]}" "${seconds[$i]}"; done
+printf '  %-16s %s\n' isolation "$isolation"
