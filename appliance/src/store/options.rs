@@ -7,8 +7,8 @@
 //! - **A reader never loses a file.** A secondary instance keeps every file of its version open
 //!   (`max_open_files` = -1): the importer's compaction unlinks files that are no longer needed, and an open
 //!   file stays readable until the reader has caught up. The price is one file descriptor a file: a
-//!   store has about one a [`ZIP_FILE`] bytes of zips and one or two an import, so the units raise
-//!   the limit.
+//!   store has about one a [`ZIP_FILE`] bytes of zips and one or two an import, so the process's limit
+//!   is raised as far as it may be.
 //! - **Zips are written once.** No time makes a file old (`ttl`, periodic compaction off), and zip
 //!   files overlap nothing, so that they go to the last level at once and stay there.
 //! - **No compression**: zips are compressed, and tiles are hashes.
@@ -48,6 +48,33 @@ fn table(cache: Option<&Cache>) -> BlockBasedOptions {
     table
 }
 
+/// Raises the number of files that this process may have open to what the system lets it have.
+///
+/// The limits are read from /proc and not asked for, since a unit's filter of system calls may forbid
+/// that; and units set both limits alike, so that there nothing is left to raise.
+fn allow_many_files() {
+    use rustix::process::{Resource, Rlimit, setrlimit};
+    let limits = std::fs::read_to_string("/proc/self/limits").unwrap_or_default();
+    let line = limits
+        .lines()
+        .find_map(|line| line.strip_prefix("Max open files"));
+    let mut numbers = line
+        .into_iter()
+        .flat_map(str::split_whitespace)
+        .map(str::parse::<u64>);
+    if let (Some(Ok(soft)), Some(Ok(hard))) = (numbers.next(), numbers.next())
+        && soft < hard
+    {
+        let raised = Rlimit {
+            current: Some(hard),
+            maximum: Some(hard),
+        };
+        if let Err(error) = setrlimit(Resource::Nofile, raised) {
+            tracing::debug!(%error, "the limit of open files stays as it is");
+        }
+    }
+}
+
 fn common(cache: Option<&Cache>) -> Options {
     let mut options = Options::default();
     options.set_block_based_table_factory(&table(cache));
@@ -68,11 +95,13 @@ fn common(cache: Option<&Cache>) -> Options {
 
 /// The settings of a reader: a secondary instance.
 pub fn reader() -> Options {
+    allow_many_files();
     common(Some(&Cache::new_hyper_clock_cache(READER_CACHE, 0)))
 }
 
 /// The settings of the importer: the primary instance. Nothing is ever put into its memtable.
 pub fn writer(create: bool) -> Options {
+    allow_many_files();
     let mut options = common(Some(&Cache::new_hyper_clock_cache(WRITER_CACHE, 0)));
     options.create_if_missing(create);
     options.set_error_if_exists(create);
