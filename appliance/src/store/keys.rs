@@ -5,7 +5,7 @@
 //! contain one, so no key is another's prefix by accident, and the things of one module lie together
 //! in bytewise order. Numbers are big-endian, so that their order is the keys' order.
 //!
-//! The kinds are ordered so that everything small comes before [`ZIP_CHUNK`]: an import's one file of
+//! The kinds are ordered so that everything small comes before the chunks of zips: an import's one file of
 //! small things then never overlaps the files of zip chunks, and compaction of the small things never
 //! touches a zip. Chunks are keyed by the bundle that brought them first, so that two bundles' ranges
 //! never overlap either: zips are written once and never moved.

@@ -13,6 +13,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
 mod life;
+mod readers;
 
 fn module(text: &str) -> ModuleVersion {
     text.parse().unwrap()
@@ -279,6 +280,26 @@ fn what_is_held_stays_bit_for_bit_and_is_counted() {
 }
 
 #[test]
+fn no_more_names_are_kept_than_a_report_can_bear() {
+    for count in [KEPT_NAMES, KEPT_NAMES + 1] {
+        let site = Site::new();
+        let names: Vec<_> = (0..count)
+            .map(|n| module(&format!("example.com/a@v1.{n}.0")))
+            .collect();
+        site.import(1, |draft| {
+            names.iter().for_each(|name| put_small(draft, name))
+        });
+        let entry = site.import(2, |draft| {
+            for name in &names {
+                draft.put(&Item::Info(name.clone()), b"other").unwrap();
+            }
+        });
+        assert_eq!(entry.kept.infos, count as u64);
+        assert_eq!(entry.kept.names.len(), KEPT_NAMES);
+    }
+}
+
+#[test]
 fn the_widest_tile_is_kept_and_narrower_ones_are_cut_from_it() {
     let site = Site::new();
     let tile = |width| Tile::new(8, 0, 5, width).unwrap();
@@ -386,78 +407,6 @@ fn a_bundle_is_committed_once() {
     let entry = store.ledger(1).unwrap().unwrap();
     assert_eq!((entry.source, entry.added.infos), (source(1), 1));
     assert_eq!(store.ledger(2).unwrap(), None);
-}
-
-/// The invariant of imports: a reader sees all of one or nothing, whenever it looks.
-#[test]
-fn a_reader_never_sees_half_an_import() {
-    const IMPORTS: u8 = 24;
-    const MODULES: usize = 40;
-    let site = Site::new();
-    drop(site.store());
-    let name = |import: u8, n: usize| module(&format!("example.com/m{n}@v1.{import}.0"));
-    let done = AtomicBool::new(false);
-    let looks = std::thread::scope(|scope| {
-        let looking = scope.spawn(|| {
-            let reader = site.reader();
-            let (mut looks, mut states) = (0, std::collections::BTreeSet::new());
-            loop {
-                let last = done.load(Ordering::SeqCst);
-                reader.catch_up().unwrap();
-                let generation = reader.generation();
-                states.insert(generation);
-                looks += 1;
-                for import in 1..=IMPORTS {
-                    let expected = u64::from(import) <= generation;
-                    for n in [0, MODULES / 2, MODULES - 1] {
-                        let module = name(import, n);
-                        let list = reader
-                            .list(module.path())
-                            .unwrap()
-                            .map(|list| text(Some(list)));
-                        let listed = list.is_some_and(|list| {
-                            list.contains(&format!("{}\n", module.version().as_str()))
-                        });
-                        let held = reader.info(&module).unwrap().is_some();
-                        let zip = reader.zip(&module).unwrap();
-                        assert_eq!(
-                            (listed, held, zip.is_some()),
-                            (expected, expected, expected),
-                            "{module} at generation {generation}"
-                        );
-                        if expected && n == 0 {
-                            assert_eq!(read_zip(&reader, &module), zip_bytes(&module, CHUNK + 9));
-                        }
-                    }
-                }
-                if last {
-                    assert_eq!(generation, u64::from(IMPORTS));
-                    return (looks, states);
-                }
-            }
-        });
-        for import in 1..=IMPORTS {
-            site.import(import, |draft| {
-                for n in 0..MODULES {
-                    put_small(draft, &name(import, n));
-                }
-                for n in 0..MODULES {
-                    let module = name(import, n);
-                    let size = if n == 0 { CHUNK + 9 } else { 50 };
-                    put_zip(draft, &module, &zip_bytes(&module, size));
-                }
-            });
-            site.store().tidy(); // compaction takes files away from under the reader
-        }
-        done.store(true, Ordering::SeqCst);
-        looking.join().unwrap()
-    });
-    assert!(
-        looks.1.len() > 2,
-        "the reader looked {} times and saw only {:?}",
-        looks.0,
-        looks.1
-    );
 }
 
 #[test]

@@ -80,9 +80,14 @@ fn what_is_no_key_is_not_added() {
             assert_eq!(refused.exit(), Exit::Usage, "{given}");
         }
     }
-    fs::write(&file, [b'x'; MAX_KEY_FILE as usize + 1]).unwrap();
+    // A key and blank lines, up to the limit and one byte beyond it.
+    let mut text = format!("{}\n", verifier("site"));
+    text += &"\n".repeat(MAX_KEY_FILE as usize + 1 - text.len());
+    fs::write(&file, &text).unwrap();
     assert!(trust.add(Kind::Bundle, file.to_str().unwrap()).is_err());
     assert!(trust.list().unwrap().iter().all(|key| key.built_in));
+    fs::write(&file, &text[..MAX_KEY_FILE as usize]).unwrap();
+    trust.add(Kind::Bundle, file.to_str().unwrap()).unwrap();
 }
 
 #[test]

@@ -113,32 +113,3 @@ fn the_second_writer_is_told_who_the_first_is() {
     });
     drop(Store::open(&dir, "import c", false).unwrap());
 }
-
-/// Opening a reader races with an importer that replaces the MANIFEST and removes files.
-#[test]
-fn a_reader_can_be_opened_whatever_the_importer_does() {
-    let site = Site::new();
-    drop(site.store());
-    let done = AtomicBool::new(false);
-    std::thread::scope(|scope| {
-        let opening = scope.spawn(|| {
-            let (mut opened, mut newest) = (0, 0);
-            while !done.load(Ordering::SeqCst) {
-                let generation = site.reader().generation();
-                assert!(generation >= newest);
-                (opened, newest) = (opened + 1, generation);
-            }
-            (opened, newest)
-        });
-        for import in 1..=40 {
-            site.import(import, |draft| {
-                put_small(draft, &module(&format!("example.com/m@v1.{import}.0")));
-            });
-            let store = site.store();
-            store.tidy();
-        }
-        done.store(true, Ordering::SeqCst);
-        let (opened, newest) = opening.join().unwrap();
-        assert!(opened > 10 && newest > 10, "{opened} {newest}");
-    });
-}
