@@ -1,13 +1,12 @@
 //! The access log: one event for each answer, through tracing, under the target `access`.
 //!
-//! An event has the method, the path as the client sent it, the status, the bytes of the body that were
-//! handed to the connection, the microseconds from the request's head to there, and the client's address.
-//! A zip that is streamed is logged when it ends, so that its bytes say whether the client took all of it.
+//! An event has the method, the path as the client sent it, the status, the bytes of the body that the kernel
+//! took for the client, the microseconds from the request's head to then, and the client's address.
 
 use std::net::SocketAddr;
 use std::time::Instant;
 
-use actix_http::{Method, StatusCode, Uri};
+use actix_http::{Method, RequestHead, StatusCode, Uri};
 
 /// What is known of a request before its answer has been sent.
 pub struct Access {
@@ -20,7 +19,7 @@ pub struct Access {
 
 impl Access {
     /// Remembers a request that came `since` then and is answered with `status`.
-    pub fn new(head: &actix_http::RequestHead, status: StatusCode, since: Instant) -> Access {
+    pub fn new(head: &RequestHead, status: StatusCode, since: Instant) -> Access {
         Access {
             method: head.method.clone(),
             uri: head.uri.clone(),
@@ -32,33 +31,13 @@ impl Access {
 
     /// Writes the event: `bytes` of body were sent.
     pub fn log(&self, bytes: u64) {
-        log(
-            &self.method,
-            self.uri.path(),
-            self.client,
-            self.status,
-            bytes,
-            self.since,
-        );
-    }
-}
-
-/// Writes the event of an answer that is complete.
-pub fn log(
-    method: &Method,
-    path: &str,
-    client: Option<SocketAddr>,
-    status: StatusCode,
-    bytes: u64,
-    since: Instant,
-) {
-    let micros = u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX);
-    match client {
-        Some(client) => {
-            tracing::info!(target: "access", method = method.as_str(), path, status = status.as_u16(), bytes, micros, %client);
-        }
-        None => {
-            tracing::info!(target: "access", method = method.as_str(), path, status = status.as_u16(), bytes, micros);
+        let (method, path, status) = (self.method.as_str(), self.uri.path(), self.status.as_u16());
+        let micros = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
+        match self.client {
+            Some(client) => {
+                tracing::info!(target: "access", method, path, status, bytes, micros, %client);
+            }
+            None => tracing::info!(target: "access", method, path, status, bytes, micros),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! One request at a time: what stands between a connection and the HTTP engine.
+//! What stands between a connection and the HTTP engine: one request at a time, and bodies past the engine.
 //!
 //! A client may send its next requests before it has the answer to the first (RFC 9112, section 9.3.2).
 //! The engine decodes such requests ahead and keeps the facts that an answer's framing depends on (was it
@@ -7,10 +7,11 @@
 //! [`Gate`] hands the engine one request head at a time and nothing more until that answer is finished.
 //! What has arrived meanwhile waits here, or in the kernel, where it slows a client that sends too much.
 //!
-//! The answer's body holds an [`InFlight`]; dropping it opens the gate.
+//! The answer's bytes come by [`Latch::answer`], and are sent when the engine writes and flushes the head. The gate
+//! opens when the last of them is with the kernel.
 
-use std::cell::{Cell, RefCell};
-use std::io;
+use std::cell::RefCell;
+use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, Waker, ready};
@@ -18,44 +19,35 @@ use std::task::{Context, Poll, Waker, ready};
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 
+use crate::tail::Tail;
+
+/// How much of one answer is sent before other connections of the same worker have their turn, in bytes.
+const TURN: usize = 1 << 20;
+
 /// How much is read from a connection at once, in bytes. Request heads are a few hundred.
 const READ: usize = 4096;
 
 /// What a connection and its requests share.
 #[derive(Default)]
 struct Shared {
-    in_flight: Cell<u32>,
+    /// What is to follow the head that the engine writes; there for as long as the answer is under way.
+    tail: RefCell<Option<Tail>>,
+    /// Whom to wake when it has been sent.
     waiting: RefCell<Option<Waker>>,
 }
 
-/// Says that an answer is under way, for as long as it lives.
-pub struct InFlight(Rc<Shared>);
-
-/// Makes [`InFlight`]s: what a request's handler sees of the connection.
+/// What a request's handler sees of the connection.
 #[derive(Clone)]
 pub struct Latch(Rc<Shared>);
 
 impl Latch {
-    /// Closes the gate until the value is dropped.
-    pub fn close(&self) -> InFlight {
-        self.0.in_flight.set(self.0.in_flight.get() + 1);
-        InFlight(self.0.clone())
+    /// Closes the gate until these bytes have been sent, behind the head that the engine is about to write.
+    pub fn answer(&self, tail: Tail) {
+        *self.0.tail.borrow_mut() = Some(tail);
     }
 }
 
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        let left = self.0.in_flight.get() - 1;
-        self.0.in_flight.set(left);
-        if left == 0
-            && let Some(waker) = self.0.waiting.borrow_mut().take()
-        {
-            waker.wake();
-        }
-    }
-}
-
-/// A connection that is read one request head at a time. Writes go straight through.
+/// A connection that is read one request head at a time.
 pub struct Gate<IO> {
     io: IO,
     shared: Rc<Shared>,
@@ -110,7 +102,7 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Gate<IO> {
         buf: &mut ReadBuf<'_>,
     ) -> Poll<io::Result<()>> {
         let this = self.get_mut();
-        if this.shared.in_flight.get() > 0 {
+        if this.shared.tail.borrow().is_some() {
             let mut waiting = this.shared.waiting.borrow_mut();
             if !waiting.as_ref().is_some_and(|w| w.will_wake(cx.waker())) {
                 *waiting = Some(cx.waker().clone());
@@ -141,21 +133,63 @@ impl<IO: AsyncRead + Unpin> AsyncRead for Gate<IO> {
     }
 }
 
+impl<IO: AsyncWrite + Unpin> Gate<IO> {
+    /// Sends what follows the head, as far as the connection takes it.
+    fn poll_tail(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let mut tail = self.shared.tail.borrow_mut();
+        let Some(under_way) = &mut *tail else {
+            return Poll::Ready(Ok(()));
+        };
+        let mut turn = 0;
+        while let Some(bytes) = ready!(under_way.poll_next(cx))? {
+            if turn >= TURN {
+                cx.waker().wake_by_ref();
+                return Poll::Pending;
+            }
+            let sent = ready!(Pin::new(&mut self.io).poll_write(cx, &bytes))?;
+            if sent == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            under_way.advance(sent);
+            turn += sent;
+        }
+        *tail = None;
+        if let Some(waker) = self.shared.waiting.borrow_mut().take() {
+            waker.wake();
+        }
+        Poll::Ready(Ok(()))
+    }
+}
+
 impl<IO: AsyncWrite + Unpin> AsyncWrite for Gate<IO> {
     fn poll_write(
-        mut self: Pin<&mut Self>,
+        self: Pin<&mut Self>,
         cx: &mut Context<'_>,
-        buf: &[u8],
+        head: &[u8],
     ) -> Poll<io::Result<usize>> {
-        Pin::new(&mut self.io).poll_write(cx, buf)
+        let this = self.get_mut();
+        let mut tail = this.shared.tail.borrow_mut();
+        if let Some(tail) = &mut *tail
+            && this.io.is_write_vectored()
+            && !tail.at_hand().is_empty()
+        {
+            let both = [IoSlice::new(head), IoSlice::new(tail.at_hand())];
+            let sent = ready!(Pin::new(&mut this.io).poll_write_vectored(cx, &both))?;
+            let of_head = sent.min(head.len());
+            tail.advance(sent - of_head);
+            return Poll::Ready(Ok(of_head));
+        }
+        Pin::new(&mut this.io).poll_write(cx, head)
     }
 
-    fn poll_flush(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_flush(cx)
+    fn poll_flush(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        let this = self.get_mut();
+        ready!(this.poll_tail(cx))?;
+        Pin::new(&mut this.io).poll_flush(cx)
     }
 
-    fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.io).poll_shutdown(cx)
+    fn poll_shutdown(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        Pin::new(&mut self.get_mut().io).poll_shutdown(cx)
     }
 }
 

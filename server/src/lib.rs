@@ -5,13 +5,12 @@
 //! - [`gate`]: what a connection is wrapped in, so that requests are answered one after the other
 //! - [`service`]: a request's head to its response; [`answer`] is the store's side of it, [`respond`] HTTP's:
 //!   the one table of statuses, types and cache lifetimes; [`conditional`] tags and ranges
-//! - [`body`], [`chunks`]: how zips are streamed in bounded memory
+//! - [`tail`], [`chunks`]: how answers reach the connection, and zips in bounded memory
 //! - [`store`]: the store as it is seen from here: read-only, growing, perhaps empty yet; [`site`] what all share
 //! - [`access`]: the access log; [`notify`]: what the service manager is told
 
 pub mod access;
 pub mod answer;
-pub mod body;
 pub mod chunks;
 pub mod conditional;
 pub mod config;
@@ -22,4 +21,5 @@ pub mod run;
 pub mod service;
 pub mod site;
 pub mod store;
+pub mod tail;
 pub mod tls;

@@ -8,16 +8,16 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use actix_http::header::{self, HeaderValue};
-use actix_http::{RequestHead, Response, StatusCode};
+use actix_http::{Method, RequestHead, Response, StatusCode};
 use bytes::Bytes;
-use modferry_appliance::store::CHUNK;
+use modferry_appliance::store::{CHUNK, Zip};
 
-use crate::access::{self, Access};
+use crate::access::Access;
 use crate::answer::{Answer, Kind, Refusal};
-use crate::body::{Body, ZipStream};
 use crate::conditional::{Asked, Etag, Sent, decide};
-use crate::gate::InFlight;
+use crate::gate::Latch;
 use crate::site::Site;
+use crate::tail::{MAX_HELD, NoBody, Tail};
 
 /// The most that an error's text has, in characters, whatever a client put into its path.
 pub const MAX_ERROR_TEXT: usize = 1000;
@@ -82,15 +82,15 @@ pub struct Exchange<'a> {
     pub site: &'a Arc<Site>,
     /// The request.
     pub head: &'a RequestHead,
-    /// Keeps the next request back until the response is gone.
-    pub in_flight: Option<InFlight>,
+    /// The connection that it came by.
+    pub latch: &'a Latch,
     /// When the request was there.
     pub since: Instant,
 }
 
 impl Exchange<'_> {
-    /// The response with that answer.
-    pub fn respond(self, answer: Answer) -> Response<Body> {
+    /// The response with that answer. What follows its head is with the connection already.
+    pub fn respond(&self, answer: Answer) -> Response<NoBody> {
         match answer {
             Answer::Bytes(kind, bytes) => self.bytes(kind, bytes),
             Answer::Zip(zip) => self.zip(zip),
@@ -98,69 +98,55 @@ impl Exchange<'_> {
         }
     }
 
-    fn bytes(self, kind: Kind, bytes: Bytes) -> Response<Body> {
+    fn bytes(&self, kind: Kind, bytes: Bytes) -> Response<NoBody> {
         let etag = Etag::of_bytes(&bytes);
-        let sent = self.decide(&etag, bytes.len() as u64);
-        self.represent(kind, &etag, bytes.len() as u64, sent, |_, start, end| {
-            Content::Bytes(bytes.slice(start as usize..end as usize))
+        let size = bytes.len() as u64;
+        self.represent(kind, &etag, size, |access, start, end| {
+            Tail::bytes(bytes.slice(start as usize..end as usize), access)
         })
     }
 
-    fn zip(self, zip: modferry_appliance::store::Zip) -> Response<Body> {
+    fn zip(&self, zip: Zip) -> Response<NoBody> {
         let etag = Etag::of_hash(&zip.sha256);
         let size = zip.size;
-        let sent = self.decide(&etag, size);
-        // A zip of one chunk is read here and now, so that a failure still has a status.
-        if size <= CHUNK as u64
-            && !self.is_head()
-            && matches!(sent, Sent::Whole | Sent::Part { .. })
-        {
-            return match self.site.chunk(&zip, 0) {
-                Ok(chunk) if chunk.len() as u64 == size => {
-                    self.represent(Kind::Zip, &etag, size, sent, |_, start, end| {
-                        Content::Bytes(chunk.slice(start as usize..end as usize))
-                    })
-                }
+        // A zip of one chunk is read here and now: it costs less than handing it to another thread, and
+        // a failure still has a status. A HEAD reads it too, and so says whether a GET would get it.
+        let chunk = if size <= CHUNK as u64 {
+            match self.site.chunk(&zip, 0) {
+                Ok(chunk) if chunk.len() as u64 == size => Some(chunk),
                 Ok(chunk) => {
                     let what = format!("a zip has {} bytes, not {size}", chunk.len());
-                    self.refuse(Refusal::Fault(what))
+                    return self.refuse(Refusal::Fault(what));
                 }
-                Err(error) => self.refuse(Refusal::Fault(error)),
-            };
-        }
-        self.represent(Kind::Zip, &etag, size, sent, |this, start, end| {
-            let access = this.site.access_log.then(|| {
-                let status = if end - start == size {
-                    StatusCode::OK
-                } else {
-                    StatusCode::PARTIAL_CONTENT
-                };
-                Access::new(this.head, status, this.since)
-            });
-            Content::Zip(ZipStream::new(this.site.clone(), zip, start, end, access))
+                Err(error) => return self.refuse(Refusal::Fault(error)),
+            }
+        } else {
+            None
+        };
+        self.represent(Kind::Zip, &etag, size, |access, start, end| match chunk {
+            Some(chunk) if size <= MAX_HELD => {
+                Tail::bytes(chunk.slice(start as usize..end as usize), access)
+            }
+            _ => Tail::zip(self.site.clone(), zip, start, end, access),
         })
     }
 
     /// The response of something that is there: all of it, a part, or only its headers.
     fn represent(
-        mut self,
+        &self,
         kind: Kind,
         etag: &Etag,
         size: u64,
-        sent: Sent,
-        content: impl FnOnce(&Self, u64, u64) -> Content,
-    ) -> Response<Body> {
+        content: impl FnOnce(Option<Access>, u64, u64) -> Tail,
+    ) -> Response<NoBody> {
         let (content_type, cache) = kind.headers();
-        let (status, start, end) = match sent {
+        let (status, start, end) = match self.decide(etag, size) {
             Sent::Whole => (StatusCode::OK, 0, size),
             Sent::Part { start, end } => (StatusCode::PARTIAL_CONTENT, start, end),
             Sent::NotModified => (StatusCode::NOT_MODIFIED, 0, 0),
             Sent::PreconditionFailed => {
-                return self.tell(
-                    StatusCode::PRECONDITION_FAILED,
-                    "precondition failed: this is not the one that If-Match names",
-                    |_| {},
-                );
+                let text = "precondition failed: this is not the one that If-Match names";
+                return self.tell(StatusCode::PRECONDITION_FAILED, text, |_| {});
             }
             Sent::Unsatisfiable => {
                 let text = format!("range not satisfiable: there are {size} bytes");
@@ -169,47 +155,32 @@ impl Exchange<'_> {
                 });
             }
         };
-        let bodyless = self.is_head() || status == StatusCode::NOT_MODIFIED;
-        let mut streamed = false;
-        let body = if bodyless {
-            Body::absent(self.in_flight.take())
-        } else {
-            match content(&self, start, end) {
-                Content::Bytes(bytes) => Body::bytes(bytes, self.in_flight.take()),
-                Content::Zip(stream) => {
-                    streamed = true;
-                    Body::zip(stream, self.in_flight.take())
-                }
-            }
-        };
-        let mut response = Response::with_body(status, body);
-        let head = response.head_mut();
-        if bodyless {
-            head.no_chunking(true);
-        }
-        let headers = head.headers_mut();
+        let mut response = empty(status);
+        let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
         if let Ok(value) = HeaderValue::from_bytes(etag.as_bytes()) {
             headers.insert(header::ETAG, value);
         }
         if status != StatusCode::NOT_MODIFIED {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));
             headers.insert(header::ACCEPT_RANGES, HeaderValue::from_static("bytes"));
-            if bodyless {
-                headers.insert(header::CONTENT_LENGTH, HeaderValue::from(size));
-            }
         }
         if status == StatusCode::PARTIAL_CONTENT {
             let range = format!("bytes {start}-{}/{size}", end - 1);
             put(headers, header::CONTENT_RANGE, &range);
         }
-        if !streamed {
-            self.log(status, if bodyless { 0 } else { end - start });
-        }
+        let access = self.access(status);
+        self.latch
+            .answer(if self.is_head() || status == StatusCode::NOT_MODIFIED {
+                Tail::bytes(Bytes::new(), access)
+            } else {
+                content(access, start, end)
+            });
         response
     }
 
-    fn refuse(self, refusal: Refusal) -> Response<Body> {
+    fn refuse(&self, refusal: Refusal) -> Response<NoBody> {
         let status = refusal.status();
         let text = refusal.text(self.site, self.head.uri.path());
         self.tell(status, &text, |headers| match status {
@@ -221,32 +192,24 @@ impl Exchange<'_> {
 
     /// A response in words: one line of plain text, for go to print.
     fn tell(
-        mut self,
+        &self,
         status: StatusCode,
         text: &str,
         more: impl FnOnce(&mut header::HeaderMap),
-    ) -> Response<Body> {
+    ) -> Response<NoBody> {
         let text = one_line(text);
-        let length = text.len() as u64;
-        let bodyless = self.is_head();
-        let body = if bodyless {
-            Body::absent(self.in_flight.take())
-        } else {
-            Body::bytes(text.into(), self.in_flight.take())
-        };
-        let mut response = Response::with_body(status, body);
-        let head = response.head_mut();
-        if bodyless {
-            head.no_chunking(true);
-        }
-        let headers = head.headers_mut();
+        let mut response = empty(status);
+        let headers = response.headers_mut();
         headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(TEXT));
+        headers.insert(header::CONTENT_LENGTH, HeaderValue::from(text.len()));
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(NOT_AT_ALL));
-        if bodyless {
-            headers.insert(header::CONTENT_LENGTH, HeaderValue::from(length));
-        }
         more(headers);
-        self.log(status, if bodyless { 0 } else { length });
+        let text = if self.is_head() {
+            Bytes::new()
+        } else {
+            text.into()
+        };
+        self.latch.answer(Tail::bytes(text, self.access(status)));
         response
     }
 
@@ -265,27 +228,21 @@ impl Exchange<'_> {
     }
 
     fn is_head(&self) -> bool {
-        self.head.method == actix_http::Method::HEAD
+        self.head.method == Method::HEAD
     }
 
-    fn log(&self, status: StatusCode, bytes: u64) {
-        if self.site.access_log {
-            let head = self.head;
-            access::log(
-                &head.method,
-                head.uri.path(),
-                head.peer_addr,
-                status,
-                bytes,
-                self.since,
-            );
-        }
+    fn access(&self, status: StatusCode) -> Option<Access> {
+        self.site
+            .access_log
+            .then(|| Access::new(self.head, status, self.since))
     }
 }
 
-enum Content {
-    Bytes(Bytes),
-    Zip(ZipStream),
+/// A response whose head says everything about its framing.
+fn empty(status: StatusCode) -> Response<NoBody> {
+    let mut response = Response::with_body(status, NoBody);
+    response.head_mut().no_chunking(true);
+    response
 }
 
 fn put(headers: &mut header::HeaderMap, name: header::HeaderName, value: &str) {

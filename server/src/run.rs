@@ -20,13 +20,13 @@ use modferry_cli::{Exit, Failure};
 use serde::Serialize;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-use crate::body::Body;
 use crate::config::Config;
 use crate::gate::Gate;
 use crate::notify::{State, notify, watchdog};
 use crate::service::serve;
 use crate::site::Site;
 use crate::store::{OpenError, Pulse, Store, follow};
+use crate::tail::NoBody;
 use crate::tls::{self, TlsError};
 
 /// How long a connection may stay open without a request.
@@ -40,9 +40,6 @@ const BACKLOG: u32 = 1024;
 
 /// Threads that read zips' chunks, for each worker.
 const READERS: usize = 2;
-
-/// What one write to a connection may take from the answer, in bytes, before it is sent.
-const WRITE_BUFFER: usize = 64 << 10;
 
 /// Why the server does not run.
 #[derive(Debug, thiserror::Error)]
@@ -233,7 +230,6 @@ fn listen(
             HttpService::build()
                 .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
                 .client_request_timeout(FIRST_REQUEST)
-                .h1_write_buffer_size(WRITE_BUFFER)
                 .graceful_shutdown_signal(move || {
                     let stopping = stopping.clone();
                     async move { stopping.notified().await }
@@ -242,7 +238,7 @@ fn listen(
                     data.insert(gate.latch());
                 })
                 .h1(fn_service(move |request: Request| {
-                    let response: Response<Body> = serve(&site, &request);
+                    let response: Response<NoBody> = serve(&site, &request);
                     std::future::ready(Ok::<_, std::convert::Infallible>(response))
                 }))
         }};

@@ -4,24 +4,29 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use actix_http::{Method, Request as HttpRequest, Response};
+use actix_http::{Method, Request as HttpRequest, Response, StatusCode};
 use bytes::Bytes;
 use modferry_protocol::request::{Request, RequestError, SumdbRequest};
 
 use crate::answer::{self, Answer, Kind, Refusal};
-use crate::body::Body;
 use crate::gate::Latch;
 use crate::respond::Exchange;
 use crate::site::Site;
+use crate::tail::NoBody;
 
 /// Answers one request. Everything but the bytes of a long zip is decided and read before this returns: it
 /// is a few microseconds of work from memory, and handing it to another thread would cost more.
-pub fn serve(site: &Arc<Site>, request: &HttpRequest) -> Response<Body> {
+pub fn serve(site: &Arc<Site>, request: &HttpRequest) -> Response<NoBody> {
     let head = request.head();
+    let Some(latch) = request.conn_data::<Latch>() else {
+        // Each connection is given one when it is accepted, so this is no request's fault.
+        tracing::error!("a connection without a latch");
+        return Response::with_body(StatusCode::INTERNAL_SERVER_ERROR, NoBody);
+    };
     let exchange = Exchange {
         site,
         head,
-        in_flight: request.conn_data::<Latch>().map(Latch::close),
+        latch,
         since: Instant::now(),
     };
     exchange.respond(decide(site, &head.method, head.uri.path()))
