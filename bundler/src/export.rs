@@ -50,6 +50,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         .as_deref()
         .ok_or_else(|| Error::usage("no folder to write to: say --out DIR"))?;
     std::fs::create_dir_all(out).map_err(Error::file("make", out))?;
+    files::sweep(out);
     let stream = config.stream()?;
     let state = State::open(&config.state_folder(&stream)?, &stream, |text| {
         progress.warn(text)
@@ -102,7 +103,13 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         missing: missing(&fetched.failures),
     };
     let written = write::write(&contents, &key, out, progress)?;
-    state.remember(&written.manifest, &written.note, &written.index)?;
+    if let Err(error) = state.remember(&written.manifest, &written.note, &written.index) {
+        // A bundle that the state does not know would stand in the way of the next one.
+        for file in &written.files {
+            let _ = std::fs::remove_file(file);
+        }
+        return Err(error);
+    }
     notes.extend(fetched.notes);
     Ok(Exported {
         written,

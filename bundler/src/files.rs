@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
+use std::time::{Duration, SystemTime};
 
 /// Reads a whole file, refusing one of more than `limit` bytes.
 pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
@@ -35,11 +36,49 @@ pub fn temp_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
 pub fn temp_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
     use std::os::unix::fs::PermissionsExt;
     tempfile::Builder::new()
-        .prefix(".modferry-")
-        .suffix(".tmp")
+        .prefix(PREFIX)
+        .suffix(SUFFIX)
         .permissions(fs::Permissions::from_mode(0o666))
         .tempfile_in(folder)
 }
+
+/// A temporary file that nobody holds and that is as old as this was left by a process that was killed.
+const ABANDONED: Duration = Duration::from_secs(60);
+
+/// As [`temp_in`], and held by a lock, so that [`sweep`] knows that somebody is writing it.
+pub fn held_temp_in(folder: &Path) -> io::Result<tempfile::NamedTempFile> {
+    let temp = temp_in(folder)?;
+    // Where a file system has no locks, age alone decides.
+    let _ = temp.as_file().try_lock();
+    Ok(temp)
+}
+
+/// Removes what killed processes left of [`held_temp_in`]. What cannot be removed does no harm.
+pub fn sweep(folder: &Path) {
+    let Ok(entries) = fs::read_dir(folder) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        let name = entry.file_name();
+        let ours = name
+            .to_str()
+            .is_some_and(|name| name.starts_with(PREFIX) && name.ends_with(SUFFIX));
+        let old = entry
+            .metadata()
+            .and_then(|meta| meta.modified())
+            .is_ok_and(|at| {
+                SystemTime::now()
+                    .duration_since(at)
+                    .is_ok_and(|age| age > ABANDONED)
+            });
+        if ours && old && File::open(entry.path()).is_ok_and(|file| file.try_lock().is_ok()) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+}
+
+const PREFIX: &str = ".modferry-";
+const SUFFIX: &str = ".tmp";
 
 /// Writes the file whole or not at all: a temporary file beside it, synced, then renamed, then the
 /// folder synced. A crash leaves the old content or the new, never a mixture.
@@ -95,5 +134,23 @@ mod tests {
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
         drop(temp_beside(&path).unwrap());
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn what_nobody_holds_any_more_is_swept() {
+        let dir = tempfile::tempdir().unwrap();
+        let old = SystemTime::now() - ABANDONED - Duration::from_secs(60);
+        let held = held_temp_in(dir.path()).unwrap();
+        held.as_file().set_modified(old).unwrap();
+        let fresh = dir.path().join(".modferry-fresh.tmp");
+        fs::write(&fresh, "x").unwrap();
+        let other = dir.path().join("somebody's.tmp");
+        let left = dir.path().join(".modferry-left.tmp");
+        for path in [&other, &left] {
+            File::create(path).unwrap().set_modified(old).unwrap();
+        }
+        sweep(dir.path());
+        assert!(held.path().exists() && fresh.exists() && other.exists());
+        assert!(!left.exists());
     }
 }

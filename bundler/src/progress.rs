@@ -101,7 +101,9 @@ impl Progress {
     }
 
     fn end_phase(&self) {
-        if !self.lock().name.is_empty() && !matches!(self.how, How::Bar(_)) {
+        let nothing_done = self.counts.bytes_all.load(Ordering::Relaxed) == 0
+            && !matches!(self.lock().name, "fetch" | "plan" | "prove");
+        if !self.lock().name.is_empty() && !matches!(self.how, How::Bar(_)) && !nothing_done {
             self.tell(true);
         }
     }

@@ -70,7 +70,10 @@ pub fn refuse_existing(out: &Path, stream: &StreamName, sequence: Sequence) -> R
                 Exit::Usage,
                 format!("{} is there already, but not in this stream's state", path.display()),
             )
-            .advise("use the state folder that it was exported with (--state), another --stream, or another --out")
+            .advise(
+                "use the state folder that it was exported with (--state), another --stream, or another --out; \
+                 if an export was interrupted just before it was done, remove that file",
+            )
             .into());
         }
     }
@@ -123,7 +126,7 @@ pub fn write(
     progress.total(totals.carried_bytes);
     progress.phase("writing");
     let volume_path = out.join(manifest.volume_file_name(1));
-    let temp = files::temp_in(out).map_err(Error::file("write into", out))?;
+    let temp = files::held_temp_in(out).map_err(Error::file("write into", out))?;
     let mut writer = VolumeWriter::new(BufWriter::with_capacity(1 << 20, temp), &note, &index)?;
     let mut small = spool.file;
     small
@@ -150,7 +153,7 @@ pub fn write(
         .len();
 
     let manifest_path = out.join(manifest.file_name());
-    let mut sidecar = files::temp_in(out).map_err(Error::file("write into", out))?;
+    let mut sidecar = files::held_temp_in(out).map_err(Error::file("write into", out))?;
     sidecar
         .write_all(&note)
         .map_err(Error::file("write into", out))?;

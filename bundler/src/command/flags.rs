@@ -64,6 +64,23 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
 Exit codes: 0 done; 1 anything else; 2 usage or configuration; 3 no trusted signature; 4 damaged;
 5 something needed is missing; 6 checksum-database failure or fork; 7 no room; 9 upstream failure.";
 
+const SELECTION: &str = "\
+What is carried:
+  MODULE@VERSION    The module and every module that building it needs, by minimal version selection over a
+                    module graph that is pruned as the go command prunes it: as it is for whoever runs
+                    `go install`, or requires it in a go.mod. Besides, what its own go.sum names for its tests,
+                    and the go.mod and info of everything else in the build list.
+  --go-mod FILE     With a go.sum beside it: exactly what the go.sum names. Without: what the file lists; if
+                    it was not tidied (no // indirect line), also what that requires. Replacements by module
+                    versions and exclusions count; replacements by folders are skipped and told.
+Several are resolved each for itself, and united. Every zip and go.mod must have the hash of its record in
+the checksum database, and every record must be in the newest signed tree; that tree must continue every
+tree seen before. A hash or a head that contradicts stops the export with exit code 6, --keep-going or not.
+
+What is fetched is kept in the cache, verified again at each use, and an interrupted export goes on from
+there. The state remembers the stream's bundles and the newest tree head: give --state where your home
+folder does not outlive the machine.";
+
 /// The commands.
 #[derive(Debug, Subcommand)]
 pub enum Command {
@@ -77,6 +94,7 @@ pub enum Command {
         out: PathBuf,
     },
     /// Fetch modules, verify them and write a signed bundle
+    #[command(after_long_help = SELECTION)]
     Export(Selection),
     /// Say what an export would carry; fetches no zip and writes no bundle
     Plan(PlanFlags),

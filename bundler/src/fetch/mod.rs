@@ -8,16 +8,18 @@
 
 mod failure;
 mod gosum_inside;
+mod slot;
 mod tasks;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use modferry_protocol::module::{ModuleVersion, pattern};
-use modferry_protocol::sumdb::{Record, Tile};
+use modferry_protocol::sumdb::Record;
 
 pub use failure::{Failure, Fatal, Part};
+use slot::{Due, GoModBytes, Slot, State, Step};
 
 use crate::cache::{Cache, ZipFile};
 use crate::pool::Pool;
@@ -130,51 +132,6 @@ struct Build {
     resolver: Mutex<Resolver>,
     first: Mutex<Vec<ModuleVersion>>,
     asked_own_sums: Mutex<bool>,
-}
-
-#[derive(Default)]
-struct State {
-    slots: HashMap<ModuleVersion, Slot>,
-    failures: Vec<(ModuleVersion, Part, Unavailable)>,
-    notes: BTreeSet<String>,
-    fatal: Option<Fatal>,
-    /// Tiles that are fetched ahead.
-    tiles: HashSet<Tile>,
-}
-
-/// What is known of one module so far.
-struct Slot {
-    level: Level,
-    /// Nice to have: not having it is a note, not a failure.
-    optional: bool,
-    record: Step<Record>,
-    go_mod: Step<GoModBytes>,
-    /// What the verified go.mod says, or that there is none.
-    loaded: Option<Loaded>,
-    waiting: Vec<usize>,
-    info_begun: bool,
-    zip_begun: bool,
-    info: bool,
-    zip: Option<ZipFile>,
-    zip_size: Option<u64>,
-}
-
-/// What is to be fetched now that the go.mod is verified.
-#[derive(Clone, Copy, Default)]
-struct Due {
-    info: bool,
-    zip: bool,
-}
-
-enum Step<T> {
-    Waiting,
-    Got(T),
-    Failed,
-}
-
-struct GoModBytes {
-    bytes: Vec<u8>,
-    from_cache: bool,
 }
 
 impl<'s> Session<'s> {
@@ -484,38 +441,6 @@ impl<'s> Session<'s> {
 
     fn lock(&self) -> MutexGuard<'_, State> {
         lock(&self.state)
-    }
-}
-
-impl Slot {
-    /// What may be fetched now, and was not begun before. It counts as begun.
-    fn due(&mut self) -> Due {
-        if !matches!(self.loaded, Some(Some(_))) {
-            return Due::default();
-        }
-        let due = Due {
-            info: self.level >= Level::Listed && !self.info_begun,
-            zip: self.level == Level::Whole && !self.zip_begun,
-        };
-        self.info_begun |= due.info;
-        self.zip_begun |= due.zip;
-        due
-    }
-
-    fn new(level: Level, waiter: Option<usize>, optional: bool) -> Slot {
-        Slot {
-            level,
-            optional,
-            record: Step::Waiting,
-            go_mod: Step::Waiting,
-            loaded: None,
-            waiting: waiter.into_iter().collect(),
-            info_begun: false,
-            zip_begun: false,
-            info: false,
-            zip: None,
-            zip_size: None,
-        }
     }
 }
 

@@ -146,9 +146,10 @@ impl Session<'_> {
             Ok(summary) => summary,
             Err(text) => {
                 // It is carried as it is; a build that needs its requirements fails in the go command as well.
-                let reason = Reason::Malformed;
-                let text = format!("go.mod {text}");
-                self.fail(module, Part::GoMod, Unavailable { reason, text });
+                let note = format!(
+                    "{module}: its go.mod cannot be read, its requirements are passed over: {text}"
+                );
+                self.lock().notes.insert(note);
                 std::sync::Arc::default()
             }
         };

@@ -15,6 +15,11 @@ use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
 
+mod error;
+
+use error::{Failed, What};
+pub use error::{HttpError, TransportError};
+
 use super::netrc::Netrc;
 use super::proxyenv::ProxyEnv;
 use super::resolver::CachingResolver;
@@ -22,9 +27,6 @@ use super::url::HttpBase;
 
 /// How much of an error's body is read, for the message.
 const MAX_ERROR_TEXT: u64 = 4096;
-/// How much of it is shown, in characters.
-const SHOWN_ERROR_TEXT: usize = 200;
-
 /// When and how often a request is tried again.
 #[derive(Clone, Debug)]
 pub struct Retry {
@@ -79,74 +81,6 @@ impl Default for HttpOptions {
             proxies: ProxyEnv::default(),
             netrc: Netrc::default(),
         }
-    }
-}
-
-/// Why a GET gave nothing.
-#[derive(Debug, thiserror::Error)]
-pub enum HttpError {
-    /// An answer other than 200.
-    #[error("{url}: {status}{}", said(text))]
-    Status {
-        /// The URL, without its user part.
-        url: String,
-        /// The HTTP status.
-        status: u16,
-        /// The beginning of what the server said about it.
-        text: String,
-    },
-    /// No answer, or a broken one, after all tries.
-    #[error("{url}: no usable answer after {attempts} tries")]
-    Transport {
-        /// The URL, without its user part.
-        url: String,
-        /// How often it was tried.
-        attempts: u32,
-        /// What happened the last time.
-        source: TransportError,
-    },
-    /// The body is larger than it may be.
-    #[error("{url}: larger than {limit} bytes")]
-    TooLarge {
-        /// The URL, without its user part.
-        url: String,
-        /// The limit, in bytes.
-        limit: u64,
-    },
-    /// What was received could not be written here.
-    #[error("{url}: cannot write what was received")]
-    Write {
-        /// The URL, without its user part.
-        url: String,
-        /// What the system said.
-        source: io::Error,
-    },
-}
-
-/// What went wrong on the way.
-#[derive(Debug, thiserror::Error)]
-pub enum TransportError {
-    /// In the request or the answer's head.
-    #[error(transparent)]
-    Http(Box<ureq::Error>),
-    /// In the body.
-    #[error("the body broke off: {0}")]
-    Body(io::Error),
-    /// The body ended before its Content-Length.
-    #[error("the body ended after {got} of {expected} bytes")]
-    Short {
-        /// Bytes that came.
-        got: u64,
-        /// Bytes that were announced.
-        expected: u64,
-    },
-}
-
-fn said(text: &str) -> String {
-    if text.is_empty() {
-        String::new()
-    } else {
-        format!(" ({text})")
     }
 }
 
@@ -331,70 +265,6 @@ impl Http {
     }
 }
 
-/// One try that failed.
-struct Failed {
-    passing: bool,
-    retry_after: Option<Duration>,
-    what: What,
-}
-
-enum What {
-    Told(HttpError),
-    Transport(TransportError),
-}
-
-impl Failed {
-    fn status(url: &str, status: u16, headers: &HeaderMap, text: &[u8]) -> Failed {
-        let passing = status == 408 || status == 429 || status >= 500;
-        Failed {
-            passing,
-            retry_after: passing.then(|| retry_after(headers)).flatten(),
-            what: What::Told(HttpError::Status {
-                url: url.to_owned(),
-                status,
-                text: first_line(text),
-            }),
-        }
-    }
-
-    fn transport(error: TransportError) -> Failed {
-        let passing = match &error {
-            TransportError::Body(_) | TransportError::Short { .. } => true,
-            TransportError::Http(error) => matches!(
-                **error,
-                ureq::Error::Io(_)
-                    | ureq::Error::Timeout(_)
-                    | ureq::Error::HostNotFound
-                    | ureq::Error::ConnectionFailed
-                    | ureq::Error::Protocol(_)
-            ),
-        };
-        Failed {
-            passing,
-            retry_after: None,
-            what: What::Transport(error),
-        }
-    }
-
-    fn words(&self) -> String {
-        match &self.what {
-            What::Told(error) => error.to_string(),
-            What::Transport(error) => error.to_string(),
-        }
-    }
-
-    fn told(self, url: &str, attempts: u32) -> HttpError {
-        match self.what {
-            What::Told(error) => error,
-            What::Transport(source) => HttpError::Transport {
-                url: url.to_owned(),
-                attempts,
-                source,
-            },
-        }
-    }
-}
-
 fn agent(options: &HttpOptions, proxy: Option<Proxy>) -> Agent {
     let tls = TlsConfig::builder()
         .root_certs(RootCerts::PlatformVerifier)
@@ -484,17 +354,6 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
         .ok()
 }
 
-/// Retry-After in either of its forms: seconds, or a date.
-fn retry_after(headers: &HeaderMap) -> Option<Duration> {
-    let value = headers.get(header::RETRY_AFTER)?.to_str().ok()?.trim();
-    if let Ok(seconds) = value.parse() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let at = jiff::fmt::rfc2822::parse(value).ok()?.timestamp();
-    let seconds = at.duration_since(jiff::Timestamp::now()).as_secs();
-    Some(Duration::from_secs(u64::try_from(seconds).unwrap_or(0)))
-}
-
 /// Between half of the pause and all of it, so that many transfers do not come back at once.
 fn jittered(pause: Duration) -> Duration {
     use std::hash::{BuildHasher, Hasher};
@@ -507,22 +366,6 @@ fn jittered(pause: Duration) -> Duration {
 /// Whether the answer is compressed already, so that a transfer coding would only cost time.
 fn path_is_packed(url: &str) -> bool {
     url.ends_with(".zip") || url.contains("/tile/")
-}
-
-fn first_line(text: &[u8]) -> String {
-    let text = String::from_utf8_lossy(text);
-    let line = text
-        .lines()
-        .find(|line| !line.trim().is_empty())
-        .unwrap_or_default();
-    if line.trim_start().starts_with('<') {
-        return String::new(); // a page for a browser says nothing here
-    }
-    line.trim()
-        .chars()
-        .filter(|c| !c.is_control())
-        .take(SHOWN_ERROR_TEXT)
-        .collect()
 }
 
 #[cfg(test)]

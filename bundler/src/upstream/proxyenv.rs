@@ -13,11 +13,11 @@ pub struct ProxyEnv {
     pub https: Option<String>,
     /// HTTP_PROXY: for `http://` URLs.
     pub http: Option<String>,
-    no_proxy: Vec<Rule>,
+    pub(super) no_proxy: Vec<Rule>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
-enum Rule {
+pub(super) enum Rule {
     All,
     Range {
         net: IpAddr,

@@ -1,4 +1,5 @@
 #![allow(clippy::unwrap_used)]
+use super::error::retry_after;
 use super::*;
 use crate::upstream::testing::{Answer, TestServer};
 use crate::upstream::url::Base;
@@ -202,4 +203,33 @@ fn retry_after_in_both_forms() {
             > Duration::from_secs(1 << 20)
     );
     assert_eq!(retry_after(&headers("soon")), None);
+}
+
+#[test]
+fn a_proxy_of_the_environment_is_used_for_what_it_is_for() {
+    let server = scripted(vec![Answer::ok(""), Answer::ok("through it")]);
+    let http = client(HttpOptions {
+        proxies: ProxyEnv {
+            http: Some(server.url.replace("://", "://user:pw@")),
+            ..ProxyEnv::default()
+        },
+        ..HttpOptions::default()
+    });
+    // Nobody but the proxy could find this host.
+    let base_ = base("http://upstream.invalid/goproxy");
+    assert_eq!(http.get(&base_, "/x", 100).unwrap(), b"through it");
+    let asked = server.asked.lock().unwrap();
+    assert_eq!(
+        (asked[0].method.as_str(), asked[0].path.as_str()),
+        ("CONNECT", "upstream.invalid:80")
+    );
+    assert_eq!(
+        asked[0].headers["proxy-authorization"],
+        "basic dXNlcjpwdw==".replace("basic", "Basic")
+    );
+    assert_eq!(asked[1].path, "/goproxy/x");
+    drop(asked);
+    // Loopback never goes through a proxy.
+    let direct = scripted(vec![Answer::ok("direct")]);
+    assert_eq!(http.get(&base(&direct.url), "/x", 100).unwrap(), b"direct");
 }

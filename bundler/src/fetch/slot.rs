@@ -1,0 +1,88 @@
+//! What a run knows so far.
+
+use std::collections::{BTreeSet, HashMap, HashSet};
+
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::sumdb::{Record, Tile};
+
+use super::{Fatal, Level, Part};
+use crate::cache::ZipFile;
+use crate::select::mvs::Loaded;
+use crate::upstream::goproxy::Unavailable;
+
+#[derive(Default)]
+pub(super) struct State {
+    pub(super) slots: HashMap<ModuleVersion, Slot>,
+    pub(super) failures: Vec<(ModuleVersion, Part, Unavailable)>,
+    pub(super) notes: BTreeSet<String>,
+    pub(super) fatal: Option<Fatal>,
+    /// Tiles that are fetched ahead.
+    pub(super) tiles: HashSet<Tile>,
+}
+
+/// What is known of one module so far.
+pub(super) struct Slot {
+    pub(super) level: Level,
+    /// Nice to have: not having it is a note, not a failure.
+    pub(super) optional: bool,
+    pub(super) record: Step<Record>,
+    pub(super) go_mod: Step<GoModBytes>,
+    /// What the verified go.mod says, or that there is none.
+    pub(super) loaded: Option<Loaded>,
+    pub(super) waiting: Vec<usize>,
+    pub(super) info_begun: bool,
+    pub(super) zip_begun: bool,
+    pub(super) info: bool,
+    pub(super) zip: Option<ZipFile>,
+    pub(super) zip_size: Option<u64>,
+}
+
+/// What is to be fetched now that the go.mod is verified.
+#[derive(Clone, Copy, Default)]
+pub(super) struct Due {
+    pub(super) info: bool,
+    pub(super) zip: bool,
+}
+
+pub(super) enum Step<T> {
+    Waiting,
+    Got(T),
+    Failed,
+}
+
+pub(super) struct GoModBytes {
+    pub(super) bytes: Vec<u8>,
+    pub(super) from_cache: bool,
+}
+
+impl Slot {
+    /// What may be fetched now, and was not begun before. It counts as begun.
+    pub(super) fn due(&mut self) -> Due {
+        if !matches!(self.loaded, Some(Some(_))) {
+            return Due::default();
+        }
+        let due = Due {
+            info: self.level >= Level::Listed && !self.info_begun,
+            zip: self.level == Level::Whole && !self.zip_begun,
+        };
+        self.info_begun |= due.info;
+        self.zip_begun |= due.zip;
+        due
+    }
+
+    pub(super) fn new(level: Level, waiter: Option<usize>, optional: bool) -> Slot {
+        Slot {
+            level,
+            optional,
+            record: Step::Waiting,
+            go_mod: Step::Waiting,
+            loaded: None,
+            waiting: waiter.into_iter().collect(),
+            info_begun: false,
+            zip_begun: false,
+            info: false,
+            zip: None,
+            zip_size: None,
+        }
+    }
+}
