@@ -47,6 +47,8 @@ pub(super) struct Due {
 pub(super) enum Step<T> {
     Waiting,
     Got(T),
+    /// By the one task that goes on with it: the last of two that are done at once must not take it again.
+    Taken,
     Failed,
 }
 

@@ -94,22 +94,23 @@ impl Session<'_> {
         if slot.loaded.is_some() {
             return;
         }
-        let (record, go_mod) = match (&slot.record, &mut slot.go_mod) {
-            (Step::Waiting, _) | (_, Step::Waiting) => return,
-            (Step::Got(record), Step::Got(go_mod)) => (
-                record,
-                GoModBytes {
-                    bytes: std::mem::take(&mut go_mod.bytes),
-                    from_cache: go_mod.from_cache,
-                },
-            ),
-            _ => {
-                slot.loaded = Some(None);
-                let waiting = std::mem::take(&mut slot.waiting);
-                drop(state);
-                self.progress.module_done();
-                return self.tell(pool, module, None, waiting);
-            }
+        let both = matches!((&slot.record, &slot.go_mod), (Step::Got(_), Step::Got(_)));
+        let failed = matches!(slot.record, Step::Failed) || matches!(slot.go_mod, Step::Failed);
+        let waits = matches!(slot.record, Step::Waiting) || matches!(slot.go_mod, Step::Waiting);
+        if failed && !waits {
+            slot.loaded = Some(None);
+            let waiting = std::mem::take(&mut slot.waiting);
+            drop(state);
+            self.progress.module_done();
+            return self.tell(pool, module, None, waiting);
+        }
+        if !both {
+            return;
+        }
+        let (Step::Got(record), Step::Got(go_mod)) =
+            (&slot.record, std::mem::replace(&mut slot.go_mod, Step::Taken))
+        else {
+            return;
         };
         let (got, recorded) = (H1::of_go_mod(&go_mod.bytes), record.go_mod());
         if got != recorded {
