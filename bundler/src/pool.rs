@@ -109,7 +109,10 @@ impl Drop for Running<'_, '_> {
             state.front.clear();
             state.back.clear();
         }
-        self.0.changed.notify_all();
+        // Whoever waits is woken for each task that is pushed; besides, only the end concerns them all.
+        if state.running == 0 && state.front.is_empty() && state.back.is_empty() {
+            self.0.changed.notify_all();
+        }
     }
 }
 

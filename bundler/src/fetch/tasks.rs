@@ -107,9 +107,10 @@ impl Session<'_> {
         if !both {
             return;
         }
-        let (Step::Got(record), Step::Got(go_mod)) =
-            (&slot.record, std::mem::replace(&mut slot.go_mod, Step::Taken))
-        else {
+        let (Step::Got(record), Step::Got(go_mod)) = (
+            &slot.record,
+            std::mem::replace(&mut slot.go_mod, Step::Taken),
+        ) else {
             return;
         };
         let (got, recorded) = (H1::of_go_mod(&go_mod.bytes), record.go_mod());
