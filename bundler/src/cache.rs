@@ -21,8 +21,8 @@ use sha2::{Digest, Sha256};
 use crate::files;
 use crate::upstream::http::Sink;
 
-/// The largest `.info` that is taken, in bytes.
-pub const MAX_INFO: u64 = 1 << 20;
+/// The largest `.info` that is taken, in bytes: what the other side takes.
+pub const MAX_INFO: u64 = modferry_checker::MAX_INFO;
 
 /// A temporary file that nobody has touched for so long was left by a run that was killed.
 const STALE: Duration = Duration::from_secs(24 * 3600);

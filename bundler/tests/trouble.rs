@@ -63,6 +63,37 @@ fn everything_that_cannot_be_had_is_listed_with_who_wants_it() {
 }
 
 #[test]
+fn an_info_has_a_limit_and_must_be_of_its_version() {
+    let world = World::of(GRAPH);
+    let c = version("m.test/c@v1.0.0");
+    let limit = modferry_bundler::cache::MAX_INFO as usize;
+    let info = |version: &str, size: usize| {
+        let mut text = format!("{{\"Version\":\"{version}\"}}").into_bytes();
+        text.resize(size.max(text.len()), b' ');
+        text
+    };
+    for (content, words) in [
+        (info("v1.0.0", limit), None),
+        (info("v1.0.0", limit + 1), Some("larger than")),
+        (info("v1.0.1", 0), Some("does not name version v1.0.0")),
+        (b"<html>".to_vec(), Some("does not name version v1.0.0")),
+        (
+            b"{\"Version\":\"v1.0.0\",\"version\":\"v1.0.1\"}".to_vec(),
+            Some("does not name version v1.0.0"),
+        ),
+    ] {
+        write(&world.file(&c, "info"), &content);
+        let _ = fs::remove_dir_all(world.path(".cache"));
+        let done = world.export(&["m.test/c@v1.0.0"]);
+        match words {
+            None => drop(done.ok()),
+            Some(words) => drop(done.exits(9).says("m.test/c@v1.0.0: info").says(words)),
+        }
+    }
+    world.run(&["verify", "out", "--pub", "site.pub"]).ok();
+}
+
+#[test]
 fn what_the_checksum_database_contradicts_stops_everything() {
     for (kind, words) in [
         ("zip", "the zip that upstream serves"),

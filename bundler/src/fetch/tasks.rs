@@ -359,11 +359,21 @@ impl Session<'_> {
     }
 }
 
+/// Whether the info is of this version, as every reader of it sees it: Go takes keys in any case, so there
+/// must be no second key that is `Version` in another one and says something else.
 fn names_version(info: &[u8], module: &ModuleVersion) -> bool {
     #[derive(serde::Deserialize)]
     struct Info {
         #[serde(rename = "Version")]
         version: String,
     }
-    serde_json::from_slice::<Info>(info).is_ok_and(|info| info.version == module.version().as_str())
+    let version = module.version().as_str();
+    let exact = serde_json::from_slice::<Info>(info).is_ok_and(|info| info.version == version);
+    let keys = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(info);
+    exact
+        && keys.is_ok_and(|keys| {
+            keys.iter()
+                .filter(|(key, _)| key.replace('\u{17f}', "s").eq_ignore_ascii_case("version"))
+                .all(|(_, value)| value.as_str() == Some(version))
+        })
 }
