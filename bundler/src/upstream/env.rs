@@ -41,8 +41,8 @@ impl GoEnv {
         environment: impl Fn(&str) -> Option<String>,
         go: impl FnOnce() -> HashMap<String, String>,
     ) -> GoEnv {
-        // The two that have a default are what a go command has to be asked for.
-        let said = if environment("GOPROXY").is_none() || environment("GOSUMDB").is_none() {
+        // Private patterns may be set with `go env -w` alone: not asking for them could leak a name.
+        let said = if NAMES.iter().any(|name| environment(name).is_none()) {
             go()
         } else {
             HashMap::new()
@@ -101,6 +101,15 @@ mod tests {
         );
         assert_eq!(env.goproxy.as_deref(), Some("file:///x"));
         assert_eq!(env.gosumdb.as_deref(), Some("sum.example"));
+        assert_eq!(env.private, [("GOPRIVATE", "corp.example".to_owned())]);
+    }
+
+    #[test]
+    fn private_patterns_of_the_go_command_count_although_the_upstreams_are_set() {
+        let env = GoEnv::from_parts(
+            |name| matches!(name, "GOPROXY" | "GOSUMDB").then(|| "set".to_owned()),
+            go,
+        );
         assert_eq!(env.private, [("GOPRIVATE", "corp.example".to_owned())]);
     }
 
