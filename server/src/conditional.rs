@@ -8,6 +8,7 @@
 //!
 //! Pure functions over header texts: [`decide`] is the whole interface to the responder.
 
+use actix_http::header::HeaderValue;
 use sha2::{Digest, Sha256};
 
 /// A strong entity tag, in its quotes.
@@ -45,6 +46,12 @@ impl Etag {
             text,
             length: (2 + 2 * bytes.len()) as u8,
         }
+    }
+
+    /// The tag as a header's value.
+    pub fn header(&self) -> HeaderValue {
+        // Quotes and hexadecimal digits are always a header's value.
+        HeaderValue::from_bytes(self.as_bytes()).unwrap_or(HeaderValue::from_static("\"\""))
     }
 
     /// The tag as it stands in a header: `"0123…"`.

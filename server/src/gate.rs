@@ -18,6 +18,7 @@ use std::task::{Context, Poll, Waker, ready};
 
 use bytes::{Buf, BytesMut};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio_util::io::poll_read_buf;
 
 use crate::tail::Tail;
 
@@ -86,11 +87,9 @@ impl<IO: AsyncRead + Unpin> Gate<IO> {
         if self.closed {
             return Poll::Ready(Ok(()));
         }
-        let mut room = [0; READ];
-        let mut buf = ReadBuf::new(&mut room);
-        ready!(Pin::new(&mut self.io).poll_read(cx, &mut buf))?;
-        self.closed = buf.filled().is_empty();
-        self.stash.extend_from_slice(buf.filled());
+        self.stash.reserve(READ);
+        let read = ready!(poll_read_buf(Pin::new(&mut self.io), cx, &mut self.stash))?;
+        self.closed = read == 0;
         Poll::Ready(Ok(()))
     }
 }

@@ -5,17 +5,20 @@
 //! - [`gate`]: what a connection is wrapped in, so that requests are answered one after the other
 //! - [`service`]: a request's head to its response; [`answer`] is the store's side of it, [`respond`] HTTP's:
 //!   the one table of statuses, types and cache lifetimes; [`conditional`] tags and ranges
-//! - [`tail`], [`chunks`]: how answers reach the connection, and zips in bounded memory
+//! - [`tail`]: how answers reach the connection; [`chunks`], [`recent`]: what is kept of those given lately, in
+//!   bounded memory ([`clock`])
 //! - [`store`]: the store as it is seen from here: read-only, growing, perhaps empty yet; [`site`] what all share
 //! - [`access`]: the access log; [`notify`]: what the service manager is told
 
 pub mod access;
 pub mod answer;
 pub mod chunks;
+pub mod clock;
 pub mod conditional;
 pub mod config;
 pub mod gate;
 pub mod notify;
+pub mod recent;
 pub mod respond;
 pub mod run;
 pub mod service;

@@ -16,6 +16,7 @@ use crate::access::Access;
 use crate::answer::{Answer, Kind, Refusal};
 use crate::conditional::{Asked, Etag, Sent, decide};
 use crate::gate::Latch;
+use crate::recent::Small;
 use crate::site::Site;
 use crate::tail::{MAX_HELD, NoBody, Tail};
 
@@ -92,17 +93,20 @@ impl Exchange<'_> {
     /// The response with that answer. What follows its head is with the connection already.
     pub fn respond(&self, answer: Answer) -> Response<NoBody> {
         match answer {
-            Answer::Bytes(kind, bytes) => self.bytes(kind, bytes),
+            Answer::Bytes(kind, bytes) => self.small(&Small::new(kind, bytes)),
             Answer::Zip(zip) => self.zip(zip),
             Answer::Refused(refusal) => self.refuse(refusal),
         }
     }
 
-    fn bytes(&self, kind: Kind, bytes: Bytes) -> Response<NoBody> {
-        let etag = Etag::of_bytes(&bytes);
-        let size = bytes.len() as u64;
-        self.represent(kind, &etag, size, |access, start, end| {
-            Tail::bytes(bytes.slice(start as usize..end as usize), access)
+    /// The response with a small answer that is there.
+    pub fn small(&self, small: &Small) -> Response<NoBody> {
+        let (tag, size) = (
+            (&small.etag, small.etag_header.clone()),
+            small.bytes.len() as u64,
+        );
+        self.represent(small.kind, tag, size, |access, start, end| {
+            Tail::bytes(small.bytes.slice(start as usize..end as usize), access)
         })
     }
 
@@ -123,19 +127,24 @@ impl Exchange<'_> {
         } else {
             None
         };
-        self.represent(Kind::Zip, &etag, size, |access, start, end| match chunk {
-            Some(chunk) if size <= MAX_HELD => {
-                Tail::bytes(chunk.slice(start as usize..end as usize), access)
-            }
-            _ => Tail::zip(self.site.clone(), zip, start, end, access),
-        })
+        self.represent(
+            Kind::Zip,
+            (&etag, etag.header()),
+            size,
+            |access, start, end| match chunk {
+                Some(chunk) if size <= MAX_HELD => {
+                    Tail::bytes(chunk.slice(start as usize..end as usize), access)
+                }
+                _ => Tail::zip(self.site.clone(), zip, start, end, access),
+            },
+        )
     }
 
     /// The response of something that is there: all of it, a part, or only its headers.
     fn represent(
         &self,
         kind: Kind,
-        etag: &Etag,
+        (etag, etag_header): (&Etag, HeaderValue),
         size: u64,
         content: impl FnOnce(Option<Access>, u64, u64) -> Tail,
     ) -> Response<NoBody> {
@@ -158,9 +167,7 @@ impl Exchange<'_> {
         let mut response = empty(status);
         let headers = response.headers_mut();
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static(cache));
-        if let Ok(value) = HeaderValue::from_bytes(etag.as_bytes()) {
-            headers.insert(header::ETAG, value);
-        }
+        headers.insert(header::ETAG, etag_header);
         if status != StatusCode::NOT_MODIFIED {
             headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
             headers.insert(header::CONTENT_LENGTH, HeaderValue::from(end - start));

@@ -7,6 +7,7 @@
 use std::io;
 use std::net::{SocketAddr, TcpListener, ToSocketAddrs};
 use std::path::PathBuf;
+use std::rc::Rc;
 use std::sync::Arc;
 use std::sync::mpsc;
 use std::time::Duration;
@@ -23,6 +24,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use crate::config::Config;
 use crate::gate::Gate;
 use crate::notify::{State, notify, watchdog};
+use crate::recent::Recent;
 use crate::service::serve;
 use crate::site::Site;
 use crate::store::{OpenError, Pulse, Store, follow};
@@ -208,9 +210,18 @@ fn start(
         .worker_max_blocking_threads(READERS)
         .shutdown_timeout(config.shutdown_timeout.as_secs())
         .disable_signals();
+    // Each worker has a service, and so a memory, for each listener.
+    let workers = config.workers * listeners.len();
     for (address, listener) in listeners {
-        builder = listen(builder, address, listener, site.clone(), tls.clone())
-            .map_err(system("listen"))?;
+        builder = listen(
+            builder,
+            address,
+            listener,
+            site.clone(),
+            tls.clone(),
+            workers,
+        )
+        .map_err(system("listen"))?;
     }
     Ok(builder.run())
 }
@@ -222,11 +233,13 @@ fn listen(
     listener: TcpListener,
     site: Arc<Site>,
     tls: Option<rustls::ServerConfig>,
+    workers: usize,
 ) -> io::Result<ServerBuilder> {
     let stopping = builder.graceful_shutdown_signal();
     macro_rules! http {
         () => {{
             let (site, stopping) = (site.clone(), stopping.clone());
+            let recent = Rc::new(Recent::new(workers));
             HttpService::build()
                 .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
                 .client_request_timeout(FIRST_REQUEST)
@@ -238,7 +251,7 @@ fn listen(
                     data.insert(gate.latch());
                 })
                 .h1(fn_service(move |request: Request| {
-                    let response: Response<NoBody> = serve(&site, &request);
+                    let response: Response<NoBody> = serve(&site, &recent, &request);
                     std::future::ready(Ok::<_, std::convert::Infallible>(response))
                 }))
         }};

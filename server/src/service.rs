@@ -10,13 +10,14 @@ use modferry_protocol::request::{Request, RequestError, SumdbRequest};
 
 use crate::answer::{self, Answer, Kind, Refusal};
 use crate::gate::Latch;
+use crate::recent::{Recent, Small};
 use crate::respond::Exchange;
 use crate::site::Site;
 use crate::tail::NoBody;
 
-/// Answers one request. Everything but the bytes of a long zip is decided and read before this returns: it
+/// Answers one request; `recent` is its worker's memory. Everything but the bytes of a long zip is decided and read before this returns: it
 /// is a few microseconds of work from memory, and handing it to another thread would cost more.
-pub fn serve(site: &Arc<Site>, request: &HttpRequest) -> Response<NoBody> {
+pub fn serve(site: &Arc<Site>, recent: &Recent, request: &HttpRequest) -> Response<NoBody> {
     let head = request.head();
     let Some(latch) = request.conn_data::<Latch>() else {
         // Each connection is given one when it is accepted, so this is no request's fault.
@@ -29,13 +30,27 @@ pub fn serve(site: &Arc<Site>, request: &HttpRequest) -> Response<NoBody> {
         latch,
         since: Instant::now(),
     };
-    exchange.respond(decide(site, &head.method, head.uri.path()))
+    if head.method != Method::GET && head.method != Method::HEAD {
+        return exchange.respond(Answer::Refused(Refusal::Method));
+    }
+    let path = head.uri.path();
+    let imports = site.store.imports();
+    if let Some(small) = recent.get(path, imports) {
+        return exchange.small(&small);
+    }
+    match decide(site, path) {
+        Answer::Bytes(kind, bytes) => {
+            let small = Small::new(kind, bytes);
+            if kind != Kind::State {
+                recent.put(path, imports, &small);
+            }
+            exchange.small(&small)
+        }
+        answer => exchange.respond(answer),
+    }
 }
 
-fn decide(site: &Site, method: &Method, path: &str) -> Answer {
-    if method != Method::GET && method != Method::HEAD {
-        return Answer::Refused(Refusal::Method);
-    }
+fn decide(site: &Site, path: &str) -> Answer {
     match path {
         "/healthz" => return state("ok\n".into()),
         "/readyz" => return ready(site),

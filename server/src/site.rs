@@ -33,7 +33,7 @@ impl Site {
     pub fn new(store: Arc<Store>, how_to_ask: String, access_log: bool) -> Site {
         Site {
             store,
-            chunks: Chunks::default(),
+            chunks: Chunks::new(),
             how_to_ask,
             access_log,
             ahead: AtomicU64::new(0),

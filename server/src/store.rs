@@ -122,7 +122,7 @@ impl Store {
 
     /// How many imports are visible.
     pub fn imports(&self) -> u64 {
-        self.imports.load(Ordering::Relaxed)
+        self.imports.load(Ordering::Acquire)
     }
 
     /// Makes visible what was imported since the last time.
@@ -144,7 +144,8 @@ impl Store {
                 }
             },
         };
-        self.imports.store(reader.generation(), Ordering::Relaxed);
+        // Only now: whoever sees the number also sees what it counts.
+        self.imports.store(reader.generation(), Ordering::Release);
         Ok(())
     }
 

@@ -166,6 +166,18 @@ fn a_new_import_is_visible_within_two_seconds() {
         eventually("the import", || client.ask("GET", &path, &[]).status == 200);
         let took = imported.elapsed();
         assert!(took < Duration::from_secs(2), "visible after {took:?}");
+        // What a worker has answered lately is not what it answers now; each connection has one worker.
+        for client in [&mut client, &mut server.connect(), &mut server.connect()] {
+            for _ in 0..2 {
+                let list = client.ask("GET", "/example.com/new/@v/list", &[]);
+                assert_eq!(
+                    list.text().lines().count(),
+                    usize::from(n) - 1,
+                    "{}",
+                    list.text()
+                );
+            }
+        }
     }
 }
 
