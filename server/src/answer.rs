@@ -1,53 +1,17 @@
 //! From a typed request to what the store has for it: no HTTP in here.
 //!
-//! Which status and which headers an [`Answer`] becomes is respond.rs's table. What is said to a client
+//! Which status and which headers it becomes is respond.rs's table. What is said to a client
 //! that cannot be served is worded here, where it is known why: `go` prints these texts.
 
-use bytes::Bytes;
-use modferry_appliance::store::{Reader, StoreError, Value, Zip};
+use modferry_appliance::store::{Reader, StoreError, Value};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::request::{Request, SumdbRequest};
 use modferry_protocol::sumdb::{DbName, Tile};
 
+use crate::found::{Found, Kind, Small};
+
 /// The height of tiles that cmd/go asks for, in levels of the tree, and the only one that is carried.
 const GO_HEIGHT: u8 = 8;
-
-/// What the store has for a request.
-pub enum Answer {
-    /// These bytes.
-    Bytes(Kind, Bytes),
-    /// A zip, by its place in the store.
-    Zip(Zip),
-    /// Nothing, and why.
-    Refused(Refusal),
-}
-
-/// What kind of thing is answered: decides its type and for how long it may be cached.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Kind {
-    /// `@v/list`.
-    List,
-    /// `@latest`.
-    Latest,
-    /// `.info`.
-    Info,
-    /// `.mod`.
-    Mod,
-    /// `.zip`.
-    Zip,
-    /// Whether a checksum database is proxied here.
-    Supported,
-    /// A checksum database's newest signed head.
-    Head,
-    /// A record and the newest head.
-    Lookup,
-    /// A tile that has all of its hashes.
-    FullTile,
-    /// A tile that will have more when the tree has grown.
-    PartialTile,
-    /// Health and readiness.
-    State,
-}
 
 /// Why a request is not served.
 #[derive(Debug)]
@@ -75,13 +39,9 @@ impl From<StoreError> for Refusal {
 }
 
 /// Looks up the answer. `ahead` is called for a tile past the newest tree.
-pub fn answer(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Answer {
-    look_up(reader, request, ahead).unwrap_or_else(Answer::Refused)
-}
-
-fn look_up(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Result<Answer, Refusal> {
+pub fn answer(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Result<Found, Refusal> {
     let small = |kind, value: Option<Value>, what: &dyn Fn() -> String| match value {
-        Some(value) => Ok(Answer::Bytes(kind, value.into_vec().into())),
+        Some(value) => Ok(found(kind, value.into_vec())),
         None => Err(Refusal::NotCarried(what())),
     };
     match request {
@@ -96,7 +56,7 @@ fn look_up(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Result<A
             format!("the go.mod of {module}")
         }),
         Request::Zip(module) => match reader.zip(module)? {
-            Some(zip) => Ok(Answer::Zip(zip)),
+            Some(zip) => Ok(Found::Zip(zip)),
             None => Err(Refusal::NotCarried(format!("the zip of {module}"))),
         },
         Request::Query { path, query } => Err(Refusal::NotCarried(format!(
@@ -113,17 +73,21 @@ fn look_up(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Result<A
     }
 }
 
+fn found(kind: Kind, bytes: Vec<u8>) -> Found {
+    Found::Small(Small::new(kind, bytes.into()))
+}
+
 /// The answer to whether a checksum database is reached through here: always, and before the first import too.
 /// Anything else would send the client to the internet.
-pub fn supported() -> Answer {
-    Answer::Bytes(Kind::Supported, Bytes::new())
+pub fn supported() -> Found {
+    found(Kind::Supported, Vec::new())
 }
 
 /// The record as stored and the newest head, one behind the other, as x/mod/sumdb/server.go joins them.
 ///
 /// The head is read after the record: an import that lands in between can then only make the head newer, and
 /// the record is in that tree too. The other way round a record could be newer than its head.
-fn lookup(reader: &Reader, name: &DbName, module: &ModuleVersion) -> Result<Answer, Refusal> {
+fn lookup(reader: &Reader, name: &DbName, module: &ModuleVersion) -> Result<Found, Refusal> {
     let Some(record) = reader.record(name, module)? else {
         return Err(Refusal::NotCarried(format!(
             "the {name} record of {module}"
@@ -136,7 +100,7 @@ fn lookup(reader: &Reader, name: &DbName, module: &ModuleVersion) -> Result<Answ
     };
     let mut answer = record.into_vec();
     answer.extend_from_slice(head.as_ref());
-    Ok(Answer::Bytes(Kind::Lookup, answer.into()))
+    Ok(found(Kind::Lookup, answer))
 }
 
 fn read_tile(
@@ -144,7 +108,7 @@ fn read_tile(
     name: &DbName,
     tile: &Tile,
     ahead: impl FnOnce(),
-) -> Result<Answer, Refusal> {
+) -> Result<Found, Refusal> {
     if tile.is_data() {
         return Err(Refusal::NotCarried(format!(
             "{name} {tile}: records are answered by lookup, tiles of them are not kept"
@@ -161,7 +125,7 @@ fn read_tile(
         } else {
             Kind::PartialTile
         };
-        return Ok(Answer::Bytes(kind, hashes.into_vec().into()));
+        return Ok(found(kind, hashes.into_vec()));
     }
     let size = reader.head_size(name)?.unwrap_or(0);
     let needed = smallest_tree(tile);

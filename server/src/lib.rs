@@ -3,7 +3,7 @@
 //!
 //! - [`run`]: from settings to a running server and from a signal to its end; [`config`], [`tls`]
 //! - [`gate`]: what a connection is wrapped in, so that requests are answered one after the other
-//! - [`service`]: a request's head to its response; [`answer`] is the store's side of it, [`respond`] HTTP's:
+//! - [`service`]: a request's head to its response; [`answer`] is the store's side of it ([`found`]), [`respond`] HTTP's:
 //!   the one table of statuses, types and cache lifetimes; [`conditional`] tags and ranges
 //! - [`tail`]: how answers reach the connection; [`chunks`], [`recent`]: what is kept of those given lately, in
 //!   bounded memory ([`clock`])
@@ -16,6 +16,7 @@ pub mod chunks;
 pub mod clock;
 pub mod conditional;
 pub mod config;
+pub mod found;
 pub mod gate;
 pub mod notify;
 pub mod recent;

@@ -1,4 +1,4 @@
-//! The small answers that a worker gave lately, by the path that was asked for.
+//! What a worker answered lately, by the path that was asked for: small answers whole, and where larger zips are.
 //!
 //! A build asks for the same few hundred things again and again, and many builds ask for the same. One that was
 //! answered lately is answered again without parsing, reading and hashing: about a third of the processor time of
@@ -8,51 +8,18 @@
 use std::cell::RefCell;
 use std::rc::Rc;
 
-use actix_http::header::HeaderValue;
-use bytes::Bytes;
-
-use crate::answer::Kind;
 use crate::clock::Clock;
-use crate::conditional::Etag;
+use crate::found::{Found, Kind};
 
 /// The most that all workers together remember, in bytes.
 pub const MAX_BYTES: usize = 16 << 20;
 
-/// The largest answer that is remembered, in bytes: a whole tile, and most things but zips.
-pub const MAX_ANSWER: usize = 16 << 10;
-
 /// What an answer takes beside its bytes and its path, in bytes, roughly.
 const BESIDE: usize = 256;
 
-/// A small answer that is there, with its tag.
-#[derive(Clone)]
-pub struct Small {
-    /// What it is.
-    pub kind: Kind,
-    /// All of it.
-    pub bytes: Bytes,
-    /// Its tag.
-    pub etag: Etag,
-    /// The tag as a header.
-    pub etag_header: HeaderValue,
-}
-
-impl Small {
-    /// The answer of that kind with these bytes.
-    pub fn new(kind: Kind, bytes: Bytes) -> Small {
-        let etag = Etag::of_bytes(&bytes);
-        Small {
-            kind,
-            bytes,
-            etag_header: etag.header(),
-            etag,
-        }
-    }
-}
-
 /// One worker's memory.
 pub struct Recent {
-    answers: RefCell<Clock<Rc<str>, (u64, Small)>>,
+    answers: RefCell<Clock<Rc<str>, (u64, Found)>>,
 }
 
 impl Recent {
@@ -64,31 +31,37 @@ impl Recent {
     }
 
     /// What the path was answered with, if nothing has been imported since.
-    pub fn get(&self, path: &str, imports: u64) -> Option<Small> {
+    pub fn get(&self, path: &str, imports: u64) -> Option<Found> {
         let mut answers = self.answers.borrow_mut();
-        let (then, small) = answers.get(path)?;
-        (*then == imports).then(|| small.clone())
+        let (then, answer) = answers.get(path)?;
+        (*then == imports).then(|| answer.clone())
     }
 
-    /// Remembers what the path is answered with; `imports` is how many there were before it was read.
-    pub fn put(&self, path: &str, imports: u64, small: &Small) {
-        if small.bytes.len() <= MAX_ANSWER {
-            let size = path.len() + small.bytes.len() + BESIDE;
-            self.answers
-                .borrow_mut()
-                .put(path.into(), (imports, small.clone()), size);
-        }
+    /// Remembers what the path is answered with; `imports` is how many there were before it was read. A small
+    /// zip counts with its bytes too, although it shares them with [`crate::chunks`] for as long as they are there.
+    pub fn put(&self, path: &str, imports: u64, found: &Found) {
+        let bytes = match found {
+            Found::Small(small) if small.kind == Kind::State => return,
+            Found::Small(small) => small.bytes.len(),
+            Found::Zip(_) => 0,
+        };
+        let size = path.len() + bytes + BESIDE;
+        self.answers
+            .borrow_mut()
+            .put(path.into(), (imports, found.clone()), size);
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::found::Small;
+    use bytes::Bytes;
 
     #[test]
     fn an_answer_lasts_until_the_next_import() {
         let recent = Recent::new(1);
-        let small = Small::new(Kind::List, Bytes::from_static(b"v1.0.0\n"));
+        let small = Found::Small(Small::new(Kind::List, Bytes::from_static(b"v1.0.0\n")));
         recent.put("/a", 3, &small);
         assert!(recent.get("/a", 3).is_some());
         assert!(recent.get("/a", 4).is_none());
@@ -98,12 +71,10 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_small_is_not_remembered() {
+    fn health_is_asked_anew_each_time() {
         let recent = Recent::new(1);
-        for (path, size) in [("/a", MAX_ANSWER), ("/b", MAX_ANSWER + 1)] {
-            let small = Small::new(Kind::Mod, Bytes::from(vec![0; size]));
-            recent.put(path, 1, &small);
-            assert_eq!(recent.get(path, 1).is_some(), size == MAX_ANSWER);
-        }
+        let state = Found::Small(Small::new(Kind::State, Bytes::from_static(b"ok\n")));
+        recent.put("/healthz", 1, &state);
+        assert!(recent.get("/healthz", 1).is_none());
     }
 }

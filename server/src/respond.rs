@@ -10,15 +10,14 @@ use std::time::Instant;
 use actix_http::header::{self, HeaderValue};
 use actix_http::{Method, RequestHead, Response, StatusCode};
 use bytes::Bytes;
-use modferry_appliance::store::{CHUNK, Zip};
 
 use crate::access::Access;
-use crate::answer::{Answer, Kind, Refusal};
+use crate::answer::Refusal;
 use crate::conditional::{Asked, Etag, Sent, decide};
+use crate::found::{Found, Kind, Small};
 use crate::gate::Latch;
-use crate::recent::Small;
 use crate::site::Site;
-use crate::tail::{MAX_HELD, NoBody, Tail};
+use crate::tail::{NoBody, Tail};
 
 /// The most that an error's text has, in characters, whatever a client put into its path.
 pub const MAX_ERROR_TEXT: usize = 1000;
@@ -91,16 +90,21 @@ pub struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// The response with that answer. What follows its head is with the connection already.
-    pub fn respond(&self, answer: Answer) -> Response<NoBody> {
+    pub fn respond(&self, answer: Result<Found, Refusal>) -> Response<NoBody> {
         match answer {
-            Answer::Bytes(kind, bytes) => self.small(&Small::new(kind, bytes)),
-            Answer::Zip(zip) => self.zip(zip),
-            Answer::Refused(refusal) => self.refuse(refusal),
+            Ok(Found::Small(small)) => self.small(&small),
+            Ok(Found::Zip(zip)) => {
+                let (etag, size) = (Etag::of_hash(&zip.sha256), zip.size);
+                let tag = (&etag, etag.header());
+                self.represent(Kind::Zip, tag, size, |access, start, end| {
+                    Tail::zip(self.site.clone(), zip, start, end, access)
+                })
+            }
+            Err(refusal) => self.refuse(refusal),
         }
     }
 
-    /// The response with a small answer that is there.
-    pub fn small(&self, small: &Small) -> Response<NoBody> {
+    fn small(&self, small: &Small) -> Response<NoBody> {
         let (tag, size) = (
             (&small.etag, small.etag_header.clone()),
             small.bytes.len() as u64,
@@ -108,36 +112,6 @@ impl Exchange<'_> {
         self.represent(small.kind, tag, size, |access, start, end| {
             Tail::bytes(small.bytes.slice(start as usize..end as usize), access)
         })
-    }
-
-    fn zip(&self, zip: Zip) -> Response<NoBody> {
-        let etag = Etag::of_hash(&zip.sha256);
-        let size = zip.size;
-        // A zip of one chunk is read here and now: it costs less than handing it to another thread, and
-        // a failure still has a status. A HEAD reads it too, and so says whether a GET would get it.
-        let chunk = if size <= CHUNK as u64 {
-            match self.site.chunk(&zip, 0) {
-                Ok(chunk) if chunk.len() as u64 == size => Some(chunk),
-                Ok(chunk) => {
-                    let what = format!("a zip has {} bytes, not {size}", chunk.len());
-                    return self.refuse(Refusal::Fault(what));
-                }
-                Err(error) => return self.refuse(Refusal::Fault(error)),
-            }
-        } else {
-            None
-        };
-        self.represent(
-            Kind::Zip,
-            (&etag, etag.header()),
-            size,
-            |access, start, end| match chunk {
-                Some(chunk) if size <= MAX_HELD => {
-                    Tail::bytes(chunk.slice(start as usize..end as usize), access)
-                }
-                _ => Tail::zip(self.site.clone(), zip, start, end, access),
-            },
-        )
     }
 
     /// The response of something that is there: all of it, a part, or only its headers.

@@ -6,14 +6,17 @@ use std::time::Instant;
 
 use actix_http::{Method, Request as HttpRequest, Response, StatusCode};
 use bytes::Bytes;
+use modferry_appliance::store::{CHUNK, Zip};
 use modferry_protocol::request::{Request, RequestError, SumdbRequest};
 
-use crate::answer::{self, Answer, Kind, Refusal};
+use crate::answer::{self, Refusal};
+use crate::conditional::Etag;
+use crate::found::{Found, Kind, Small};
 use crate::gate::Latch;
-use crate::recent::{Recent, Small};
+use crate::recent::Recent;
 use crate::respond::Exchange;
 use crate::site::Site;
-use crate::tail::NoBody;
+use crate::tail::{MAX_HELD, NoBody};
 
 /// Answers one request; `recent` is its worker's memory. Everything but the bytes of a long zip is decided and read before this returns: it
 /// is a few microseconds of work from memory, and handing it to another thread would cost more.
@@ -31,56 +34,62 @@ pub fn serve(site: &Arc<Site>, recent: &Recent, request: &HttpRequest) -> Respon
         since: Instant::now(),
     };
     if head.method != Method::GET && head.method != Method::HEAD {
-        return exchange.respond(Answer::Refused(Refusal::Method));
+        return exchange.respond(Err(Refusal::Method));
     }
     let path = head.uri.path();
     let imports = site.store.imports();
-    if let Some(small) = recent.get(path, imports) {
-        return exchange.small(&small);
-    }
-    match decide(site, path) {
-        Answer::Bytes(kind, bytes) => {
-            let small = Small::new(kind, bytes);
-            if kind != Kind::State {
-                recent.put(path, imports, &small);
-            }
-            exchange.small(&small)
-        }
-        answer => exchange.respond(answer),
-    }
+    exchange.respond(match recent.get(path, imports) {
+        Some(found) => Ok(found),
+        None => decide(site, path).inspect(|found| recent.put(path, imports, found)),
+    })
 }
 
-fn decide(site: &Site, path: &str) -> Answer {
+fn decide(site: &Site, path: &str) -> Result<Found, Refusal> {
     match path {
-        "/healthz" => return state("ok\n".into()),
+        "/healthz" => return Ok(state("ok\n".into())),
         "/readyz" => return ready(site),
         _ => {}
     }
-    let request = match Request::parse(path) {
-        Ok(request) => request,
-        Err(error) => return Answer::Refused(malformed(&error)),
-    };
+    let request = Request::parse(path).map_err(|error| malformed(&error))?;
     if let Request::Sumdb {
         request: SumdbRequest::Supported,
         ..
     } = request
     {
-        return answer::supported();
+        return Ok(answer::supported());
     }
-    match site.store.reader() {
-        Some(reader) => answer::answer(reader, &request, || {
-            let so_far = site.ahead.fetch_add(1, Ordering::Relaxed) + 1;
-            // The first one, and then ever more rarely: a client repeats itself.
-            if so_far.is_power_of_two() {
-                tracing::warn!(
-                    path,
-                    so_far,
-                    "a client has seen a newer tree than the store has"
-                );
-            }
-        }),
-        None => Answer::Refused(not_ready(site)),
+    let reader = site.store.reader().ok_or_else(|| not_ready(site))?;
+    let found = answer::answer(reader, &request, || {
+        let so_far = site.ahead.fetch_add(1, Ordering::Relaxed) + 1;
+        // The first one, and then ever more rarely: a client repeats itself.
+        if so_far.is_power_of_two() {
+            tracing::warn!(
+                path,
+                so_far,
+                "a client has seen a newer tree than the store has"
+            );
+        }
+    })?;
+    match found {
+        Found::Zip(zip) if zip.size <= CHUNK as u64 => read_at_once(site, zip),
+        found => Ok(found),
     }
+}
+
+/// A zip of one chunk is read here and now: it costs less than handing it to another thread, and a failure
+/// still has a status. A HEAD reads it too, and so says whether a GET would get it.
+fn read_at_once(site: &Site, zip: Zip) -> Result<Found, Refusal> {
+    let chunk = site.chunk(&zip, 0).map_err(Refusal::Fault)?;
+    if chunk.len() as u64 != zip.size {
+        let what = format!("a zip has {} bytes, not {}", chunk.len(), zip.size);
+        return Err(Refusal::Fault(what));
+    }
+    Ok(if zip.size <= MAX_HELD {
+        let etag = Etag::of_hash(&zip.sha256);
+        Found::Small(Small::tagged(Kind::Zip, chunk, etag))
+    } else {
+        Found::Zip(zip)
+    })
 }
 
 fn malformed(error: &RequestError) -> Refusal {
@@ -92,15 +101,15 @@ fn malformed(error: &RequestError) -> Refusal {
     }
 }
 
-fn ready(site: &Site) -> Answer {
+fn ready(site: &Site) -> Result<Found, Refusal> {
     let imports = site.store.imports();
     if imports == 0 {
-        return Answer::Refused(not_ready(site));
+        return Err(not_ready(site));
     }
     let ahead = site.ahead.load(Ordering::Relaxed);
-    state(format!(
+    Ok(state(format!(
         "ready: imports {imports}, requests by clients with a newer tree {ahead}\n"
-    ))
+    )))
 }
 
 fn not_ready(site: &Site) -> Refusal {
@@ -110,6 +119,6 @@ fn not_ready(site: &Site) -> Refusal {
     ))
 }
 
-fn state(text: String) -> Answer {
-    Answer::Bytes(Kind::State, Bytes::from(text))
+fn state(text: String) -> Found {
+    Found::Small(Small::new(Kind::State, Bytes::from(text)))
 }
