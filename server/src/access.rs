@@ -6,6 +6,7 @@
 use std::net::SocketAddr;
 use std::time::Instant;
 
+use crate::logging::ACCESS;
 use actix_http::{Method, RequestHead, StatusCode, Uri};
 
 /// What is known of a request before its answer has been sent.
@@ -35,9 +36,9 @@ impl Access {
         let micros = u64::try_from(self.since.elapsed().as_micros()).unwrap_or(u64::MAX);
         match self.client {
             Some(client) => {
-                tracing::info!(target: "access", method, path, status, bytes, micros, %client);
+                tracing::info!(target: ACCESS, method, path, status, bytes, micros, %client);
             }
-            None => tracing::info!(target: "access", method, path, status, bytes, micros),
+            None => tracing::info!(target: ACCESS, method, path, status, bytes, micros),
         }
     }
 }

@@ -8,7 +8,7 @@
 //! - [`tail`]: how answers reach the connection; [`chunks`], [`recent`]: what is kept of those given lately, in
 //!   bounded memory ([`clock`])
 //! - [`store`]: the store as it is seen from here: read-only, growing, perhaps empty yet; [`site`] what all share
-//! - [`access`]: the access log; [`notify`]: what the service manager is told
+//! - [`access`], [`logging`]: the access log and the log; [`notify`]: what the service manager is told
 
 pub mod access;
 pub mod answer;
@@ -18,6 +18,7 @@ pub mod conditional;
 pub mod config;
 pub mod found;
 pub mod gate;
+pub mod logging;
 pub mod notify;
 pub mod recent;
 pub mod respond;

@@ -3,8 +3,9 @@
 use std::process::ExitCode;
 
 use clap::Parser as _;
-use modferry_cli::{init_tracing, report};
+use modferry_cli::report;
 use modferry_server::config::{Args, Config};
+use modferry_server::logging;
 use modferry_server::run::run;
 
 const PROGRAM: &str = "modferry-server";
@@ -15,7 +16,7 @@ fn main() -> ExitCode {
         Ok(config) => config,
         Err(error) => return report(PROGRAM, args.json, &error),
     };
-    init_tracing(args.json, args.quiet);
+    let _log = logging::init(args.json, args.quiet);
     match run(&config, args.json) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => report(PROGRAM, args.json, &error),

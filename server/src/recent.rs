@@ -2,8 +2,8 @@
 //!
 //! A build asks for the same few hundred things again and again, and many builds ask for the same. One that was
 //! answered lately is answered again without parsing, reading and hashing: about a third of the processor time of
-//! such a request that is not the kernel's. Nothing in here outlives an import: each answer has the number of
-//! imports with it that there were *before* it was read, and counts only for as long as that is the number.
+//! such a request that is not the kernel's. Nothing in here outlives an import: each answer has the store's state
+//! with it that was asked for *before* it was read, and counts only for as long as that is the state.
 
 use std::cell::RefCell;
 use std::rc::Rc;
@@ -30,16 +30,17 @@ impl Recent {
         }
     }
 
-    /// What the path was answered with, if nothing has been imported since.
-    pub fn get(&self, path: &str, imports: u64) -> Option<Found> {
+    /// What the path was answered with in this state.
+    pub fn get(&self, path: &str, state: Option<u64>) -> Option<Found> {
+        let state = state?;
         let mut answers = self.answers.borrow_mut();
         let (then, answer) = answers.get(path)?;
-        (*then == imports).then(|| answer.clone())
+        (*then == state).then(|| answer.clone())
     }
 
-    /// Remembers what the path is answered with; `imports` is how many there were before it was read. A small
-    /// zip counts with its bytes too, although it shares them with [`crate::chunks`] for as long as they are there.
-    pub fn put(&self, path: &str, imports: u64, found: &Found) {
+    /// Remembers what the path is answered with in this state. A small zip counts with its bytes too, although it shares them with [`crate::chunks`] for as long as they are there.
+    pub fn put(&self, path: &str, state: Option<u64>, found: &Found) {
+        let Some(state) = state else { return };
         let bytes = match found {
             Found::Small(small) if small.kind == Kind::State => return,
             Found::Small(small) => small.bytes.len(),
@@ -48,7 +49,7 @@ impl Recent {
         let size = path.len() + bytes + BESIDE;
         self.answers
             .borrow_mut()
-            .put(path.into(), (imports, found.clone()), size);
+            .put(path.into(), (state, found.clone()), size);
     }
 }
 
@@ -62,19 +63,20 @@ mod tests {
     fn an_answer_lasts_until_the_next_import() {
         let recent = Recent::new(1);
         let small = Found::Small(Small::new(Kind::List, Bytes::from_static(b"v1.0.0\n")));
-        recent.put("/a", 3, &small);
-        assert!(recent.get("/a", 3).is_some());
-        assert!(recent.get("/a", 4).is_none());
-        assert!(recent.get("/b", 3).is_none());
-        recent.put("/a", 4, &small);
-        assert!(recent.get("/a", 4).is_some());
+        recent.put("/a", Some(3), &small);
+        assert!(recent.get("/a", Some(3)).is_some());
+        assert!(recent.get("/a", Some(4)).is_none());
+        assert!(recent.get("/b", Some(3)).is_none());
+        assert!(recent.get("/a", None).is_none());
+        recent.put("/a", Some(4), &small);
+        assert!(recent.get("/a", Some(4)).is_some());
     }
 
     #[test]
     fn health_is_asked_anew_each_time() {
         let recent = Recent::new(1);
         let state = Found::Small(Small::new(Kind::State, Bytes::from_static(b"ok\n")));
-        recent.put("/healthz", 1, &state);
-        assert!(recent.get("/healthz", 1).is_none());
+        recent.put("/healthz", Some(1), &state);
+        assert!(recent.get("/healthz", Some(1)).is_none());
     }
 }

@@ -349,6 +349,7 @@ impl Signals {
             }
             if stopping {
                 tracing::warn!("stopping at once; answers under way break off");
+                // A server's handle cannot turn a graceful stop into another. The warning took the log along.
                 std::process::exit(0);
             }
             stopping = true;

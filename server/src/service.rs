@@ -37,10 +37,10 @@ pub fn serve(site: &Arc<Site>, recent: &Recent, request: &HttpRequest) -> Respon
         return exchange.respond(Err(Refusal::Method));
     }
     let path = head.uri.path();
-    let imports = site.store.imports();
-    exchange.respond(match recent.get(path, imports) {
+    let state = site.store.state();
+    exchange.respond(match recent.get(path, state) {
         Some(found) => Ok(found),
-        None => decide(site, path).inspect(|found| recent.put(path, imports, found)),
+        None => decide(site, path).inspect(|found| recent.put(path, state, found)),
     })
 }
 

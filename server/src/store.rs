@@ -21,6 +21,9 @@ pub const CATCH_UP_EVERY: Duration = Duration::from_secs(1);
 /// How often a failure to catch up that goes on is logged again.
 const LOG_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
+/// While the state that is read may be the one before or the one after a refresh.
+const MOVING: u64 = u64::MAX;
+
 /// Why a folder cannot be served.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -95,6 +98,8 @@ pub struct Store {
     reader: OnceLock<Reader>,
     /// How many imports there were at the last refresh: kept here, because each request asks.
     imports: AtomicU64,
+    /// That number again, or [`MOVING`] while a refresh is under way.
+    state: AtomicU64,
 }
 
 impl Store {
@@ -105,6 +110,7 @@ impl Store {
             secondary: secondary.into(),
             reader: OnceLock::new(),
             imports: AtomicU64::new(0),
+            state: AtomicU64::new(0),
         };
         store.refresh()?;
         Ok(store)
@@ -125,8 +131,23 @@ impl Store {
         self.imports.load(Ordering::Acquire)
     }
 
+    /// Names the state that is read: what was read in one state may be answered again in the same. `None` in
+    /// the moment in which it changes. Ask before reading.
+    pub fn state(&self) -> Option<u64> {
+        let state = self.state.load(Ordering::Acquire);
+        (state != MOVING).then_some(state)
+    }
+
     /// Makes visible what was imported since the last time.
     pub fn refresh(&self) -> Result<(), OpenError> {
+        // Before the first new thing can be seen, and until everything old is out of date.
+        self.state.store(MOVING, Ordering::SeqCst);
+        let refreshed = self.catch_up();
+        self.state.store(self.imports(), Ordering::SeqCst);
+        refreshed
+    }
+
+    fn catch_up(&self) -> Result<(), OpenError> {
         let wrong = |source| OpenError::Database {
             path: self.path.clone(),
             source,
