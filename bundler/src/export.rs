@@ -62,7 +62,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let mut claims = claims(config, &sources, &state)?;
 
     progress.phase("fetch");
-    let fetched = Session::new(&sources, progress, wants).run()?;
+    let mut fetched = Session::new(&sources, progress, wants).run()?;
     let keep_going = config.keep_going.unwrap_or(false);
     if !fetched.failures.is_empty() && !keep_going {
         return Err(Error::Unavailable {
@@ -84,13 +84,18 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     claims.records = records(&fetched);
     let proof = prove(
         &sources.sumdb,
-        &claims,
+        &mut claims,
         sources.transfers,
         &state.evidence(),
         &|count| {
             progress.tiles(count);
         },
     )?;
+    for (module, record) in claims.records {
+        if let Some(entry) = fetched.modules.get_mut(&module) {
+            entry.record = record;
+        }
+    }
     state.keep_head(sources.sumdb.spec(), &proof.head)?;
 
     let contents = Contents {

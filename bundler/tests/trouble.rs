@@ -237,7 +237,58 @@ fn damage_in_the_cache_is_noticed_and_cured() {
         world.export(&["m.test/a@v1.0.0"]).ok();
         assert_eq!(fs::read(&path).unwrap(), whole, "{file}");
     }
+    // Records that read well, and are wrong: what an upstream that lied left there.
+    let path = cache.join("sumdb/sum.example.org/lookup/m.test/b@v1.0.0");
+    let whole = fs::read_to_string(&path).unwrap();
+    let record = world.sumdb.record(&version("m.test/b@v1.0.0")).unwrap();
+    let (zip, go_mod) = (record.zip().to_string(), record.go_mod().to_string());
+    let own = format!("{}\n", record.id());
+    let id = |id: &str| format!("{id}\n{}", whole.strip_prefix(&own).unwrap());
+    for wrong in [
+        whole.replace(&zip, &go_mod),
+        whole.replace(&go_mod, &zip),
+        id(if record.id() == 0 { "1" } else { "0" }),
+        id("999"),
+    ] {
+        assert_ne!(wrong, whole);
+        fs::write(&path, &wrong).unwrap();
+        world
+            .export(&["m.test/a@v1.0.0"])
+            .ok()
+            .says("fetched again");
+        assert_eq!(fs::read_to_string(&path).unwrap(), whole, "{wrong}");
+    }
     world.run(&["verify", "out", "--pub", "site.pub"]).ok();
+}
+
+#[test]
+fn a_wrong_answer_from_upstream_does_not_outlive_it() {
+    let world = World::of(GRAPH);
+    let b = version("m.test/b@v1.0.0");
+    let lookup = world
+        .path("up/sumdb")
+        .join(DB)
+        .join("lookup/m.test/b@v1.0.0");
+    let whole = fs::read_to_string(&lookup).unwrap();
+    let record = world.sumdb.record(&b).unwrap();
+    let (zip, go_mod) = (record.zip().to_string(), record.go_mod().to_string());
+    write(
+        &world.path("app/go.mod"),
+        b"module app\nrequire m.test/b v1.0.0\n",
+    );
+    let sums = format!("m.test/b v1.0.0 {zip}\nm.test/b v1.0.0/go.mod {go_mod}\n");
+    for sum in [None, Some(sums)] {
+        if let Some(sums) = sum {
+            write(&world.path("app/go.sum"), sums.as_bytes());
+        }
+        for wrong in [whole.replace(&zip, &go_mod), whole.replace(&go_mod, &zip)] {
+            let _ = fs::remove_dir_all(world.path(".cache"));
+            fs::write(&lookup, wrong).unwrap();
+            world.export(&["--go-mod", "app/go.mod"]).exits(6);
+            fs::write(&lookup, &whole).unwrap();
+            world.export(&["--go-mod", "app/go.mod"]).ok();
+        }
+    }
 }
 
 #[test]

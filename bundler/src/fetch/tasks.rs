@@ -9,16 +9,30 @@ use modferry_protocol::zip::{MAX_GO_MOD, MAX_ZIP_FILE};
 use super::{Fatal, GoModBytes, Part, Session, Step, lock, summarise};
 use crate::cache::{Download, FileAt, MAX_INFO, ZipFile};
 use crate::pool::Pool;
-use crate::sumdb::client::LookupError;
+use crate::sumdb::client::{Looked, LookupError};
 use crate::upstream::goproxy::{Reason, Unavailable};
 
 impl Session<'_> {
     /// Looks the module up, and holds what go.sum files say against the record.
     pub(super) fn record<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion) {
-        let step = match self.sources.sumdb.lookup(module) {
+        let looked = self.sources.sumdb.lookup(module);
+        self.progress.record_done();
+        self.looked_up(pool, module, looked);
+    }
+
+    fn looked_up<'t>(
+        &'t self,
+        pool: &Pool<'t>,
+        module: &ModuleVersion,
+        looked: Result<Looked, LookupError>,
+    ) {
+        let step = match looked {
             Ok(looked) => {
                 if let Err(fatal) = self.agree_with_sums(module, &looked.record) {
-                    return self.stop(pool, fatal);
+                    return match self.again(module) {
+                        Some(looked) => self.looked_up(pool, module, looked),
+                        None => self.contradicted(pool, module, fatal),
+                    };
                 }
                 // Tiles that are full never change: they can be on their way before the newest tree is known.
                 for tile in tiles_of_record(looked.tree_size, looked.record.id()) {
@@ -39,7 +53,6 @@ impl Session<'_> {
             }
             Err(error) => return self.stop(pool, Fatal::Lookup(error)),
         };
-        self.progress.record_done();
         if let Some(slot) = self.lock().slots.get_mut(module) {
             slot.record = step;
         }
@@ -122,17 +135,19 @@ impl Session<'_> {
                 let of = module.clone();
                 return pool.spawn(move |pool| self.go_mod(pool, &of, true));
             }
+            slot.go_mod = Step::Got(go_mod);
+            slot.record = Step::Waiting;
             drop(state);
-            let (module, part) = (module.clone(), Part::GoMod);
-            return self.stop(
-                pool,
-                Fatal::Mismatch {
-                    module,
-                    part,
-                    got,
-                    recorded,
-                },
-            );
+            if let Some(looked) = self.again(module) {
+                return self.looked_up(pool, module, looked);
+            }
+            let fatal = Fatal::Mismatch {
+                module: module.clone(),
+                part: Part::GoMod,
+                got,
+                recorded,
+            };
+            return self.contradicted(pool, module, fatal);
         }
         drop(state);
         if !go_mod.from_cache
@@ -273,17 +288,14 @@ impl Session<'_> {
                 return None;
             }
         };
-        if facts.h1 != recorded {
-            let (module, part, got) = (module.clone(), Part::Zip, facts.h1);
-            self.stop(
-                pool,
-                Fatal::Mismatch {
-                    module,
-                    part,
-                    got,
-                    recorded,
-                },
-            );
+        if facts.h1 != recorded && !self.renewed(module, facts.h1) {
+            let fatal = Fatal::Mismatch {
+                module: module.clone(),
+                part: Part::Zip,
+                got: facts.h1,
+                recorded,
+            };
+            self.contradicted(pool, module, fatal);
             return None;
         }
         let path = cache.path(module, "zip");
@@ -319,6 +331,39 @@ impl Session<'_> {
         if let Some(slot) = self.lock().slots.get_mut(module) {
             slot.info = true;
         }
+    }
+
+    /// Looks the module up anew, if its record is from the cache.
+    fn again(&self, module: &ModuleVersion) -> Option<Result<Looked, LookupError>> {
+        let looked = self.sources.sumdb.lookup_again(module)?;
+        self.progress.warn(&format!(
+            "the cached checksum-database record of {module} does not fit: fetched again"
+        ));
+        Some(looked)
+    }
+
+    /// Whether the record, looked up anew, has this zip, and the go.mod that was held against the old one.
+    fn renewed(&self, module: &ModuleVersion, zip: H1) -> bool {
+        let record = match self.again(module) {
+            Some(Ok(looked)) => looked.record,
+            None | Some(Err(_)) => return false,
+        };
+        let mut state = self.lock();
+        let Some(slot) = state.slots.get_mut(module) else {
+            return false;
+        };
+        let fits = matches!(&slot.record, Step::Got(old)
+            if old.go_mod() == record.go_mod() && record.zip() == zip);
+        if fits {
+            slot.record = Step::Got(record);
+        }
+        fits
+    }
+
+    /// Stops everything. The lookup is not kept: whichever side was wrong, the next run asks again.
+    fn contradicted(&self, pool: &Pool<'_>, module: &ModuleVersion, fatal: Fatal) {
+        self.sources.sumdb.forget_lookup(module);
+        self.stop(pool, fatal);
     }
 
     fn damaged(&self, path: &std::path::Path) {

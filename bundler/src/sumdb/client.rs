@@ -3,7 +3,7 @@
 //!
 //! Reached through the module proxy where that passes it on, as the go command does, else directly.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 use std::path::PathBuf;
 use std::sync::{Mutex, OnceLock, PoisonError};
 
@@ -28,6 +28,8 @@ pub struct Client {
     base: OnceLock<Result<Base, Unavailable>>,
     /// By size and root, so that two heads of one size are seen as two.
     heads: Mutex<BTreeMap<(u64, [u8; 32]), SignedHead>>,
+    /// Modules whose record this run has from the cache, where it was put before anything proved it.
+    from_cache: Mutex<HashSet<ModuleVersion>>,
 }
 
 /// Why a lookup gave no record.
@@ -76,6 +78,7 @@ impl Client {
             cache,
             base: OnceLock::new(),
             heads: Mutex::new(BTreeMap::new()),
+            from_cache: Mutex::default(),
         }
     }
 
@@ -101,12 +104,37 @@ impl Client {
         let file = self.cached(&path);
         if let Ok(Some(answer)) = self.cache.read(&file, MAX_LOOKUP as u64) {
             match self.read_lookup(module, &answer) {
-                Ok(looked) => return Ok(looked),
+                Ok(looked) => {
+                    self.lock_from_cache().insert(module.clone());
+                    return Ok(looked);
+                }
                 Err(error) => tracing::warn!(
                     file = %file.display(), %error, "damaged in the cache: fetched again"
                 ),
             }
         }
+        self.look_up(module)
+    }
+
+    /// Looks a module up anew where what this run has of it is from the cache: what is wrong with it may be
+    /// what an earlier run was told, or damage. `None` where the database itself has just said it.
+    pub fn lookup_again(&self, module: &ModuleVersion) -> Option<Result<Looked, LookupError>> {
+        if !self.lock_from_cache().remove(module) {
+            return None;
+        }
+        self.forget_lookup(module);
+        Some(self.look_up(module))
+    }
+
+    /// Forgets a cached lookup, so that the next run asks for it.
+    pub fn forget_lookup(&self, module: &ModuleVersion) {
+        let path = SumdbRequest::Lookup(module.clone()).url_path();
+        let _ = std::fs::remove_file(self.cached(&path));
+    }
+
+    fn look_up(&self, module: &ModuleVersion) -> Result<Looked, LookupError> {
+        let path = SumdbRequest::Lookup(module.clone()).url_path();
+        let file = self.cached(&path);
         let answer = self.get(&path, MAX_LOOKUP as u64)?;
         let looked = self.read_lookup(module, &answer)?;
         if let Err(error) = self.cache.write(&file, &answer) {
@@ -229,6 +257,12 @@ impl Client {
 
     fn cached(&self, path: &str) -> PathBuf {
         self.cache.sumdb_path(self.spec.name.as_str(), path)
+    }
+
+    fn lock_from_cache(&self) -> std::sync::MutexGuard<'_, HashSet<ModuleVersion>> {
+        self.from_cache
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lock_heads(&self) -> std::sync::MutexGuard<'_, BTreeMap<(u64, [u8; 32]), SignedHead>> {

@@ -102,8 +102,48 @@ pub struct Claims {
     pub sizes: Vec<u64>,
 }
 
-/// Fetches the tiles and proves the claims against the newest head seen.
+/// Fetches the tiles and proves the claims against the newest head seen. A record from the cache that is
+/// not in the tree is looked up anew; the claims then have the one that is.
 pub fn prove(
+    client: &Client,
+    claims: &mut Claims,
+    threads: usize,
+    evidence: &Path,
+    on_tiles: &(dyn Fn(usize) + Sync),
+) -> Result<Proof, SumdbError> {
+    loop {
+        match prove_once(client, claims, threads, evidence, on_tiles) {
+            Err(SumdbError::Record { module, .. }) if renewed(client, claims, &module) => {}
+            Err(error) => {
+                if let SumdbError::Record { module, .. } = &error {
+                    client.forget_lookup(module);
+                }
+                return Err(error);
+            }
+            proof => return proof,
+        }
+    }
+}
+
+/// Whether the database, asked anew, says the same of the module in another record. Other hashes than what
+/// was fetched agreed with are for the next run.
+fn renewed(client: &Client, claims: &mut Claims, module: &ModuleVersion) -> bool {
+    let Some(Ok(looked)) = client.lookup_again(module) else {
+        return false;
+    };
+    let claim = claims.records.iter_mut().find(|(of, _)| of == module);
+    let new = looked.record;
+    match claim {
+        Some((_, old)) if old.zip() == new.zip() && old.go_mod() == new.go_mod() => {
+            tracing::warn!(%module, "the cached record is not in the tree: fetched again");
+            *old = new;
+            true
+        }
+        _ => false,
+    }
+}
+
+fn prove_once(
     client: &Client,
     claims: &Claims,
     threads: usize,
