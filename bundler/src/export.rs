@@ -55,6 +55,11 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let state = State::open(&config.state_folder(&stream)?, &stream, |text| {
         progress.warn(text)
     })?;
+    if let Some(name) = write::finish_interrupted(out, &state)? {
+        notes.push(format!(
+            "{name} was written by a run that was interrupted; it is in the stream now, and this bundle follows it"
+        ));
+    }
     let sequence = state.next()?;
     write::refuse_existing(out, &stream, sequence)?;
     let sources = config.sources(true)?;
@@ -107,8 +112,8 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         modules: &fetched.modules,
         missing: missing(&fetched.failures),
     };
-    let written = write::write(&contents, &key, out, progress)?;
-    if let Err(error) = state.remember(&written.manifest, &written.note, &written.index) {
+    let written = write::write(&contents, &key, out, &state, progress)?;
+    if let Err(error) = state.remember(&written.manifest, &written.note) {
         // A bundle that the state does not know would stand in the way of the next one.
         for file in &written.files {
             let _ = std::fs::remove_file(file);

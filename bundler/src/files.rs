@@ -95,6 +95,19 @@ pub fn persist_durably(temp: tempfile::NamedTempFile, path: &Path) -> io::Result
     sync_folder_of(path)
 }
 
+/// As [`persist_durably`], for a name that nobody else may have taken: `AlreadyExists` where somebody has.
+pub fn persist_new_durably(temp: tempfile::NamedTempFile, path: &Path) -> io::Result<()> {
+    temp.as_file().sync_all()?;
+    if let Err(refused) = temp.persist_noclobber(path) {
+        // Some file systems of sticks and shares can neither link nor rename without replacing.
+        if refused.error.kind() == io::ErrorKind::AlreadyExists || path.exists() {
+            return Err(io::ErrorKind::AlreadyExists.into());
+        }
+        refused.file.persist(path).map_err(|error| error.error)?;
+    }
+    sync_folder_of(path)
+}
+
 /// Makes the names in a file's folder durable.
 pub fn sync_folder_of(path: &Path) -> io::Result<()> {
     let folder = match path

@@ -163,12 +163,33 @@ impl State {
         Ok(())
     }
 
-    /// Remembers an exported bundle. The index first: a manifest here means that the bundle exists.
-    pub fn remember(&self, manifest: &Manifest, note: &[u8], index: &[u8]) -> Result<(), Error> {
+    /// Notes a bundle whose files are about to get their names. It counts once it is [remembered](Self::remember).
+    pub fn intend(&self, manifest: &Manifest, note: &[u8], index: &[u8]) -> Result<(), Error> {
         let path = self.folder.join(BUNDLES).join(manifest.file_name());
         let index_path = path.with_extension("index");
         files::write_durably(&index_path, index).map_err(Error::file("write", &index_path))?;
-        files::write_durably(&path, note).map_err(Error::file("write", &path))
+        let pending = path.with_extension(PENDING);
+        files::write_durably(&pending, note).map_err(Error::file("write", &pending))
+    }
+
+    /// The bundle of this number that a run was about to finish, and its manifest as it was signed.
+    pub fn pending(&self, sequence: Sequence) -> Result<Option<(Manifest, Vec<u8>)>, Error> {
+        let name = self.stream.manifest_file(sequence);
+        let path = self.folder.join(BUNDLES).join(name).with_extension(PENDING);
+        let note = match files::read_bounded(&path, MAX_MANIFEST) {
+            Ok(note) => note,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+            Err(error) => return Err(Error::file("read", &path)(error)),
+        };
+        Ok(manifest_of(&note).ok().map(|manifest| (manifest, note)))
+    }
+
+    /// Remembers an exported bundle that was [intended](Self::intend): a manifest here means that it exists.
+    pub fn remember(&self, manifest: &Manifest, note: &[u8]) -> Result<(), Error> {
+        let path = self.folder.join(BUNDLES).join(manifest.file_name());
+        files::write_durably(&path, note).map_err(Error::file("write", &path))?;
+        let _ = fs::remove_file(path.with_extension(PENDING));
+        Ok(())
     }
 
     /// The newest head of the database that a run before this one saw.
@@ -201,6 +222,7 @@ impl State {
 }
 
 const BUNDLES: &str = "bundles";
+const PENDING: &str = "pending";
 
 /// The manifest in a note, whose signatures are not looked at.
 pub fn manifest_of(note: &[u8]) -> Result<Manifest, String> {
@@ -248,9 +270,15 @@ mod tests {
         {
             let manifest = manifest(stream, sequence, size);
             let note = manifest.encode() + "\nsignature\n";
+            let note = note.as_bytes();
             state
-                .remember(&manifest, note.as_bytes(), b"modferry index v1\n")
+                .intend(&manifest, note, b"modferry index v1\n")
                 .unwrap();
+            let of_this = manifest.stream == state.stream;
+            let pending = state.pending(manifest.sequence).unwrap();
+            assert_eq!(pending.is_some_and(|(_, kept)| kept == note), of_this);
+            state.remember(&manifest, note).unwrap();
+            assert!(state.pending(manifest.sequence).unwrap().is_none());
         }
         assert_eq!(state.next().unwrap().get(), 3);
         let db = DbName::new("sum.example.org").unwrap();

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault, bytes};
 use modferry_protocol::bundle::{
-    Basis, Encoding, Entry, IndexWriter, Item, Manifest, Missing, Pack, PackBuilder, Sequence,
-    StreamName, VolumeWriter,
+    Basis, Encoding, Entry, IndexWriter, Item, MAX_MANIFEST, Manifest, Missing, Pack, PackBuilder,
+    Sequence, StreamName, Volume, VolumeWriter,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -23,6 +23,7 @@ use crate::error::Error;
 use crate::fetch::{Module, Sources};
 use crate::files;
 use crate::progress::Progress;
+use crate::state::State;
 use crate::sumdb::prove::Proof;
 
 /// What goes into a bundle.
@@ -50,8 +51,6 @@ pub struct Written {
     pub manifest: Manifest,
     /// The manifest as it was signed.
     pub note: Vec<u8>,
-    /// The index.
-    pub index: Vec<u8>,
     /// The manifest's file, then the volume.
     pub files: Vec<PathBuf>,
     /// Bytes of both.
@@ -66,18 +65,53 @@ pub fn refuse_existing(out: &Path, stream: &StreamName, sequence: Sequence) -> R
     ] {
         let path = out.join(name);
         if path.exists() {
-            return Err(Fault::new(
-                Exit::Usage,
-                format!("{} is there already, but not in this stream's state", path.display()),
-            )
-            .advise(
-                "use the state folder that it was exported with (--state), another --stream, or another --out; \
-                 if an export was interrupted just before it was done, remove that file",
-            )
-            .into());
+            return Err(taken(&path));
         }
     }
     Ok(())
+}
+
+fn taken(path: &Path) -> Error {
+    Fault::new(
+        Exit::Usage,
+        format!("{} is there already, but not in this stream's state", path.display()),
+    )
+    .advise("use the state folder that it was exported with (--state), another --stream, or another --out")
+    .into()
+}
+
+fn persist_new(temp: tempfile::NamedTempFile, path: &Path) -> Result<(), Error> {
+    files::persist_new_durably(temp, path).map_err(|source| match source.kind() {
+        io::ErrorKind::AlreadyExists => taken(path),
+        _ => Error::file("write", path)(source),
+    })
+}
+
+/// Finishes what a run that was killed had as good as done: the volume stands in the folder with exactly the
+/// manifest that the state noted before it got its name. Its manifest's file is written if it is not there,
+/// and the state learns of it. Whatever else stands there is not touched. Returns the bundle's name.
+pub fn finish_interrupted(out: &Path, state: &State) -> Result<Option<String>, Error> {
+    let Some((manifest, note)) = state.pending(state.next()?)? else {
+        return Ok(None);
+    };
+    let volume = out.join(manifest.volume_file_name(1));
+    let Ok(file) = File::open(&volume) else {
+        return Ok(None);
+    };
+    if !Volume::open(BufReader::new(file)).is_ok_and(|found| found.manifest_note() == note) {
+        return Ok(None);
+    }
+    let sidecar = out.join(manifest.file_name());
+    match files::read_bounded(&sidecar, MAX_MANIFEST) {
+        Ok(found) if found == note => {}
+        Ok(_) => return Ok(None),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            files::write_durably(&sidecar, &note).map_err(Error::file("write", &sidecar))?;
+        }
+        Err(source) => return Err(Error::file("read", &sidecar)(source)),
+    }
+    state.remember(&manifest, &note)?;
+    Ok(Some(manifest.file_name()))
 }
 
 /// Writes the bundle into the folder.
@@ -85,6 +119,7 @@ pub fn write(
     contents: &Contents<'_>,
     key: &SigningKey,
     out: &Path,
+    state: &State,
     progress: &Progress,
 ) -> Result<Written, Error> {
     let mut spool = Spool::new(out)?;
@@ -157,16 +192,17 @@ pub fn write(
     sidecar
         .write_all(&note)
         .map_err(Error::file("write into", out))?;
-    files::persist_durably(temp, &volume_path).map_err(Error::file("write", &volume_path))?;
-    if let Err(source) = files::persist_durably(sidecar, &manifest_path) {
+    // From here on a run that is killed may leave the bundle's files: the next run has to know them.
+    state.intend(&manifest, &note, &index)?;
+    persist_new(temp, &volume_path)?;
+    if let Err(error) = persist_new(sidecar, &manifest_path) {
         let _ = std::fs::remove_file(&volume_path);
-        return Err(Error::file("write", &manifest_path)(source));
+        return Err(error);
     }
     Ok(Written {
         bytes: size + note.len() as u64,
         manifest,
         note,
-        index,
         files: vec![manifest_path, volume_path],
     })
 }
