@@ -3,7 +3,8 @@
 //!
 //! For each checksum database of the manifest: the signed head opens with the trusted key; the right edge
 //! authenticates; every head ever served is continued; every staged tile and record is in the tree. Then each
-//! staged go.mod and zip has the h1 of its record, and each zip has its `.info`, `.mod` and record.
+//! staged go.mod and zip has the h1 of its record, whether that is staged, held or both; each `.info` has a
+//! record; and each zip has its `.info`, `.mod` and record.
 //!
 //! The cost is that of what is new, not of what is held, although the tree's *whole* closure must be there at
 //! the widths of the new head. That is so because a tree's partial tiles, one a level, are the only ones that
@@ -31,6 +32,8 @@ use tree::TreeProof;
 pub(crate) struct Prover<'a> {
     manifest: &'a Manifest,
     policy: &'a Policy,
+    /// Every checksum database that is trusted: one that this bundle does not speak of may contradict it, too.
+    dbs: Vec<DbName>,
     missing: Missing,
     begun: bool,
 }
@@ -40,6 +43,10 @@ impl<'a> Prover<'a> {
         Prover {
             manifest,
             policy,
+            // A key whose name is no database's is the key of none.
+            dbs: (policy.sumdbs().iter())
+                .filter_map(|key| DbName::new(key.name()).ok())
+                .collect(),
             missing: Missing::default(),
             begun: false,
         }
@@ -78,7 +85,11 @@ impl<'a> Prover<'a> {
                         what: item.to_string(),
                     });
                 };
-                tree.prove(&item, &mut self.missing, report)
+                tree.prove(&item, &mut self.missing, report)?;
+                match &item {
+                    Item::Record(db, module) => self.agrees(stage, db, module),
+                    _ => Ok(()),
+                }
             }
             Item::Mod(module) => {
                 let go_mod = required(stage, &item)?;
@@ -91,8 +102,9 @@ impl<'a> Prover<'a> {
                     "/go.mod",
                 )
             }
-            // Content was checked on the way in; nothing vouches for more of it.
-            Item::Info(_) => Ok(()),
+            // Content was checked on the way in, and nothing vouches for more of it; but a version that no
+            // checksum database knows must not become one that is listed.
+            Item::Info(module) => self.has_record(stage, module),
             Item::Zip(_) => Ok(()),
         })
     }
@@ -121,7 +133,10 @@ impl<'a> Prover<'a> {
         self.vouch(stage, module, facts.h1, Record::zip, "")
     }
 
-    /// Every record for the module, staged or held, must have this h1; there must be one.
+    /// Every record for the module, staged or held, must have this h1; there must be one of a database that
+    /// the bundle brings a head of.
+    ///
+    /// Where a record is both staged and held, both count: it is the held one that goes on being served.
     fn vouch<S: Stage>(
         &mut self,
         stage: &S,
@@ -130,33 +145,80 @@ impl<'a> Prover<'a> {
         recorded: impl Fn(&Record) -> H1,
         what: &str,
     ) -> Result<(), CheckError> {
-        let mut vouched = false;
-        for (db, _) in &self.manifest.heads {
-            let item = Item::Record(db.clone(), module.clone());
-            let Some(bytes) = find(stage, &item)? else {
-                continue;
-            };
-            let record = parse_record(db, module, &bytes)?;
+        for (db, record) in self.records(stage, module)? {
             let want = recorded(&record);
             if want != h1 {
                 let what = format!("{module}{what} has {h1}, and its record has {want}");
-                return Err(CheckError::Sumdb {
-                    db: db.clone(),
-                    what,
-                });
+                return Err(CheckError::Sumdb { db, what });
             }
-            vouched = true;
         }
-        match self.manifest.heads.first() {
-            _ if vouched => Ok(()),
-            Some((db, _)) => {
-                self.missing.add(&Item::Record(db.clone(), module.clone()));
-                Ok(())
+        self.has_record(stage, module)
+    }
+
+    /// A staged record must say what every other record of the module says, staged or held, in whatever database.
+    fn agrees<S: Stage>(
+        &self,
+        stage: &S,
+        db: &DbName,
+        module: &ModuleVersion,
+    ) -> Result<(), CheckError> {
+        let item = Item::Record(db.clone(), module.clone());
+        let new = parse_record(db, module, &required(stage, &item)?)?;
+        for (other, record) in self.records(stage, module)? {
+            for (what, new, old) in [
+                ("", new.zip(), record.zip()),
+                ("/go.mod", new.go_mod(), record.go_mod()),
+            ] {
+                if new != old {
+                    let what = format!(
+                        "its record of {module}{what} has {new}, and another record, of {other}, has {old}"
+                    );
+                    return Err(CheckError::Sumdb {
+                        db: db.clone(),
+                        what,
+                    });
+                }
             }
-            None => Err(CheckError::Unproven {
+        }
+        Ok(())
+    }
+
+    /// All records of the module, staged and held, of all checksum databases that are trusted.
+    fn records<S: Stage>(
+        &self,
+        stage: &S,
+        module: &ModuleVersion,
+    ) -> Result<Vec<(DbName, Record)>, CheckError> {
+        let mut records = Vec::new();
+        for db in &self.dbs {
+            let item = Item::Record(db.clone(), module.clone());
+            let staged = stage.staged(&item).map_err(CheckError::stage)?;
+            let held = stage.held(&item).map_err(CheckError::stage)?;
+            for bytes in staged.into_iter().chain(held) {
+                records.push((db.clone(), parse_record(db, module, &bytes)?));
+            }
+        }
+        Ok(records)
+    }
+
+    /// Notes the module's record as missing if no database that the bundle brings a head of has one.
+    fn has_record<S: Stage>(
+        &mut self,
+        stage: &S,
+        module: &ModuleVersion,
+    ) -> Result<(), CheckError> {
+        let Some((first, _)) = self.manifest.heads.first() else {
+            return Err(CheckError::Unproven {
                 what: module.to_string(),
-            }),
+            });
+        };
+        for (db, _) in &self.manifest.heads {
+            if find(stage, &Item::Record(db.clone(), module.clone()))?.is_some() {
+                return Ok(());
+            }
         }
+        (self.missing).add(&Item::Record(first.clone(), module.clone()));
+        Ok(())
     }
 }
 

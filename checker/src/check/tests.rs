@@ -4,6 +4,7 @@
 
 mod contents;
 mod heads;
+mod records;
 mod stages;
 mod trust;
 
