@@ -9,6 +9,7 @@ use std::time::Instant;
 use modferry_protocol::bundle::{
     Encoding, Incoming, Item, MAX_MANIFEST, Manifest, ReadError, Volume,
 };
+use modferry_protocol::note::MAX_SIGNATURES;
 use modferry_protocol::sumdb::DbName;
 use modferry_protocol::trust::Policy;
 use modferry_protocol::zip::{ReadAt, ZipError};
@@ -335,6 +336,15 @@ pub fn united_note(embedded: &[u8], sidecar: Option<&[u8]>) -> Result<Vec<u8>, C
     };
     if own.0 != beside.0 {
         return refused("its text is not that of the manifest in the volume");
+    }
+    // Each line of one is compared with each of the other, and nobody's signature was looked at yet.
+    for signatures in [own.1, beside.1] {
+        let lines = signatures.split_inclusive(|byte| *byte == b'\n').count();
+        if lines > MAX_SIGNATURES {
+            return refused(&format!(
+                "it, or the manifest in the volume, has more than {MAX_SIGNATURES} signatures"
+            ));
+        }
     }
     let mut united = embedded.to_vec();
     let lines = |signatures: &'_ [u8]| -> Vec<Vec<u8>> {

@@ -168,3 +168,22 @@ fn a_manifest_file_of_another_bundle_is_refused() {
         assert!(told(&error).contains(what), "{}", told(&error));
     }
 }
+
+#[test]
+fn signatures_are_united_up_to_a_limit() {
+    let note = |lines: usize| {
+        let lines: String = (0..lines).map(|n| format!("line {n}\n")).collect();
+        format!("text\n\n{lines}").into_bytes()
+    };
+    let (most, more) = (note(MAX_SIGNATURES), note(MAX_SIGNATURES + 1));
+    assert_eq!(united_note(&most, Some(&most)).unwrap(), most);
+    for (own, beside) in [(&most, &more), (&more, &most)] {
+        let error = united_note(own, Some(beside)).unwrap_err();
+        assert_eq!(error.exit(), Exit::Damaged);
+        assert!(
+            told(&error).contains("more than 100 signatures"),
+            "{}",
+            told(&error)
+        );
+    }
+}
