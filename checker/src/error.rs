@@ -4,6 +4,7 @@ use std::error::Error;
 use std::io;
 
 use modferry_cli::{Exit, Failure};
+use modferry_protocol::bundle::ManifestError;
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use modferry_protocol::trust::TrustError;
 
@@ -22,8 +23,8 @@ pub struct Side {
 /// Why a bundle was not accepted.
 #[derive(Debug, thiserror::Error)]
 pub enum CheckError {
-    /// The policy did not accept the manifest's signatures. Nothing behind the manifest was read.
-    #[error("the bundle's manifest is not trusted")]
+    /// The policy did not accept the manifest: mostly, its signatures. Nothing behind the manifest was read.
+    #[error("{}", refused(source))]
     Untrusted {
         /// What the policy missed.
         source: TrustError,
@@ -104,6 +105,14 @@ pub enum CheckError {
     },
 }
 
+/// What was refused: who signed, or what was signed.
+fn refused(source: &TrustError) -> &'static str {
+    match source {
+        TrustError::Manifest(_) => "the bundle's manifest cannot be read",
+        _ => "the bundle's manifest is not trusted",
+    }
+}
+
 /// The one thing by name, or how many; [`Failure::details`] then has the names.
 fn missing(what: &[String], more: usize) -> String {
     match (what, more) {
@@ -148,6 +157,10 @@ impl CheckError {
 impl Failure for CheckError {
     fn exit(&self) -> Exit {
         match self {
+            // The signatures are in order: trusting another key would not help.
+            CheckError::Untrusted {
+                source: TrustError::Manifest(_),
+            } => Exit::Damaged,
             CheckError::Untrusted { .. } | CheckError::UnknownDb { .. } => Exit::Untrusted,
             CheckError::Damaged { .. } => Exit::Damaged,
             CheckError::Missing { .. } => Exit::Missing,
@@ -164,6 +177,15 @@ impl Failure for CheckError {
 
     fn advice(&self) -> Option<String> {
         Some(match self {
+            CheckError::Untrusted {
+                source: TrustError::Manifest(ManifestError::Newer { .. }),
+            } => "use the modferry that made this bundle, or a newer one, on this machine".into(),
+            CheckError::Untrusted {
+                source: TrustError::Manifest(_),
+            } => {
+                "export it again: a manifest that was damaged on its way would not be rightly signed"
+                    .into()
+            }
             CheckError::Untrusted { .. } => {
                 "if the bundle comes from a key that you trust, add that key to what is trusted here \
                  (modferry-appliance trust add KEY.pub), after comparing its fingerprint with its owner over \

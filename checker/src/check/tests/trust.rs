@@ -187,3 +187,40 @@ fn signatures_are_united_up_to_a_limit() {
         );
     }
 }
+
+#[test]
+fn a_rightly_signed_manifest_that_cannot_be_read_is_no_question_of_trust() {
+    let world = World::new();
+    let good = world.seal(&world.bundle());
+    let text_end = good.manifest.windows(2).position(|w| w == b"\n\n").unwrap() + 1;
+    let text = std::str::from_utf8(&good.manifest[..text_end]).unwrap();
+    for (text, advice) in [
+        (
+            text.replacen("bundle v1\n", "bundle v2\n", 1),
+            "use the modferry that made this bundle",
+        ),
+        (
+            text.replacen("T09:00:00Z", " 09:00:00Z", 1),
+            "export it again",
+        ),
+    ] {
+        let note = sign(&text, &[&world.key]).unwrap();
+        let mut volume = good.volume.clone();
+        volume[512..][..note.len()].copy_from_slice(&note);
+        let error = check(
+            &*volume,
+            None,
+            &world.policy,
+            &mut MemoryStage::new(),
+            &NoProgress,
+        )
+        .unwrap_err();
+        assert_eq!(error.exit(), Exit::Damaged, "{}", told(&error));
+        assert!(
+            told(&error).starts_with("the bundle's manifest cannot be read: "),
+            "{}",
+            told(&error)
+        );
+        assert!(error.advice().unwrap().contains(advice), "{error:?}");
+    }
+}
