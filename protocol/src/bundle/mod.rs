@@ -47,6 +47,9 @@ pub const MAX_INDEX_LINE: usize = 4096;
 /// The most entries of a bundle.
 pub const MAX_ENTRIES: u32 = 4_000_000;
 
+/// The most tree heads of a bundle, one a checksum database: their names are held until the index ends.
+pub const MAX_HEADS: usize = 100;
+
 /// The most bytes of an entry that is stored as it is: one module zip, which `go` limits to 500 MiB.
 pub const MAX_ENTRY: u64 = zip::MAX_ZIP_FILE;
 

@@ -2,7 +2,9 @@
 
 use super::item::{Encoding, Entry, Item};
 use super::manifest::Totals;
-use super::{MAX_ENTRIES, MAX_ENTRY, MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_PACK_STORED};
+use super::{
+    MAX_ENTRIES, MAX_ENTRY, MAX_HEADS, MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_PACK_STORED,
+};
 use crate::sumdb::DbName;
 
 /// Why an index is none, and where: the line of it that is wrong, or the entry that a writer was given.
@@ -77,6 +79,9 @@ impl Rules {
                 } else {
                     format!("{item} is out of order: it follows {last}")
                 });
+            }
+            if matches!(item, Item::Head(_)) && self.heads.len() >= MAX_HEADS {
+                return Err(format!("more than {MAX_HEADS} tree heads"));
             }
             self.last = Some(item.clone());
             self.count(item, *size);
@@ -187,5 +192,33 @@ mod tests {
             error.to_string(),
             "index, entry 4000001.zip (zip example.com/a@v1.1.0): more than 4000000 entries"
         );
+    }
+    #[test]
+    fn a_bundle_has_100_heads_at_most() {
+        // In several packs, since it is not one pack's items that are limited here.
+        let pack = |number: u32, databases: std::ops::Range<usize>| Entry {
+            number,
+            encoding: Encoding::Zstd,
+            stored: 1,
+            sha256: [0; 32],
+            items: databases
+                .map(|n| {
+                    (
+                        Item::Head(DbName::new(&format!("sum{n:03}.test")).unwrap()),
+                        1,
+                    )
+                })
+                .collect(),
+        };
+        let mut rules = Rules::default();
+        rules.admit(&pack(1, 0..60)).unwrap();
+        rules.admit(&pack(2, 60..MAX_HEADS)).unwrap();
+        assert_eq!(rules.heads().len(), MAX_HEADS);
+        let error = rules.admit(&pack(3, MAX_HEADS..MAX_HEADS + 1)).unwrap_err();
+        assert!(
+            error.to_string().ends_with(": more than 100 tree heads"),
+            "{error}"
+        );
+        assert_eq!(rules.heads().len(), MAX_HEADS);
     }
 }

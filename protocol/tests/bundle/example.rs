@@ -238,6 +238,7 @@ fn the_document_has_the_limits() {
         ("MAX_INDEX", MAX_INDEX),
         ("MAX_INDEX_LINE", MAX_INDEX_LINE as u64),
         ("MAX_ENTRIES", u64::from(MAX_ENTRIES)),
+        ("MAX_HEADS", MAX_HEADS as u64),
         ("MAX_ENTRY", MAX_ENTRY),
         ("MAX_PACK_STORED", MAX_PACK_STORED),
         ("MAX_PACK_RESTORED", MAX_PACK_RESTORED),
