@@ -276,12 +276,13 @@ pub(super) fn scan(
     Ok(())
 }
 
-/// The tree head in a note that was verified before it was stored.
+/// The tree head in a note that was verified before it was stored. Lines behind the known three are passed over,
+/// as where it was verified.
 pub(super) fn signed_head(note: &[u8]) -> Result<TreeHead, StoreError> {
     std::str::from_utf8(note)
         .ok()
-        .and_then(|note| note.split_once("\n\n"))
-        .and_then(|(text, _)| TreeHead::parse(&format!("{text}\n")).ok())
+        .and_then(|note| TreeHead::parse_front(note).ok())
+        .map(|(head, _)| head)
         .ok_or_else(|| StoreError::damaged("a signed tree head that does not parse"))
 }
 

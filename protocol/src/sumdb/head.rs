@@ -44,8 +44,9 @@ impl TreeHead {
         }
     }
 
-    /// Parses the three lines at the front and gives what follows them.
-    fn parse_front(text: &str) -> Result<(Self, &str), TreeHeadError> {
+    /// Parses the three lines at the front and gives what follows them: lines of a later format, which
+    /// whoever reads a signed head passes over.
+    pub fn parse_front(text: &str) -> Result<(Self, &str), TreeHeadError> {
         let mut lines = text.splitn(4, '\n');
         let mut next = || lines.next().ok_or(TreeHeadError::Malformed);
         let (first, size, hash, rest) = (next()?, next()?, next()?, next()?);

@@ -102,3 +102,21 @@ fn a_reader_can_be_opened_whatever_the_importer_does() {
         assert!(opened > 10 && newest > 10, "{opened} {newest}");
     });
 }
+
+#[test]
+fn a_signed_head_may_have_lines_of_a_later_format() {
+    let site = Site::new();
+    let grown = String::from_utf8(head(1000))
+        .unwrap()
+        .replacen("\n\n", "\nan extension\n\n", 1);
+    site.import(1, |draft| {
+        draft.put(&Item::Head(db()), grown.as_bytes()).unwrap();
+    });
+    let reader = site.reader();
+    assert_eq!(reader.head_size(&db()).unwrap(), Some(1000));
+    assert_eq!(reader.heads(&db()).unwrap().len(), 1);
+    assert_eq!(
+        reader.head(&db()).unwrap().unwrap().into_vec(),
+        grown.as_bytes()
+    );
+}

@@ -8,6 +8,21 @@ use crate::note::SigningKey;
 const EMPTY: &str = "47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=";
 
 #[test]
+fn lines_behind_the_three_are_given_back() {
+    let text = format!("go.sum database tree\n5\n{EMPTY}\n");
+    let head = TreeHead {
+        size: 5,
+        hash: Hash::EMPTY_TREE,
+    };
+    assert_eq!(TreeHead::parse_front(&text), Ok((head, "")));
+    assert_eq!(
+        TreeHead::parse_front(&format!("{text}more\n")),
+        Ok((head, "more\n"))
+    );
+    assert!(TreeHead::parse_front(text.trim_end()).is_err());
+}
+
+#[test]
 fn a_head_has_three_lines_in_one_spelling() {
     let text = format!("go.sum database tree\n5\n{EMPTY}\n");
     let head = TreeHead {
