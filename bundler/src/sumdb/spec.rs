@@ -4,7 +4,7 @@
 use modferry_protocol::note::{KeyError, SUM_GOLANG_ORG, VerifierKey};
 use modferry_protocol::sumdb::{DbName, DbNameError};
 
-use crate::upstream::url::{Base, BaseError};
+use crate::upstream::url::{Base, BaseError, without_user};
 
 /// Which checksum database, with which key, reached how.
 #[derive(Clone, Debug)]
@@ -27,8 +27,8 @@ pub enum SpecError {
     #[error("GOSUMDB is empty")]
     Empty,
     /// More than a key and a URL.
-    #[error("GOSUMDB={0:?}: more than a key and a URL")]
-    Fields(String),
+    #[error("GOSUMDB has {0} fields: more than a key and a URL")]
+    Fields(usize),
     /// The key is none.
     #[error(
         "GOSUMDB: {name:?} is neither a known checksum database nor a verifier key (NAME+HASH+KEY)"
@@ -63,14 +63,14 @@ impl SumdbSpec {
             [] => return Err(SpecError::Empty),
             [key] => (key, None),
             [key, url] => (key, Some(Base::parse(url)?)),
-            _ => return Err(SpecError::Fields(text.to_owned())),
+            _ => return Err(SpecError::Fields(fields.len())),
         };
         let known = SUM_GOLANG_ORG.split('+').next() == Some(key);
         let key: VerifierKey =
             if known { SUM_GOLANG_ORG } else { key }
                 .parse()
                 .map_err(|source| SpecError::Key {
-                    name: key.to_owned(),
+                    name: without_user(key), // it may be a URL by mistake
                     source,
                 })?;
         Ok(SumdbSpec {
@@ -118,6 +118,19 @@ mod tests {
         ] {
             let error = SumdbSpec::parse(text).unwrap_err().to_string();
             assert!(error.contains(words), "{text:?}: {error}");
+        }
+    }
+
+    #[test]
+    fn passwords_are_never_shown() {
+        for text in [
+            "sum.golang.org https://user:secret@x y",
+            "sum.golang.org https://user:se/cret@x",
+            "sum.golang.org https:/user:secret@x",
+            "https://user:secret@x",
+        ] {
+            let error = SumdbSpec::parse(text).unwrap_err();
+            assert!(!format!("{error} {error:?}").contains("cret"), "{error:?}");
         }
     }
 }

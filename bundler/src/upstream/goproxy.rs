@@ -44,8 +44,8 @@ pub enum ListError {
     #[error("GOPROXY contains no entries")]
     Empty,
     /// It begins with `off` or `direct`: no proxy would ever be asked.
-    #[error("GOPROXY={0}: there is no module proxy to fetch from")]
-    NoProxy(String),
+    #[error("GOPROXY begins with {0}: there is no module proxy to fetch from")]
+    NoProxy(&'static str),
     /// An element is no URL.
     #[error("GOPROXY has an element that is no proxy")]
     Element(#[from] BaseError),
@@ -88,9 +88,14 @@ impl ProxyList {
         }
         match entries.first() {
             None => Err(ListError::Empty),
-            Some(first) if !matches!(first.proxy, Proxy::At(_)) => {
-                Err(ListError::NoProxy(text.trim().to_owned()))
-            }
+            // Only the word is told: what follows it may hold a password.
+            Some(Entry {
+                proxy: Proxy::Off, ..
+            }) => Err(ListError::NoProxy("off")),
+            Some(Entry {
+                proxy: Proxy::Direct,
+                ..
+            }) => Err(ListError::NoProxy("direct")),
             Some(_) => Ok(ProxyList(entries)),
         }
     }

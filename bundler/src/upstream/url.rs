@@ -69,6 +69,7 @@ impl Base {
         let shown = without_user(text);
         let (scheme, rest) = text
             .split_once(":/")
+            .filter(|(scheme, _)| is_scheme(scheme))
             .ok_or_else(|| BaseError::NoScheme(shown.clone()))?;
         let malformed = |what| BaseError::Malformed {
             url: shown.clone(),
@@ -99,6 +100,12 @@ impl Base {
                     Some(at) => rest.split_at(at),
                     None => (rest, ""),
                 };
+                // A password with a slash in it would be taken for a path, and be shown as one.
+                if path.contains('@') {
+                    return Err(malformed(
+                        "an @ in its path is written %40, and a / in a password %2F",
+                    ));
+                }
                 let (user, authority) = match authority.rsplit_once('@') {
                     Some((user, host)) => (Some(user), host),
                     None => (None, authority),
@@ -198,15 +205,24 @@ pub(super) fn split_port(authority: &str) -> (&str, Option<&str>) {
     }
 }
 
-fn without_user(text: &str) -> String {
-    let Some((scheme, rest)) = text.split_once("://") else {
+/// The text with everything between the scheme and its last `@` left out: whatever the text means, that may
+/// be a password. What stands before `:/` is a scheme only if it could be one.
+pub(crate) fn without_user(text: &str) -> String {
+    let Some((user, rest)) = text.rsplit_once('@') else {
         return text.to_owned();
     };
-    let end = rest.find('/').unwrap_or(rest.len());
-    match rest[..end].rfind('@') {
-        Some(at) => format!("{scheme}://{}", &rest[at + 1..]),
-        None => text.to_owned(),
-    }
+    let Some((scheme, after)) = user.split_once(":/").filter(|(name, _)| is_scheme(name)) else {
+        return rest.to_owned();
+    };
+    let slash = if after.starts_with('/') { "/" } else { "" };
+    format!("{scheme}:/{slash}{rest}")
+}
+
+fn is_scheme(text: &str) -> bool {
+    text.starts_with(|c: char| c.is_ascii_alphabetic())
+        && text
+            .chars()
+            .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
 fn decode_text(text: &str) -> Option<String> {
@@ -263,9 +279,19 @@ mod tests {
             "ftp://u:secret@h/",
             "https://u:secret@h/?q",
             "https://u:secret@/x",
+            "https://u:se/cret@h",
+            "https://u:/secret@h",
+            "https://u:1/secret@h",
+            "https://u:x@y/secret@h",
+            "https:/u:secret@h",
+            "https:u:secret@h",
+            "u:secret:/x@h",
+            "file://u:secret@h/x",
+            "secret@h",
         ] {
             let error = Base::parse(bad).unwrap_err();
-            assert!(!format!("{error} {error:?}").contains("secret"), "{error}");
+            let shown = format!("{error} {error:?}");
+            assert!(!shown.contains("cret"), "{error}");
         }
     }
 

@@ -69,6 +69,20 @@ fn lists_are_read_as_the_go_command_reads_them() {
 }
 
 #[test]
+fn a_list_that_is_refused_shows_no_password() {
+    for list in [
+        "off,https://u:secret@h",
+        "direct|https://u:secret@h",
+        "https://u:se/cret@h",
+        "https:/u:secret@h",
+    ] {
+        let error = ProxyList::parse(list).unwrap_err();
+        let shown = format!("{error} {error:?} {:?}", std::error::Error::source(&error));
+        assert!(!shown.contains("cret"), "{shown}");
+    }
+}
+
+#[test]
 fn a_comma_passes_on_absence_only_a_bar_passes_on_anything() {
     let answer = server(200);
     for (status, separator, passes) in [
