@@ -119,7 +119,9 @@ impl Config {
 
     /// Where everything comes from, as these settings and the go command's say.
     pub fn sources(&self, zips: bool) -> Result<Sources, Error> {
-        let env = GoEnv::from_system();
+        let env = GoEnv::from_system().map_err(|source| {
+            Error::usage_because("the go command's settings are not known", source)
+        })?;
         let goproxy = self.goproxy.clone().or(env.goproxy).ok_or_else(|| {
             Error::usage("no upstream: set GOPROXY (or goproxy in modferry.yaml, or --goproxy), or install the go command, whose setting is then used")
         })?;

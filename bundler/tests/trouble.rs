@@ -6,7 +6,7 @@ mod common;
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
-use std::os::unix::fs::FileExt;
+use std::os::unix::fs::{FileExt, PermissionsExt};
 use std::path::Path;
 use std::process::Stdio;
 
@@ -485,6 +485,10 @@ fn wrong_settings_are_told_before_anything_is_fetched() {
         &[&key[..], &["--transfers", "0"]].concat(),
         "want 1 to",
     );
+    // A go command that fails may know of private modules.
+    write(&world.path("bin/go"), b"#!/bin/sh\nexit 1\n");
+    fs::set_permissions(world.path("bin/go"), PermissionsExt::from_mode(0o755)).unwrap();
+    case(&[("PATH", &world.text("bin"))], &key, "go env failed");
     assert!(!world.path(".cache/modferry/download/m.test").exists());
 }
 
