@@ -145,6 +145,7 @@ impl Failure for SumdbError {
     fn exit(&self) -> Exit {
         match self {
             SumdbError::Unavailable { .. } | SumdbError::NoHead { .. } => Exit::Upstream,
+            SumdbError::Cache { source, .. } => of_io(source),
             SumdbError::KnownBeyond { .. } => Exit::Usage,
             SumdbError::Fork { .. } | SumdbError::Record { .. } | SumdbError::Tiles { .. } => {
                 Exit::Sumdb

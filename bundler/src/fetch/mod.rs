@@ -400,7 +400,7 @@ impl<'s> Session<'s> {
         // A plan counts no infos.
         if due.info && self.sources.zips {
             let of = module.clone();
-            pool.spawn_later(move |_| self.info(&of));
+            pool.spawn_later(move |pool| self.info(pool, &of));
         }
     }
 

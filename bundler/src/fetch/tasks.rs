@@ -10,7 +10,7 @@ use super::{Fatal, GoModBytes, Part, Session, Step, lock, summarise};
 use crate::cache::{Download, FileAt, MAX_INFO, ZipFile};
 use crate::pool::Pool;
 use crate::sumdb::client::{Looked, LookupError};
-use crate::upstream::goproxy::{Reason, Unavailable};
+use crate::upstream::goproxy::{GetError, Reason, Unavailable};
 
 impl Session<'_> {
     /// Looks the module up, and holds what go.sum files say against the record.
@@ -188,7 +188,7 @@ impl Session<'_> {
     }
 
     /// Fetches the info: the version it names must be the one that was asked for.
-    pub(super) fn info(&self, module: &ModuleVersion) {
+    pub(super) fn info(&self, pool: &Pool<'_>, module: &ModuleVersion) {
         match self.sources.cache.info(module) {
             Ok(Some(bytes)) if names_version(&bytes, module) => return self.have_info(module),
             Ok(_) => {}
@@ -198,24 +198,23 @@ impl Session<'_> {
             .sources
             .upstream
             .get(&Request::Info(module.clone()), MAX_INFO);
-        let kept = fetched.and_then(|bytes| {
-            if !names_version(&bytes, module) {
-                return Err(Unavailable {
-                    reason: Reason::Malformed,
-                    text: format!("its info does not name version {}", module.version()),
-                });
-            }
-            self.sources
-                .cache
-                .write_info(module, &bytes)
-                .map_err(|error| Unavailable {
-                    reason: Reason::Unreadable,
-                    text: format!("cannot be kept in the cache: {error}"),
-                })
+        let named = fetched.and_then(|bytes| match names_version(&bytes, module) {
+            true => Ok(bytes),
+            false => Err(Unavailable {
+                reason: Reason::Malformed,
+                text: format!("its info does not name version {}", module.version()),
+            }),
         });
-        match kept {
+        let bytes = match named {
+            Ok(bytes) => bytes,
+            Err(why) => return self.fail(module, Part::Info, why),
+        };
+        match self.sources.cache.write_info(module, &bytes) {
             Ok(()) => self.have_info(module),
-            Err(why) => self.fail(module, Part::Info, why),
+            Err(source) => {
+                let module = module.clone();
+                self.stop(pool, Fatal::Cache { module, source });
+            }
         }
     }
 
@@ -264,13 +263,17 @@ impl Session<'_> {
             Err(source) => return failed(source),
         };
         let request = Request::Zip(module.clone());
-        if let Err(why) = self
+        match self
             .sources
             .upstream
             .get_into(&request, MAX_ZIP_FILE, &mut download)
         {
-            self.fail(module, Part::Zip, why);
-            return None;
+            Ok(_) => {}
+            Err(GetError::Local(source)) => return failed(source),
+            Err(GetError::Refused(why)) => {
+                self.fail(module, Part::Zip, why);
+                return None;
+            }
         }
         let (file, size, sha256) = download.finish();
         let source = match file.as_file().try_clone().and_then(FileAt::new) {

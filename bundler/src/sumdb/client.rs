@@ -17,7 +17,7 @@ use modferry_protocol::sumdb::{
 use crate::cache::Cache;
 use crate::files;
 use crate::sumdb::spec::SumdbSpec;
-use crate::upstream::goproxy::{self, Reason, Unavailable, Upstream};
+use crate::upstream::goproxy::{self, GetError, Reason, Unavailable, Upstream};
 use crate::upstream::url::Base;
 
 /// One checksum database and what has been seen of it.
@@ -164,26 +164,20 @@ impl Client {
     }
 
     /// Fetches a tile into the cache, at its width or, where it is not to be had so any more, whole.
-    pub fn fetch_tile(&self, tile: &Tile) -> Result<(), Unavailable> {
+    pub fn fetch_tile(&self, tile: &Tile) -> Result<(), GetError> {
         let mut refused = None;
         for candidate in [*tile, tile.full()] {
             let path = SumdbRequest::Tile(candidate).url_path();
             match self.get(&path, candidate.size() as u64) {
                 Ok(bytes) if bytes.len() == candidate.size() => {
                     let file = self.cached(&path);
-                    return self
-                        .cache
-                        .write(&file, &bytes)
-                        .map_err(|error| Unavailable {
-                            reason: Reason::Unreadable,
-                            text: format!("cannot write {}: {error}", file.display()),
-                        });
+                    return self.cache.write(&file, &bytes).map_err(GetError::Local);
                 }
                 Ok(bytes) => {
-                    return Err(Unavailable {
+                    return Err(GetError::Refused(Unavailable {
                         reason: Reason::Malformed,
                         text: format!("{path} of {} has {} bytes", self.spec.name, bytes.len()),
-                    });
+                    }));
                 }
                 Err(error) => {
                     let absent = error.is_absence();
@@ -194,10 +188,10 @@ impl Client {
                 }
             }
         }
-        Err(refused.unwrap_or(Unavailable {
+        Err(GetError::Refused(refused.unwrap_or(Unavailable {
             reason: Reason::Network,
             text: tile.path(),
-        }))
+        })))
     }
 
     /// Forgets a cached tile in every width.
@@ -238,7 +232,8 @@ impl Client {
             &format!("/{path}"),
             limit,
             &mut body,
-        )?;
+        )
+        .map_err(GetError::refused)?;
         Ok(body)
     }
 

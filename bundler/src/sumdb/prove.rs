@@ -17,7 +17,7 @@ use modferry_protocol::sumdb::{
 use super::client::Client;
 use crate::files;
 use crate::pool::Pool;
-use crate::upstream::goproxy::Unavailable;
+use crate::upstream::goproxy::{GetError, Unavailable};
 
 /// Why the checksum database was not believed.
 #[derive(Debug, thiserror::Error)]
@@ -61,6 +61,14 @@ pub enum SumdbError {
         size: u64,
         /// Why.
         source: Unavailable,
+    },
+    /// A tile cannot be kept.
+    #[error("cannot keep a tile of {database} in the cache")]
+    Cache {
+        /// The database.
+        database: DbName,
+        /// What the system said.
+        source: std::io::Error,
     },
     /// No head was seen at all.
     #[error("{database} gave no tree head")]
@@ -243,7 +251,7 @@ fn fetch(
     threads: usize,
     on_tiles: &(dyn Fn(usize) + Sync),
 ) -> Result<(), SumdbError> {
-    let refused: Mutex<Option<Unavailable>> = Mutex::new(None);
+    let refused: Mutex<Option<GetError>> = Mutex::new(None);
     Pool::run(threads, |pool| {
         for tile in tiles {
             let refused = &refused;
@@ -260,9 +268,13 @@ fn fetch(
     });
     match refused.into_inner() {
         Ok(None) => Ok(()),
-        Ok(Some(source)) => Err(SumdbError::Unavailable {
+        Ok(Some(GetError::Refused(source))) => Err(SumdbError::Unavailable {
             database: client.spec().name.clone(),
             size,
+            source,
+        }),
+        Ok(Some(GetError::Local(source))) => Err(SumdbError::Cache {
+            database: client.spec().name.clone(),
             source,
         }),
         Err(poisoned) => std::panic::panic_any(poisoned.to_string()),

@@ -176,6 +176,28 @@ impl Unavailable {
     }
 }
 
+/// Why a request gave nothing. What goes wrong on this side is no word of an upstream: no other one is asked,
+/// and no module counts as missing because of it.
+#[derive(Debug, thiserror::Error)]
+pub enum GetError {
+    /// No upstream gives it.
+    #[error(transparent)]
+    Refused(#[from] Unavailable),
+    /// What was received cannot be kept here.
+    #[error("cannot keep what was received")]
+    Local(#[source] io::Error),
+}
+
+impl GetError {
+    /// As a refusal, where what was received is only kept in memory.
+    pub fn refused(self) -> Unavailable {
+        match self {
+            GetError::Refused(why) => why,
+            GetError::Local(_) => Unavailable::new(Reason::Unreadable, &self),
+        }
+    }
+}
+
 /// The proxies of a list.
 #[derive(Clone, Debug)]
 pub struct Upstream {
@@ -197,7 +219,8 @@ impl Upstream {
     /// The answer to a request, of at most `limit` bytes.
     pub fn get(&self, request: &Request, limit: u64) -> Result<Vec<u8>, Unavailable> {
         let mut body = Vec::new();
-        self.get_into(request, limit, &mut body)?;
+        self.get_into(request, limit, &mut body)
+            .map_err(GetError::refused)?;
         Ok(body)
     }
 
@@ -207,7 +230,7 @@ impl Upstream {
         request: &Request,
         limit: u64,
         sink: &mut dyn Sink,
-    ) -> Result<u64, Unavailable> {
+    ) -> Result<u64, GetError> {
         let path = request.url_path();
         self.first(|base| get_into(&self.http, base, &path, limit, sink))
     }
@@ -216,14 +239,15 @@ impl Upstream {
     pub fn size(&self, request: &Request) -> Result<Option<u64>, Unavailable> {
         let path = request.url_path();
         self.first(|base| match base {
-            Base::Http(http) => self.http.size(http, &path).map_err(|error| refusal(&error)),
+            Base::Http(http) => self.http.size(http, &path).map_err(failed),
             Base::File(_) => match base.join(&path) {
                 Base::File(file) => std::fs::metadata(&file)
                     .map(|meta| Some(meta.len()))
-                    .map_err(|error| unreadable(&file, &error)),
+                    .map_err(|error| unreadable(&file, &error).into()),
                 Base::Http(_) => Ok(None),
             },
         })
+        .map_err(GetError::refused)
     }
 
     /// Where the checksum database `supported` path says that a proxy passes it on: the first proxy
@@ -235,7 +259,7 @@ impl Upstream {
             get_into(&self.http, base, &path, MAX_SUPPORTED, &mut body)?;
             Ok(base.join(&format!("/sumdb/{name}")))
         });
-        match found {
+        match found.map_err(GetError::refused) {
             Ok(base) => Ok(Some(base)),
             Err(refused) if refused.is_absence() => Ok(None),
             Err(refused) => Err(refused),
@@ -243,16 +267,14 @@ impl Upstream {
     }
 
     /// The first proxy's answer, by the rules of the list; of several refusals the one that says most.
-    fn first<T>(
-        &self,
-        mut ask: impl FnMut(&Base) -> Result<T, Unavailable>,
-    ) -> Result<T, Unavailable> {
+    fn first<T>(&self, mut ask: impl FnMut(&Base) -> Result<T, GetError>) -> Result<T, GetError> {
         let mut told: Option<Unavailable> = None;
         for entry in self.list.entries() {
             let refused = match &entry.proxy {
                 Proxy::At(base) => match ask(base) {
                     Ok(value) => return Ok(value),
-                    Err(refused) => refused,
+                    Err(GetError::Refused(refused)) => refused,
+                    Err(local) => return Err(local),
                 },
                 // As for the go command, `off` and `direct` at the end do not hide what a proxy said.
                 Proxy::Off => break,
@@ -264,7 +286,8 @@ impl Upstream {
                                 before.text
                             ),
                             ..before
-                        });
+                        }
+                        .into());
                     }
                     None => break,
                 },
@@ -278,10 +301,12 @@ impl Upstream {
                 break;
             }
         }
-        Err(told.unwrap_or(Unavailable {
-            reason: Reason::Direct,
-            text: "GOPROXY names no module proxy".into(),
-        }))
+        Err(told
+            .unwrap_or(Unavailable {
+                reason: Reason::Direct,
+                text: "GOPROXY names no module proxy".into(),
+            })
+            .into())
     }
 }
 
@@ -295,39 +320,38 @@ pub fn get_into(
     path: &str,
     limit: u64,
     sink: &mut dyn Sink,
-) -> Result<u64, Unavailable> {
+) -> Result<u64, GetError> {
     match base {
-        Base::Http(at) => http
-            .get_into(at, path, limit, sink)
-            .map_err(|error| refusal(&error)),
+        Base::Http(at) => http.get_into(at, path, limit, sink).map_err(failed),
         Base::File(_) => match base.join(path) {
-            Base::File(file) => copy(&file, limit, sink).map_err(|error| unreadable(&file, &error)),
+            Base::File(file) => copy(&file, limit, sink),
             Base::Http(_) => Ok(0),
         },
     }
 }
 
-fn copy(file: &std::path::Path, limit: u64, sink: &mut dyn Sink) -> io::Result<u64> {
-    let mut from = std::fs::File::open(file)?;
-    if !from.metadata()?.is_file() {
-        return Err(io::ErrorKind::NotFound.into());
+fn copy(file: &std::path::Path, limit: u64, sink: &mut dyn Sink) -> Result<u64, GetError> {
+    let unreadable = |error| GetError::Refused(unreadable(file, &error));
+    let mut from = std::fs::File::open(file).map_err(unreadable)?;
+    if !from.metadata().map_err(unreadable)?.is_file() {
+        return Err(unreadable(io::ErrorKind::NotFound.into()));
     }
-    sink.restart()?;
+    sink.restart().map_err(GetError::Local)?;
     let mut buffer = vec![0; 64 << 10];
     let mut got = 0;
     loop {
-        let n = from.read(&mut buffer)?;
+        let n = from.read(&mut buffer).map_err(unreadable)?;
         if n == 0 {
             return Ok(got);
         }
         got += n as u64;
         if got > limit {
-            return Err(io::Error::new(
+            return Err(unreadable(io::Error::new(
                 io::ErrorKind::FileTooLarge,
                 format!("larger than {limit} bytes"),
-            ));
+            )));
         }
-        sink.take(&buffer[..n])?;
+        sink.take(&buffer[..n]).map_err(GetError::Local)?;
     }
 }
 
@@ -343,14 +367,14 @@ fn unreadable(file: &std::path::Path, error: &io::Error) -> Unavailable {
     }
 }
 
-fn refusal(error: &HttpError) -> Unavailable {
+fn failed(error: HttpError) -> GetError {
     let reason = match error {
-        HttpError::Status { status, .. } => Reason::Status(*status),
+        HttpError::Write { source, .. } => return GetError::Local(source),
+        HttpError::Status { status, .. } => Reason::Status(status),
         HttpError::TooLarge { .. } => Reason::TooLarge,
         HttpError::Transport { .. } => Reason::Network,
-        HttpError::Write { .. } => Reason::Unreadable,
     };
-    Unavailable::new(reason, error)
+    Unavailable::new(reason, &error).into()
 }
 
 #[cfg(test)]

@@ -167,3 +167,38 @@ fn the_checksum_database_is_reached_as_the_go_command_reaches_it() {
     );
     assert!(base(&broken.url).is_err());
 }
+
+/// A sink on a disk that is full.
+struct Full;
+
+impl Sink for Full {
+    fn restart(&mut self) -> io::Result<()> {
+        Ok(())
+    }
+    fn take(&mut self, _: &[u8]) -> io::Result<()> {
+        Err(io::ErrorKind::StorageFull.into())
+    }
+}
+
+#[test]
+fn what_cannot_be_kept_here_is_not_laid_on_the_upstream() {
+    let dir = tempfile::tempdir().unwrap();
+    let file = dir.path().join("example.com/!up/@v/v1.0.0.mod");
+    std::fs::create_dir_all(file.parent().unwrap()).unwrap();
+    std::fs::write(&file, "module example.com/Up\n").unwrap();
+    let first = server(200);
+    for list in [
+        first.url.clone(),
+        format!("file://{}", dir.path().display()),
+    ] {
+        let next = server(200);
+        let error = upstream(&format!("{list}|{}", next.url))
+            .get_into(&request(), 100, &mut Full)
+            .unwrap_err();
+        assert!(
+            matches!(&error, GetError::Local(source) if source.kind() == io::ErrorKind::StorageFull),
+            "{error:?}"
+        );
+        assert_eq!(next.paths(), [""; 0]);
+    }
+}
