@@ -254,20 +254,40 @@ impl Upstream {
     /// that answers 200. `None`: it is reached directly.
     pub fn sumdb_base(&self, name: &str) -> Result<Option<Base>, Unavailable> {
         let path = format!("/sumdb/{name}/supported");
-        let found = self.first(|base| {
-            let mut body = Vec::new();
-            get_into(&self.http, base, &path, MAX_SUPPORTED, &mut body)?;
-            Ok(base.join(&format!("/sumdb/{name}")))
-        });
+        let found = self.first_or(
+            |base| {
+                let mut body = Vec::new();
+                get_into(&self.http, base, &path, MAX_SUPPORTED, &mut body)?;
+                Ok(Some(base.join(&format!("/sumdb/{name}"))))
+            },
+            // Whatever the proxies before it said, if their failures are passed over.
+            |_| Ok(None),
+        );
         match found.map_err(GetError::refused) {
-            Ok(base) => Ok(Some(base)),
             Err(refused) if refused.is_absence() => Ok(None),
-            Err(refused) => Err(refused),
+            found => found,
         }
     }
 
     /// The first proxy's answer, by the rules of the list; of several refusals the one that says most.
-    fn first<T>(&self, mut ask: impl FnMut(&Base) -> Result<T, GetError>) -> Result<T, GetError> {
+    fn first<T>(&self, ask: impl FnMut(&Base) -> Result<T, GetError>) -> Result<T, GetError> {
+        self.first_or(ask, |before| {
+            Err(GetError::Refused(Unavailable {
+                text: format!(
+                    "{}; modferry does not fetch \"direct\" from version control",
+                    before.text
+                ),
+                ..before
+            }))
+        })
+    }
+
+    /// As [`Upstream::first`]; where the list comes to `direct`, what `direct` makes of the refusals before.
+    fn first_or<T>(
+        &self,
+        mut ask: impl FnMut(&Base) -> Result<T, GetError>,
+        direct: impl FnOnce(Unavailable) -> Result<T, GetError>,
+    ) -> Result<T, GetError> {
         let mut told: Option<Unavailable> = None;
         for entry in self.list.entries() {
             let refused = match &entry.proxy {
@@ -279,16 +299,7 @@ impl Upstream {
                 // As for the go command, `off` and `direct` at the end do not hide what a proxy said.
                 Proxy::Off => break,
                 Proxy::Direct => match told {
-                    Some(before) => {
-                        return Err(Unavailable {
-                            text: format!(
-                                "{}; modferry does not fetch \"direct\" from version control",
-                                before.text
-                            ),
-                            ..before
-                        }
-                        .into());
-                    }
+                    Some(before) => return direct(before),
                     None => break,
                 },
             };

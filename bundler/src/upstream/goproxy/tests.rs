@@ -166,6 +166,10 @@ fn the_checksum_database_is_reached_as_the_go_command_reaches_it() {
         Reason::Status(500)
     );
     assert!(base(&broken.url).is_err());
+    for refusing in [server(403), broken] {
+        assert_eq!(base(&format!("{}|direct", refusing.url)).unwrap(), None);
+        assert!(base(&format!("{},direct", refusing.url)).is_err());
+    }
 }
 
 /// A sink on a disk that is full.
