@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
+use ureq::config::RedirectAuthHeaders;
 use ureq::http::{HeaderMap, Response, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
@@ -278,6 +279,8 @@ fn agent(options: &HttpOptions, proxy: Option<Proxy>) -> Agent {
         .max_idle_connections(2 * options.connections)
         .max_idle_connections_per_host(options.connections)
         .max_idle_age(Duration::from_secs(60))
+        // To another host a password never goes; to another path of the same one it must.
+        .redirect_auth_headers(RedirectAuthHeaders::SameHost)
         .input_buffer_size(64 << 10)
         .output_buffer_size(8 << 10)
         .timeout_connect(Some(options.connect_timeout))

@@ -170,6 +170,27 @@ fn who_asks_and_with_which_password() {
 }
 
 #[test]
+fn a_password_follows_a_redirect_on_its_own_host_only() {
+    let other = scripted(vec![Answer::ok("other")]);
+    // The same server by another name.
+    let elsewhere = other.url.replace("127.0.0.1", "localhost") + "/b";
+    let server = TestServer::new(move |asked| match asked.path.as_str() {
+        "/same" => Answer::status(302).header("Location", "/b"),
+        "/other" => Answer::status(302).header("Location", &elsewhere),
+        _ => Answer::ok("same"),
+    });
+    let http = client(HttpOptions::default());
+    let base = base(&server.url.replace("://", "://user:pw@"));
+    assert_eq!(http.get(&base, "/same", 10).unwrap(), b"same");
+    assert_eq!(http.get(&base, "/other", 10).unwrap(), b"other");
+    let asked = server.asked.lock().unwrap();
+    assert_eq!(asked[1].path, "/b");
+    assert_eq!(asked[1].headers["authorization"], "Basic dXNlcjpwdw==");
+    let asked = other.asked.lock().unwrap();
+    assert_eq!(asked[0].headers.get("authorization"), None);
+}
+
+#[test]
 fn nobody_there_is_told_with_the_reason() {
     let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
