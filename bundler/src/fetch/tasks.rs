@@ -320,8 +320,12 @@ impl Session<'_> {
             Ok(meta) => Some(meta.len()),
             Err(_) => match self.sources.upstream.size(&Request::Zip(module.clone())) {
                 Ok(size) => size,
-                Err(why) if why.reason == Reason::Status(405) => None,
-                Err(why) => return self.fail(module, Part::Zip, why),
+                // Only that says that there is no zip: many upstreams do not know HEAD, and each refuses it in its way.
+                Err(why) if why.is_absence() => return self.fail(module, Part::Zip, why),
+                Err(why) => {
+                    tracing::debug!(%module, %why, "its zip's size is not said");
+                    None
+                }
             },
         };
         self.progress.zip_done(size.unwrap_or(0));

@@ -1,6 +1,6 @@
 //! GET and HEAD over HTTP/1.1 with keep-alive: retries, limits, proxies, passwords, the system's trust store.
 //!
-//! What may pass by itself is tried again: 408, 429, any 5xx, timeouts, broken connections and bodies that
+//! What may pass by itself is tried again: 408, 429, any 5xx but 501, timeouts, broken connections and bodies that
 //! end early, with growing pauses, or the pause that the server asks for in Retry-After. Anything else is
 //! an answer. A body is never kept beyond its limit, and a large one never in memory.
 

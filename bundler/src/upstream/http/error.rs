@@ -90,7 +90,8 @@ pub(super) enum What {
 
 impl Failed {
     pub(super) fn status(url: &str, status: u16, headers: &HeaderMap, text: &[u8]) -> Failed {
-        let passing = status == 408 || status == 429 || status >= 500;
+        // 501: it does not know the method, and will not know it soon.
+        let passing = status == 408 || status == 429 || (status >= 500 && status != 501);
         Failed {
             passing,
             retry_after: passing.then(|| retry_after(headers)).flatten(),

@@ -56,7 +56,7 @@ fn what_may_pass_is_tried_again() {
 
 #[test]
 fn an_answer_is_an_answer() {
-    for status in [400, 401, 403, 404, 410] {
+    for status in [400, 401, 403, 404, 410, 501] {
         let server = scripted(vec![Answer::status(status)]);
         let error = client(HttpOptions::default())
             .get(&base(&server.url), "/x", 10)
