@@ -268,6 +268,10 @@ impl Stage for SpoolStage {
     fn heads_held(&self, _db: &DbName) -> Result<Vec<TreeHead>, SpoolError> {
         Ok(Vec::new())
     }
+
+    fn head_note(&self, _db: &DbName, _size: u64) -> Result<Option<Vec<u8>>, SpoolError> {
+        Ok(None)
+    }
 }
 
 /// How many kinds of items there are.

@@ -62,6 +62,10 @@ pub trait Stage {
     /// Every head of this checksum database that the destination ever served, oldest first.
     fn heads_held(&self, db: &DbName) -> Result<Vec<TreeHead>, Self::Error>;
 
+    /// The signed note of the head of that many records that the destination served, byte for byte; `None` where
+    /// it never did, or has not kept it. It is the evidence when a bundle contradicts that head.
+    fn head_note(&self, db: &DbName, size: u64) -> Result<Option<Vec<u8>>, Self::Error>;
+
     /// A folder with room for zips that are too large for memory. `None`: `$TMPDIR`, else `/var/tmp`
     /// (`/tmp` is memory on many systems).
     fn scratch(&self) -> Option<PathBuf> {
@@ -79,6 +83,7 @@ pub struct MemoryStage {
     held: BTreeMap<Item, Vec<u8>>,
     held_zips: BTreeMap<ModuleVersion, ZipFacts>,
     heads: BTreeMap<DbName, Vec<TreeHead>>,
+    notes: BTreeMap<(DbName, u64), Vec<u8>>,
 }
 
 /// The error of stages that cannot fail.
@@ -108,6 +113,9 @@ impl MemoryStage {
                 self.staged.remove(&Item::Head(db));
             } else {
                 known.push(head);
+                if let Some(note) = self.staged.get(&Item::Head(db.clone())) {
+                    self.notes.insert((db, head.size), note.clone());
+                }
             }
         }
         self.held.append(&mut self.staged);
@@ -195,5 +203,8 @@ impl Stage for MemoryStage {
 
     fn heads_held(&self, db: &DbName) -> Result<Vec<TreeHead>, Never> {
         Ok(self.heads.get(db).cloned().unwrap_or_default())
+    }
+    fn head_note(&self, db: &DbName, size: u64) -> Result<Option<Vec<u8>>, Never> {
+        Ok(self.notes.get(&(db.clone(), size)).cloned())
     }
 }

@@ -58,6 +58,10 @@ impl Stage for ImportStage<'_> {
         self.0.store().heads(db)
     }
 
+    fn head_note(&self, db: &DbName, size: u64) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.0.store().head_of_size(db, size)?.map(Vec::from))
+    }
+
     fn scratch(&self) -> Option<PathBuf> {
         Some(self.0.folder().into())
     }
@@ -149,6 +153,13 @@ impl Stage for VerifyStage<'_> {
         match self.held {
             Some(view) => Ok(view.heads(db)?),
             None => Ok(Vec::new()),
+        }
+    }
+
+    fn head_note(&self, db: &DbName, size: u64) -> Result<Option<Vec<u8>>, VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(view.head_of_size(db, size)?.map(Vec::from)),
+            None => Ok(None),
         }
     }
 

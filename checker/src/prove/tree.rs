@@ -84,8 +84,9 @@ struct Tree<'a, S: Stage> {
 
 /// What is wrong with a tree.
 enum Fault {
-    /// It contradicts the tree of the other head.
-    Fork,
+    /// It contradicts the tree of the other side. This is the head of that which is held, as against the one
+    /// that is offered.
+    Fork(TreeHead),
     Other(CheckError),
 }
 
@@ -143,24 +144,31 @@ impl<'a, S: Stage> Tree<'a, S> {
     }
 
     /// Tells a fork from other contradictions: it is one if the tile that does not fit comes from the other
-    /// side and is right there.
+    /// side and is right there. Two sides with the same head are no fork, whatever tiles come with them.
     fn fault(
         &self,
         what: &str,
         error: ProofError<CheckError>,
         other: Option<&TreeHead>,
     ) -> Result<Fault, CheckError> {
+        let fork = |other: TreeHead| match self.tiles.first {
+            First::Staged => Fault::Fork(other),
+            First::Held => Fault::Fork(self.head),
+        };
         let suspects = match &error {
-            ProofError::Fork { .. } => return Ok(Fault::Fork),
+            ProofError::Fork { older, .. } => return Ok(fork(*older)),
             ProofError::TileMismatch { tile } => vec![*tile],
-            // Which of the edge's tiles is wrong cannot be said.
-            ProofError::Edge { .. } => edge(self.head.size),
+            // Which of the edge's tiles is wrong cannot be said, unless it is right with those that are held.
+            ProofError::Edge { .. } => match self.wrong_staged_edge()? {
+                Some(fault) => return Ok(fault),
+                None => edge(self.head.size),
+            },
             _ => Vec::new(),
         };
-        if let Some(other) = other {
+        if let Some(other) = other.filter(|other| **other != self.head) {
             for tile in suspects {
                 if self.is_of_the_other_side(&tile, other)? {
-                    return Ok(Fault::Fork);
+                    return Ok(fork(*other));
                 }
             }
         }
@@ -171,6 +179,28 @@ impl<'a, S: Stage> Tree<'a, S> {
                 what: format!("{what}: {error}"),
             },
         }))
+    }
+
+    /// The staged tile that spoils an edge, where the tiles that are held make it whole.
+    fn wrong_staged_edge(&self) -> Result<Option<Fault>, CheckError> {
+        let tiles = Tiles {
+            first: First::Held,
+            ..self.tiles
+        };
+        if Authenticator::new(self.head, tiles).is_err() {
+            return Ok(None);
+        }
+        for tile in edge(self.head.size) {
+            let item = Item::Tile(self.tiles.db.clone(), tile);
+            let staged = self.tiles.stage.staged(&item).map_err(CheckError::stage)?;
+            if staged.is_some() && staged != tiles.tile(&tile)? {
+                return Ok(Some(Fault::Other(CheckError::Sumdb {
+                    db: self.tiles.db.clone(),
+                    what: format!("{item} is not the one in the signed tree"),
+                })));
+            }
+        }
+        Ok(None)
     }
 
     /// Whether the tile is only held by the other side, and is proven by the other side's head.
@@ -247,7 +277,7 @@ impl<'a, S: Stage> TreeProof<'a, S> {
             .iter()
             .find(|held| held.size == head.size && held.hash != head.hash)
         {
-            return Err(fork(db, *other, offered, stage));
+            return Err(fork(db, *other, &offered, stage));
         }
         let newest = held.last();
         let tiles = Tiles {
@@ -255,13 +285,8 @@ impl<'a, S: Stage> TreeProof<'a, S> {
             stage,
             first: First::Staged,
         };
-        let on_fault = |fault, offered: &Side| match (fault, newest) {
-            (Fault::Other(error), _) => error,
-            (Fault::Fork, Some(newest)) => fork(db, *newest, offered.clone(), stage),
-            (Fault::Fork, None) => unfounded(db),
-        };
-        let brought =
-            Tree::open(*head, tiles, newest, missing).map_err(|fault| on_fault(fault, &offered))?;
+        let brought = Tree::open(*head, tiles, newest, missing)
+            .map_err(|fault| explain(db, fault, &offered, stage))?;
         let newer = match newest.filter(|newest| newest.size > head.size) {
             None => None,
             Some(newest) => {
@@ -271,7 +296,7 @@ impl<'a, S: Stage> TreeProof<'a, S> {
                 };
                 Some(
                     Tree::open(*newest, tiles, Some(head), missing)
-                        .map_err(|fault| on_fault(fault, &offered))?,
+                        .map_err(|fault| explain(db, fault, &offered, stage))?,
                 )
             }
         };
@@ -313,11 +338,7 @@ impl<'a, S: Stage> TreeProof<'a, S> {
     }
 
     fn explain(&self, fault: Fault) -> CheckError {
-        match (fault, self.held.last()) {
-            (Fault::Other(error), _) => error,
-            (Fault::Fork, Some(newest)) => fork(self.db, *newest, self.offered.clone(), self.stage),
-            (Fault::Fork, None) => unfounded(self.db),
-        }
+        explain(self.db, fault, &self.offered, self.stage)
     }
 
     pub(super) fn db(&self) -> &DbName {
@@ -378,8 +399,16 @@ impl<'a, S: Stage> TreeProof<'a, S> {
     }
 }
 
-fn fork<S: Stage>(db: &DbName, held: TreeHead, offered: Side, stage: &S) -> CheckError {
-    match stage.held(&Item::Head(db.clone())) {
+fn explain<S: Stage>(db: &DbName, fault: Fault, offered: &Side, stage: &S) -> CheckError {
+    match fault {
+        Fault::Other(error) => error,
+        Fault::Fork(held) => fork(db, held, offered, stage),
+    }
+}
+
+/// A fork, with its evidence: the note of the very head that is contradicted, which need not be the newest.
+fn fork<S: Stage>(db: &DbName, held: TreeHead, offered: &Side, stage: &S) -> CheckError {
+    match stage.head_note(db, held.size) {
         Ok(note) => {
             let held = Box::new(Side {
                 head: held,
@@ -388,18 +417,10 @@ fn fork<S: Stage>(db: &DbName, held: TreeHead, offered: Side, stage: &S) -> Chec
             CheckError::Fork {
                 db: db.clone(),
                 held,
-                offered: Box::new(offered),
+                offered: Box::new(offered.clone()),
             }
         }
         Err(error) => CheckError::stage(error),
-    }
-}
-
-/// A fork needs two heads; without one held this is not reached.
-fn unfounded(db: &DbName) -> CheckError {
-    CheckError::Sumdb {
-        db: db.clone(),
-        what: "its tree contradicts itself".into(),
     }
 }
 

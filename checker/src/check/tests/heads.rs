@@ -3,7 +3,7 @@
 use super::*;
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::Basis;
-use modferry_protocol::sumdb::{Tile, TreeHead, edge};
+use modferry_protocol::sumdb::{Tile, TreeHead, edge, tiles_of_older};
 
 /// Adds a module to the world, and gives the bundle that brings it on top of what was carried before, for
 /// clients with a head of one of these sizes.
@@ -331,6 +331,67 @@ fn a_fork_is_found_when_the_one_held_is_newer() {
     import(&world, &mut stage, &bundle);
     let error = world.check_on(&mut stage, &small.bundle()).unwrap_err();
     assert_fork(&error, world.sumdb.head(), small.sumdb.head());
+}
+
+#[test]
+fn the_evidence_is_the_head_that_is_contradicted_though_it_is_not_the_newest() {
+    let mut world = World::new();
+    let mut stage = MemoryStage::new();
+    let first = world.bundle();
+    import(&world, &mut stage, &first);
+    let old = world.sumdb.head();
+    let fork = forked(&world, old.size);
+    let second = next_bundle(&mut world, &first, &[old.size]);
+    import(&world, &mut stage, &second);
+    // Of the size of a head that was served before the newest.
+    let error = world.check_on(&mut stage, &fork.bundle()).unwrap_err();
+    assert_fork(&error, old, fork.sumdb.head());
+
+    // The tiles to compare it with the newest head are missing; those for an older one are there.
+    let newest = world.sumdb.head();
+    let fork = forked(&world, newest.size + 70_000);
+    let mut bundle = TestBundle::of(&fork.sumdb, &[&fork.modules[0]], &[old.size]);
+    let only = tiles_of_older(fork.sumdb.size(), newest.size);
+    let needed = tiles_of_older(fork.sumdb.size(), old.size);
+    for tile in only.into_iter().filter(|tile| !needed.contains(tile)) {
+        let tile = Item::Tile(world.sumdb.db().clone(), tile);
+        bundle.items.remove(&tile);
+        stage.forget(&tile);
+    }
+    let error = world.check_on(&mut stage, &bundle).unwrap_err();
+    assert_fork(&error, old, fork.sumdb.head());
+}
+
+#[test]
+fn one_wrong_tile_is_no_fork_where_the_head_is_the_one_held() {
+    let world = World::new();
+    let mut stage = MemoryStage::new();
+    let bundle = world.bundle();
+    import(&world, &mut stage, &bundle);
+    let again = bundle.clone().less(&bundle, 2);
+    let edge = edge(world.sumdb.size());
+    assert!(edge.len() > 1);
+    for tile in edge {
+        let item = Item::Tile(world.sumdb.db().clone(), tile);
+        let mut wrong = again.clone();
+        let mut bytes = bundle.items[&item].clone();
+        bytes[0] ^= 1;
+        wrong.items.insert(item.clone(), bytes);
+        let error = world.check_on(&mut stage, &wrong).unwrap_err();
+        assert!(matches!(error, CheckError::Sumdb { .. }), "{error:?}");
+        let text = error.to_string();
+        assert!(
+            text.ends_with(&format!("{item} is not the one in the signed tree")),
+            "{text}"
+        );
+
+        // Even where what is held cannot show which it is.
+        let mut torn = MemoryStage::new();
+        import(&world, &mut torn, &bundle);
+        assert!(torn.forget(&item));
+        let error = world.check_on(&mut torn, &wrong).unwrap_err();
+        assert!(matches!(error, CheckError::Sumdb { .. }), "{error:?}");
+    }
 }
 
 #[test]

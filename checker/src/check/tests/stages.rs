@@ -83,6 +83,9 @@ impl Stage for Noting {
     fn heads_held(&self, db: &DbName) -> Result<Vec<TreeHead>, Fault> {
         Ok(self.inner.heads_held(db).unwrap())
     }
+    fn head_note(&self, db: &DbName, size: u64) -> Result<Option<Vec<u8>>, Fault> {
+        Ok(self.inner.head_note(db, size).unwrap())
+    }
     fn scratch(&self) -> Option<PathBuf> {
         self.scratch.clone()
     }
