@@ -83,6 +83,12 @@ pub enum TrustStoreError {
         #[source]
         why: NotAKey,
     },
+    /// The key is trusted to sign bundles already, under another name.
+    #[error("this key is trusted to sign bundles already, under the name {known}")]
+    OtherName {
+        /// The key that is trusted, as NAME+HASH.
+        known: String,
+    },
     /// Another key of this name is trusted for a checksum database.
     #[error("another key is trusted for the checksum database {name} already: {known}")]
     OtherKey {
@@ -163,6 +169,15 @@ impl Failure for TrustStoreError {
             Self::OtherKey { known, .. } => format!(
                 "if its operator has changed the key: modferry-appliance trust remove {known}, and add the new one"
             ),
+            Self::OtherName { known } => format!(
+                "one key gives one signature, however it is called; to call it otherwise: \
+                 modferry-appliance trust remove {known}, and add it anew"
+            ),
+            Self::Policy(PolicyError::TwoNames(..)) => {
+                "one key gives one signature, however it is called: see `modferry-appliance trust list`, and \
+                 remove one of the two"
+                    .into()
+            }
             Self::NotOne { .. } => {
                 "see `modferry-appliance trust list`, and name one key as NAME+HASH".into()
             }
@@ -290,6 +305,15 @@ impl TrustStore {
         {
             return Err(TrustStoreError::OtherKey {
                 name: verifier.name().into(),
+                known: known.name.clone(),
+            });
+        }
+        // A key's name is its owner's choice, and not part of the secret: a second name is no second signer.
+        let same_key = |key: &&TrustedKey| key.fingerprint == verifier.fingerprint();
+        if let Some(known) = known.iter().filter(of_kind).find(same_key)
+            && kind == Kind::Bundle
+        {
+            return Err(TrustStoreError::OtherName {
                 known: known.name.clone(),
             });
         }

@@ -21,6 +21,9 @@ pub enum PolicyError {
     /// A policy that would trust what nobody signed.
     #[error("a policy asks for at least one signature")]
     NoThreshold,
+    /// One bundle key under two names: its owner alone would give two signatures.
+    #[error("one bundle key under two names, {0} and {1}")]
+    TwoNames(String, String),
     /// Two different keys under one checksum database's name.
     #[error("two different keys for the checksum database {0}")]
     TwoKeys(String),
@@ -59,6 +62,9 @@ fn list(signers: &[Signatory]) -> String {
 impl Policy {
     /// A policy that asks for `threshold` different ones of `bundle_keys` to have signed, and knows the checksum
     /// databases whose keys are in `sumdbs`, and sum.golang.org, whose key is built in.
+    ///
+    /// A signature names its key by a hash that has the key's name in it, so that one secret under two names would
+    /// count as two signers: such keys are refused, and not silently counted once.
     pub fn new(
         bundle_keys: Vec<VerifierKey>,
         threshold: usize,
@@ -66,6 +72,17 @@ impl Policy {
     ) -> Result<Self, PolicyError> {
         if threshold == 0 {
             return Err(PolicyError::NoThreshold);
+        }
+        for (n, key) in bundle_keys.iter().enumerate() {
+            let other_name = |other: &&VerifierKey| {
+                other.name() != key.name() && other.fingerprint() == key.fingerprint()
+            };
+            if let Some(other) = bundle_keys[..n].iter().find(other_name) {
+                return Err(PolicyError::TwoNames(
+                    other.name().to_owned(),
+                    key.name().to_owned(),
+                ));
+            }
         }
         sumdbs.push(SUM_GOLANG_ORG.parse().map_err(PolicyError::BuiltIn)?);
         sumdbs.sort_by(|a, b| a.name().cmp(b.name()));

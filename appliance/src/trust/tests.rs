@@ -209,3 +209,31 @@ fn a_key_name_is_never_a_path() {
         );
     }
 }
+
+#[test]
+fn a_key_under_a_second_name_is_no_second_key() {
+    let (_dir, trust) = store();
+    let [a, b] = [
+        "a+1a2447fb+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8",
+        "b+eeb292d2+Ac4zctda0e5eza+HJyk9SxEdh+s3Ux18htTTAD8OuAn8",
+    ]
+    .map(|key| key.parse::<VerifierKey>().unwrap());
+    assert_eq!(a.fingerprint(), b.fingerprint());
+    trust.add(Kind::Bundle, &a.to_string()).unwrap();
+    let refused = trust.add(Kind::Bundle, &b.to_string()).unwrap_err();
+    assert!(refused.to_string().contains(&short_name(&a)), "{refused}");
+    assert_eq!(refused.exit(), Exit::Usage);
+    assert!(trust.require(2).is_err());
+    // Put there by hand: no policy comes of it.
+    fs::write(
+        trust.folder(Kind::Bundle).join(file_name(&b)),
+        format!("{b}\n"),
+    )
+    .unwrap();
+    let refused = trust.policy().unwrap_err();
+    assert!(
+        matches!(refused, TrustStoreError::Policy(PolicyError::TwoNames(..))),
+        "{refused}"
+    );
+    assert!(refused.advice().unwrap().contains("trust list"));
+}

@@ -112,6 +112,17 @@ fn a_policy_has_its_own_rules() {
         PolicyError::TwoKeys("sum.golang.org".into())
     );
 
+    // One secret under two names would be two of the signatures asked for.
+    assert_eq!(
+        Policy::new(
+            vec![named("a", 1).verifier(), named("b", 1).verifier()],
+            2,
+            vec![]
+        )
+        .unwrap_err(),
+        PolicyError::TwoNames("a".into(), "b".into())
+    );
+
     let corp = named("sum.corp.example", 5).verifier();
     let built_in: VerifierKey = SUM_GOLANG_ORG.parse().unwrap();
     let policy = Policy::new(vec![], 1, vec![built_in.clone(), corp.clone()]).unwrap();
