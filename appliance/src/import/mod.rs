@@ -4,7 +4,7 @@
 //! In this order, so that nothing is believed too early and nothing is written in vain:
 //!
 //! 1. whom this machine trusts ([`crate::trust`]); without a key there is no import;
-//! 2. the store's lock;
+//! 2. the store's lock, and whom this machine trusts by then: that may have taken hours;
 //! 3. the manifest, which the policy must accept before a field of it is used;
 //! 4. was this very bundle imported already? Then there is nothing to do;
 //! 5. is there room for what the manifest says is coming?
@@ -87,8 +87,17 @@ impl Session {
     /// Reads whom to trust, then takes the store's lock: waits for it if `wait`. An empty store is made
     /// where there is none.
     pub fn begin(store: &Path, wait: bool) -> Result<Self, ImportError> {
-        let policy = TrustStore::of(store).policy()?;
-        let store = Store::open_or_create(store, "import", wait)?;
+        Self::begin_with(store, || Store::open_or_create(store, "import", wait))
+    }
+
+    fn begin_with(
+        store: &Path,
+        lock: impl FnOnce() -> Result<Store, StoreError>,
+    ) -> Result<Self, ImportError> {
+        let trust = TrustStore::of(store);
+        trust.policy()?; // before a store is made for nobody
+        let store = lock()?;
+        let policy = trust.policy()?;
         Ok(Self { store, policy })
     }
 

@@ -195,3 +195,15 @@ fn an_import_in_the_way_is_named() {
         "{refused}"
     );
 }
+
+#[test]
+fn a_key_that_was_removed_while_an_import_waited_is_not_trusted() {
+    let (sumdb, _) = world(3);
+    let site = Site::new(&sumdb);
+    let waited = || {
+        TrustStore::of(&site.store()).remove("site").unwrap();
+        crate::store::Store::open_or_create(&site.store(), "import", true)
+    };
+    let refused = Session::begin_with(&site.store(), waited).err().unwrap();
+    assert_eq!(refused.exit(), Exit::Untrusted);
+}
