@@ -2,7 +2,9 @@
 
 use super::ImportError;
 use crate::store;
+use modferry_checker::{IN_FLIGHT, SPOOL_ABOVE};
 use modferry_protocol::bundle::Manifest;
+use modferry_protocol::zip::MAX_ZIP_FILE;
 use std::path::Path;
 
 /// Bytes that stay free beside what a bundle needs: RocksDB's logs, the ledger, compaction of small things.
@@ -14,14 +16,23 @@ const TILE: u64 = 2 * 8400;
 const RECORD: u64 = 2 * 500;
 const INFO: u64 = 2 * 400;
 
+/// The most bytes of zips' temporary copies at a time: a zip above [`SPOOL_ABOVE`] lies in the staging folder once
+/// more while it is checked, and so many of them are in flight together.
+const COPIES: u64 = IN_FLIGHT / SPOOL_ABOVE * MAX_ZIP_FILE;
+
 /// How many bytes the import of a bundle needs on the store's disk, reserve included. Zips are written once,
-/// small things twice; packs are compressed, and go.mod files by about a quarter.
+/// large ones of them twice for a while, small things twice; packs are compressed, and go.mod files by about a quarter.
 pub fn needed(manifest: &Manifest) -> u64 {
     let totals = &manifest.totals;
     let zips = totals.carried_bytes.max(totals.zip_bytes);
     let packs = totals.carried_bytes.saturating_sub(totals.zip_bytes);
+    let copies = match totals.zip_bytes {
+        0..=SPOOL_ABOVE => 0,
+        more => more.min(COPIES),
+    };
     [
         zips,
+        copies,
         packs.saturating_mul(2 * 4),
         totals.tiles.saturating_mul(TILE),
         totals.records.saturating_mul(RECORD),

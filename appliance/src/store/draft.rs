@@ -68,7 +68,8 @@ impl<'s> Draft<'s> {
             zips: 0,
             chunks: SortedFiles::new(&staging.0, "zips", ZIP_FILE),
             buffer: Vec::with_capacity(CHUNK),
-            scratch: Scratch::create(staging.0.join("small"))?,
+            scratch: Scratch::create(staging.0.join("small"))
+                .map_err(|error| or_no_room(store, error))?,
             staging,
         })
     }
@@ -101,7 +102,7 @@ impl<'s> Draft<'s> {
         }
         self.scratch
             .put(&keys::of_item(item), bytes)
-            .map_err(|error| self.or_no_room(error))
+            .map_err(|error| or_no_room(self.store, error))
     }
 
     /// Takes a zip, chunk by chunk, from a reader that gives the `size` bytes that were hashed and checked;
@@ -127,7 +128,7 @@ impl<'s> Draft<'s> {
         if new {
             self.zips += 1;
             self.put_chunks(module, &zip, body)
-                .map_err(|error| self.or_no_room(error))?;
+                .map_err(|error| or_no_room(self.store, error))?;
         }
         let refused = |reason: String| StoreError::Refused {
             item: format!("zip {module}"),
@@ -138,7 +139,9 @@ impl<'s> Draft<'s> {
         if new && behind > 0 {
             return Err(refused(format!("it has more than {size} bytes")));
         }
-        self.scratch.put(&keys::zip(module), &zip.encode())
+        self.scratch
+            .put(&keys::zip(module), &zip.encode())
+            .map_err(|error| or_no_room(self.store, error))
     }
 
     fn put_chunks(
@@ -161,14 +164,6 @@ impl<'s> Draft<'s> {
             self.chunks.put(&key, &self.buffer)?;
         }
         Ok(())
-    }
-
-    /// A failure to write for want of room, said as such: RocksDB's own words differ from place to place.
-    fn or_no_room(&self, error: StoreError) -> StoreError {
-        match (&error, super::room(self.store.dir())) {
-            (StoreError::Rocks { .. }, Ok(have)) if have < NO_ROOM => StoreError::NoRoom { have },
-            _ => error,
-        }
     }
 
     /// What this draft has under the item's name; a tile cut to the width asked for.
@@ -223,7 +218,8 @@ impl<'s> Draft<'s> {
 
     /// Makes all of it part of the store, durably and at once, and says what was new.
     pub fn commit(mut self, source: Source) -> Result<LedgerEntry, StoreError> {
-        self.publish(source).map_err(|error| self.or_no_room(error))
+        self.publish(source)
+            .map_err(|error| or_no_room(self.store, error))
     }
 
     fn publish(&mut self, source: Source) -> Result<LedgerEntry, StoreError> {
@@ -405,6 +401,14 @@ impl<'s> Draft<'s> {
         self.scratch.put(&keys::manifest(&self.manifest), &number)?;
         self.scratch.put(&keys::TOTALS_KEY, &json(&totals)?)?;
         self.scratch.put(&keys::ledger(entry.number), &json(entry)?)
+    }
+}
+
+/// A failure to write for want of room, said as such: RocksDB's own words differ from place to place.
+fn or_no_room(store: &Store, error: StoreError) -> StoreError {
+    match (&error, super::room(store.dir())) {
+        (StoreError::Rocks { .. }, Ok(have)) if have < NO_ROOM => StoreError::NoRoom { have },
+        _ => error,
     }
 }
 

@@ -175,6 +175,23 @@ fn no_room_is_said_before_anything_is_written() {
     assert!(
         refused.to_string().contains("1152 PB") || refused.to_string().contains("b needs about")
     );
+    // Zips above a size lie in the staging folder once more while they are checked, three of them at most.
+    let need_with = |zip_bytes| {
+        let mut manifest = manifest.clone();
+        manifest.totals.zip_bytes = zip_bytes;
+        manifest.totals.carried_bytes = zip_bytes;
+        needed(&manifest) - zip_bytes
+    };
+    let (spooled, most) = (modferry_checker::SPOOL_ABOVE, 500 << 20);
+    let small = need_with(spooled);
+    for (zip_bytes, copies) in [
+        (spooled + 1, spooled + 1),
+        (3 * most, 3 * most),
+        (3 * most + 1, 3 * most),
+        (1 << 60, 3 * most),
+    ] {
+        assert_eq!(need_with(zip_bytes), small + copies, "{zip_bytes}");
+    }
     manifest.totals.zip_bytes = u64::MAX;
     manifest.totals.tiles = u64::MAX;
     assert_eq!(needed(&manifest), u64::MAX, "no overflow");
