@@ -17,7 +17,7 @@ pub enum ImportError {
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A check failed.
-    #[error("{bundle} is not accepted")]
+    #[error("{} is not accepted", unless_repeated(bundle, source))]
     Refused {
         /// The bundle, as it was given.
         bundle: String,
@@ -71,6 +71,14 @@ pub enum ImportError {
         /// What the system said.
         source: io::Error,
     },
+}
+
+/// The bundle's name, unless what is wrong begins with it.
+fn unless_repeated<'a>(bundle: &'a str, source: &CheckError) -> &'a str {
+    match source {
+        CheckError::Damaged { volume, .. } if volume == bundle => "the bundle",
+        _ => bundle,
+    }
 }
 
 impl ImportError {

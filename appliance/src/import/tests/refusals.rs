@@ -73,6 +73,7 @@ fn a_damaged_bundle_changes_nothing_and_is_named() {
                 source.to_string().contains("test.000002.v001.tar: entry"),
                 "{source}"
             );
+            assert_eq!(refused.to_string(), "the bundle is not accepted");
         }
         fs::write(&volume, &sealed.volume[..at]).unwrap();
         assert_eq!(site.import().unwrap_err().exit(), Exit::Damaged);
