@@ -1,6 +1,7 @@
 //! What is not imported, and what is said of it.
 
 use super::*;
+use std::os::unix::fs::MetadataExt;
 
 #[test]
 fn a_fork_is_refused_and_both_heads_are_kept() {
@@ -43,6 +44,21 @@ fn a_fork_is_refused_and_both_heads_are_kept() {
     );
     assert_eq!(site.totals(), before);
     assert_eq!(site.reader().head_size(sumdb.db()).unwrap(), Some(300));
+    // Once more: what is kept already is not touched, and what is not whole is made so.
+    let name = evidence.file_name().unwrap().to_str().unwrap();
+    let sizes = format!("-300-{}-", forked.size());
+    assert!(name.contains(&sizes), "{name}");
+    let number = |name| fs::metadata(evidence.join(name)).unwrap().ino();
+    let before = (number("held.note"), number("offered.note"));
+    fs::write(evidence.join("offered.note"), b"cut sho").unwrap();
+    site.import_one(&bundle).unwrap_err();
+    assert_eq!(number("held.note"), before.0);
+    assert_ne!(number("offered.note"), before.1, "replaced by renaming");
+    assert_eq!(
+        fs::read(evidence.join("offered.note")).unwrap(),
+        forked.signed(&forked.head_at(forked.size()))
+    );
+    assert_eq!(fs::read_dir(evidence).unwrap().count(), 2);
 }
 
 #[test]
