@@ -39,6 +39,7 @@ if [ "$(id -u)" -eq 0 ] && command -v systemd-sysusers >/dev/null && command -v 
     mkdir -p "$root/etc" "$root/var/lib" "$root/var/spool"
     systemd-sysusers --root="$root" "$PWD/sysusers.conf" 2>/dev/null || fail "systemd-sysusers failed"
     systemd-tmpfiles --root="$root" --create "$PWD/tmpfiles.conf" || fail "systemd-tmpfiles failed"
+    [ -d "$root/var/lib/modferry/trust" ] || fail "the importer could make trust/ itself"
     # Twice: a folder that is there already must be accepted.
     mkdir -p "$root/var/lib/modferry/trust/bundle"
     systemd-tmpfiles --root="$root" --create "$PWD/tmpfiles.conf" || fail "systemd-tmpfiles failed the second time"
