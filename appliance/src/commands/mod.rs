@@ -11,7 +11,7 @@ pub use trust::trust;
 use crate::Failed;
 use crate::args::{Args, Import};
 use crate::progress::progress;
-use modferry_appliance::import::spool::{self, Spooled};
+use modferry_appliance::import::spool;
 use modferry_appliance::import::{self, Done, Session};
 use modferry_appliance::store::{Reader, StoreError};
 use modferry_appliance::trust::TrustStore;
@@ -41,14 +41,10 @@ pub fn import(args: &Args, store: &Path, what: &Import) -> Result<ExitCode, Fail
     Ok(code)
 }
 
-/// Exits with the code of the last bundle that was refused, so that a service that does this is seen to fail.
+/// Exits with the code of the worst bundle, so that a service that does this is seen to fail.
 fn from_spool(args: &Args, session: &Session, folder: &Path) -> Result<ExitCode, Failed> {
-    let mut code = Exit::Done.code();
     let mut printed = Ok(());
-    spool::run(session, folder, &*progress(true), |spooled| {
-        if let Spooled::Refused { exit, .. } = spooled {
-            code = *exit;
-        }
+    let code = spool::run(session, folder, &*progress(true), |spooled| {
         let told = match args.json {
             true => print_json(spooled),
             false => print(&spool::report_text(spooled)),

@@ -6,20 +6,32 @@
 //! SPOOL/refused/   what was not, and will not be however often it is tried, with the same
 //! ```
 //!
-//! A bundle is taken when it is whole: manifest and volume are there, and the volume is as long as its
-//! manifest says at least and ends as volumes do. A volume that is still being copied is left for the
-//! next run, and so is everything when the fault is not the bundle's: no key, no room, a store in use.
-//! A bundle that was cut short in the middle of a copy that stopped is found by its length, too, and
-//! is reported as waiting; one whose bytes are wrong is refused.
+//! The rule for who drops: the volume first and the manifest last, or both elsewhere on the disk and then
+//! renamed into place. A manifest without its volume, or a volume without its manifest, is not there yet.
+//!
+//! A bundle is taken when it is whole: both are regular files, the manifest is a signed note, and the
+//! volume is as long as its manifest says at least and ends as volumes do. Where that rule was not kept,
+//! a file that changes while it is looked at, or whose end is all zeros, is still being copied.
+//!
+//! What waits stays in `incoming` for the next run, with its reason told: a bundle that is not whole, that
+//! builds on one which did not come yet, or that lacks further signatures, one that cannot be read, one
+//! for which there is no room. None of them keeps the others waiting. When the fault is this machine's,
+//! everything stays. Nothing in `done` or `refused` is ever replaced: a second bundle of a name that is
+//! there becomes STREAM.SEQ.2.
+//!
+//! [`run`] gives the exit code of the worst that it met. A copy under way is nothing bad.
 
 use super::{Bundle, Done, ImportError, Session};
-use modferry_checker::Progress;
+use modferry_checker::{CheckError, Progress};
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::Manifest;
+use modferry_protocol::bundle::{MAX_MANIFEST, Manifest};
+use modferry_protocol::note::{self, NoteError};
+use modferry_protocol::trust::TrustError;
 use serde::Serialize;
 use serde_json::json;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 /// What became of a bundle in the spool.
@@ -41,34 +53,74 @@ pub enum Spooled {
         /// What the causes count, a line each.
         details: Vec<String>,
     },
-    /// It is still in `incoming`, and not whole.
+    /// It is still in `incoming`.
     Waiting {
         /// The bundle.
         bundle: String,
+        /// The exit code that its import alone would have had; 0 where it is still being copied.
+        exit: u8,
         /// What it waits for.
         reason: String,
+        /// What to do about it.
+        advice: Option<String>,
+        /// What the reason counts, a line each.
+        details: Vec<String>,
     },
 }
 
 impl Spooled {
     fn refused(bundle: &str, error: &ImportError) -> Self {
-        let mut causes = vec![error.to_string()];
-        let mut source = std::error::Error::source(error);
-        while let Some(cause) = source {
-            causes.push(cause.to_string());
-            source = cause.source();
-        }
         Self::Refused {
             bundle: bundle.into(),
             exit: error.exit().code(),
-            causes,
+            causes: causes(error),
             advice: error.advice(),
             details: error.details(),
         }
     }
+
+    /// It waits for what the error says.
+    fn waiting(bundle: &str, error: &ImportError) -> Self {
+        Self::Waiting {
+            bundle: bundle.into(),
+            exit: error.exit().code(),
+            reason: causes(error).join(": "),
+            advice: error.advice(),
+            details: error.details(),
+        }
+    }
+
+    /// It waits for a copy to end, which is no failure.
+    fn copying(bundle: &str, reason: &str) -> Self {
+        Self::Waiting {
+            bundle: bundle.into(),
+            exit: Exit::Done.code(),
+            reason: reason.into(),
+            advice: None,
+            details: Vec::new(),
+        }
+    }
+
+    fn exit(&self) -> u8 {
+        match self {
+            Self::Done(_) => Exit::Done.code(),
+            Self::Refused { exit, .. } | Self::Waiting { exit, .. } => *exit,
+        }
+    }
 }
 
-/// Takes every whole bundle in the spool, in the order of stream and sequence. `told` hears of each.
+fn causes(error: &ImportError) -> Vec<String> {
+    let mut causes = vec![error.to_string()];
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    causes
+}
+
+/// Takes every whole bundle in the spool, in the order of stream and sequence. `told` hears of each. Gives the
+/// exit code of the worst: what was refused is worse than what waits.
 ///
 /// Fails, and leaves the rest where it is, where the fault is this machine's and not a bundle's.
 pub fn run(
@@ -76,47 +128,72 @@ pub fn run(
     spool: &Path,
     progress: &dyn Progress,
     mut told: impl FnMut(&Spooled),
-) -> Result<(), ImportError> {
+) -> Result<u8, ImportError> {
     let folders = Folders::of(spool)?;
+    let (manifests, lone_volumes) = folders.files()?;
+    let mut worst = (false, Exit::Done.code());
+    let mut tell = |spooled: &Spooled| {
+        let refused = matches!(spooled, Spooled::Refused { .. });
+        worst = worst.max((refused, spooled.exit()));
+        told(spooled);
+    };
+    for name in lone_volumes {
+        let reason = "its manifest is not there yet: it is copied last, beside the volume";
+        tell(&Spooled::copying(&name, reason));
+    }
     let mut whole = Vec::new();
-    for manifest in folders.manifests()? {
-        let name = stem(&manifest);
-        match look(&manifest, session) {
-            Ok(Look::Whole(bundle, place)) => whole.push((place, name, manifest, bundle)),
-            Ok(Look::Waiting(reason)) => told(&Spooled::Waiting {
-                bundle: name,
-                reason,
-            }),
+    for manifest in manifests {
+        let files = Files::of(manifest);
+        match look(&files, session) {
+            Ok(Look::Whole(bundle, place)) => whole.push((place, files, bundle)),
+            Ok(Look::Waiting(reason)) => tell(&Spooled::copying(&files.name, reason)),
             Err(error) => {
-                let spooled = judge(&name, error)?;
-                folders.take(
-                    &folders.refused,
-                    &name,
-                    &[&manifest, &volume_of(&manifest)],
-                    &spooled,
-                )?;
-                told(&spooled);
+                let spooled = judge(&files, error)?;
+                folders.take(&files, &spooled)?;
+                tell(&spooled);
             }
         }
     }
     whole.sort_by(|a, b| a.0.cmp(&b.0));
-    for (_, name, manifest, bundle) in whole {
-        let (folder, spooled) = match session.import(&bundle, progress) {
-            Ok(done) => (&folders.done, Spooled::Done(Box::new(done))),
-            Err(error) => (&folders.refused, judge(&name, error)?),
+    for (_, files, bundle) in whole {
+        let spooled = match session.import(&bundle, progress) {
+            Ok(done) => Spooled::Done(Box::new(done)),
+            Err(error) => judge(&files, error)?,
         };
-        folders.take(folder, &name, &[&manifest, &volume_of(&manifest)], &spooled)?;
-        told(&spooled);
+        folders.take(&files, &spooled)?;
+        tell(&spooled);
     }
-    Ok(())
+    Ok(worst.1)
 }
 
-/// Whether the fault is the bundle's: then it is refused, and else the run ends.
-fn judge(name: &str, error: ImportError) -> Result<Spooled, ImportError> {
-    match error.exit() {
-        Exit::Untrusted | Exit::Damaged | Exit::Missing | Exit::Sumdb => {
-            Ok(Spooled::refused(name, &error))
+/// Whether the fault is the bundle's for good: then it is refused. What time or another hand can mend waits,
+/// and where this machine is at fault the run ends.
+fn judge(files: &Files, error: ImportError) -> Result<Spooled, ImportError> {
+    let name = &files.name;
+    let waits = match &error {
+        ImportError::Input { .. } | ImportError::NoRoom { .. } | ImportError::NoVolume { .. } => {
+            true
         }
+        ImportError::Refused { source, .. } => matches!(
+            **source,
+            CheckError::Missing { .. }
+                | CheckError::Io { .. }
+                | CheckError::Untrusted {
+                    source: TrustError::TooFew { .. }
+                }
+        ),
+        _ => false,
+    };
+    match error.exit() {
+        _ if waits => Ok(Spooled::waiting(name, &error)),
+        Exit::NoRoom => Ok(Spooled::waiting(name, &error)),
+        Exit::Untrusted | Exit::Damaged | Exit::Sumdb if files.changed() => {
+            Ok(Spooled::copying(name, "it changed while it was looked at"))
+        }
+        Exit::Damaged if ends_in(&files.volume, UNWRITTEN_END).unwrap_or(false) => Ok(
+            Spooled::copying(name, "its volume's end is not written yet"),
+        ),
+        Exit::Untrusted | Exit::Damaged | Exit::Sumdb => Ok(Spooled::refused(name, &error)),
         Exit::Usage if matches!(error, ImportError::Volumes { .. }) => {
             Ok(Spooled::refused(name, &error))
         }
@@ -124,41 +201,108 @@ fn judge(name: &str, error: ImportError) -> Result<Spooled, ImportError> {
     }
 }
 
+/// A bundle's files in the spool, as they were when the run came to them.
+struct Files {
+    name: String,
+    manifest: PathBuf,
+    volume: PathBuf,
+    stamps: [Option<Stamp>; 2],
+}
+
+/// What tells one state of a file from another without reading it: its number, size and time of change.
+type Stamp = (u64, u64, i64, i64);
+
+impl Files {
+    fn of(manifest: PathBuf) -> Self {
+        let volume = manifest.with_extension("v001.tar");
+        Self {
+            name: stem(&manifest),
+            stamps: [stamp(&manifest), stamp(&volume)],
+            manifest,
+            volume,
+        }
+    }
+
+    fn changed(&self) -> bool {
+        self.stamps != [stamp(&self.manifest), stamp(&self.volume)]
+    }
+}
+
+fn stamp(path: &Path) -> Option<Stamp> {
+    let data = fs::metadata(path).ok()?;
+    Some((data.ino(), data.size(), data.mtime(), data.mtime_nsec()))
+}
+
 enum Look {
     Whole(Bundle, (String, u64)),
-    Waiting(String),
+    Waiting(&'static str),
 }
 
 /// Whether a bundle is all there, as far as lengths tell.
-fn look(manifest: &Path, session: &Session) -> Result<Look, ImportError> {
-    let volume = volume_of(manifest);
-    let waiting = |reason: &str| Ok(Look::Waiting(reason.into()));
-    let length = match fs::metadata(&volume) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            return waiting("its volume is not there yet");
+fn look(files: &Files, session: &Session) -> Result<Look, ImportError> {
+    let cut_short = Look::Waiting("its volume is still being copied, or was cut short");
+    let volume = &files.volume;
+    regular(&files.manifest)?;
+    let length = match regular(volume) {
+        Err(ImportError::Input { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
+            return Ok(Look::Waiting("its volume is not there yet"));
         }
-        data => data.map_err(|source| failed(&volume, source))?.len(),
+        length => length?,
     };
-    if length < 512 || !ends_as_volumes_do(&volume, length).map_err(|e| failed(&volume, e))? {
-        return waiting("its volume is still being copied, or was cut short");
+    if !is_note(&files.manifest)? {
+        return Ok(Look::Waiting(
+            "its manifest is still being copied, or was cut short: it is no signed note",
+        ));
     }
-    let bundle = Bundle::of_manifest(manifest)?;
+    let ends = ends_in(volume, END).map_err(|source| failed(volume, source))?;
+    if !(length.is_multiple_of(512) && ends) {
+        return Ok(cut_short);
+    }
+    let bundle = Bundle::of_manifest(&files.manifest)?;
     let opened = bundle.open(session.policy())?;
     let manifest = opened.manifest();
     if length < least_length(manifest) {
-        return waiting("its volume is still being copied, or was cut short");
+        return Ok(cut_short);
     }
     let place = (manifest.stream.to_string(), manifest.sequence.get());
     Ok(Look::Whole(bundle, place))
 }
 
+/// The length of a regular file. Anything else is not opened: a pipe would block for ever, with the store locked.
+fn regular(path: &Path) -> Result<u64, ImportError> {
+    let data = fs::metadata(path).map_err(|source| failed(path, source))?;
+    if data.is_file() {
+        return Ok(data.len());
+    }
+    let source = io::Error::other("it is not a regular file");
+    Err(failed(path, source))
+}
+
+/// Whether a manifest is a note that somebody signed, whoever that is. A longer one than manifests are is not
+/// judged here.
+fn is_note(manifest: &Path) -> Result<bool, ImportError> {
+    let mut text = Vec::new();
+    File::open(manifest)
+        .and_then(|file| file.take(MAX_MANIFEST + 1).read_to_end(&mut text))
+        .map_err(|source| failed(manifest, source))?;
+    Ok(text.len() as u64 > MAX_MANIFEST || note::open(&text, &[]) != Err(NoteError::Malformed))
+}
+
 /// A tar ends with two blocks of zeros.
-fn ends_as_volumes_do(volume: &Path, length: u64) -> io::Result<bool> {
+const END: usize = 2 * 512;
+
+/// More zeros than a volume ends with: what follows its last entry, and a block of that. A place that was
+/// made for a file before its bytes came ends so.
+const UNWRITTEN_END: usize = END + 2 * 512;
+
+/// Whether the file ends with so many zeros.
+fn ends_in(volume: &Path, zeros: usize) -> io::Result<bool> {
     let mut end = Vec::new();
     let mut file = File::open(volume)?;
-    file.seek(SeekFrom::Start(length.saturating_sub(1024)))?;
-    file.take(1024).read_to_end(&mut end)?;
-    Ok(length.is_multiple_of(512) && end.len() == 1024 && end.iter().all(|&byte| byte == 0))
+    let length = file.metadata()?.len();
+    file.seek(SeekFrom::Start(length.saturating_sub(zeros as u64)))?;
+    file.take(zeros as u64).read_to_end(&mut end)?;
+    Ok(end.len() == zeros && end.iter().all(|&byte| byte == 0))
 }
 
 /// A volume is at least so long: what its manifest says that it carries, and the frame around it. How many
@@ -189,45 +333,51 @@ impl Folders {
         Ok(folders)
     }
 
-    fn manifests(&self) -> Result<Vec<PathBuf>, ImportError> {
+    /// The manifests, and the names of bundles of which only a volume is there.
+    fn files(&self) -> Result<(Vec<PathBuf>, Vec<String>), ImportError> {
         let entries = fs::read_dir(&self.incoming).map_err(|e| failed(&self.incoming, e))?;
-        let mut manifests = Vec::new();
+        let (mut manifests, mut volumes) = (Vec::new(), Vec::new());
         for entry in entries {
             let path = entry.map_err(|e| failed(&self.incoming, e))?.path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "manifest")
-            {
+            if path.extension().is_some_and(|ext| ext == "manifest") {
                 manifests.push(path);
+            } else if path.to_string_lossy().ends_with(".v001.tar") {
+                volumes.push(path);
             }
         }
         manifests.sort();
-        Ok(manifests)
+        volumes.sort();
+        let alone = |volume: &PathBuf| {
+            let bundle = volume.with_extension(""); // STREAM.SEQ.v001
+            let manifest = bundle.with_extension("manifest");
+            (!manifests.contains(&manifest)).then(|| stem(&bundle))
+        };
+        let alone = volumes.iter().filter_map(alone).collect();
+        Ok((manifests, alone))
     }
 
-    /// Writes the report and then moves the bundle beside it, the manifest last: a run that is killed in
-    /// between finds the bundle again, and its import has nothing left to do.
-    fn take(
-        &self,
-        folder: &Path,
-        name: &str,
-        files: &[&PathBuf],
-        spooled: &Spooled,
-    ) -> Result<(), ImportError> {
+    /// Writes the report and then moves the bundle beside it, unless it waits. What lies there already stays.
+    fn take(&self, files: &Files, spooled: &Spooled) -> Result<(), ImportError> {
+        let folder = match spooled {
+            Spooled::Done(_) => &self.done,
+            Spooled::Refused { .. } => &self.refused,
+            Spooled::Waiting { .. } => return Ok(()),
+        };
         let mut text = report_text(spooled);
         text.push('\n');
         let json = serde_json::to_string(&json!(spooled)).unwrap_or_default() + "\n";
+        let name = unused(folder, &files.name);
+        let to = |extension| folder.join(format!("{name}.{extension}"));
         for (extension, content) in [("report.json", json), ("report.txt", text)] {
-            let path = folder.join(format!("{name}.{extension}"));
-            let written = File::create(&path).and_then(|mut file| {
+            let path = to(extension);
+            let written = File::create_new(&path).and_then(|mut file| {
                 file.write_all(content.as_bytes())?;
                 file.sync_all()
             });
             written.map_err(|source| failed(&path, source))?;
         }
-        for file in files.iter().rev() {
-            let to = folder.join(file.file_name().unwrap_or_default());
-            match fs::rename(file, &to) {
+        for (file, extension) in [(&files.volume, "v001.tar"), (&files.manifest, "manifest")] {
+            match fs::rename(file, to(extension)) {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {}
                 moved => moved.map_err(|source| failed(file, source))?,
             }
@@ -236,28 +386,56 @@ impl Folders {
     }
 }
 
+/// What a bundle's files can be called in the folder: its name, or that and the first number from 2 on that
+/// nothing has. The one who holds the store's lock is the one who makes files there.
+fn unused(folder: &Path, name: &str) -> String {
+    let taken = |name: &str| {
+        ["report.json", "report.txt", "v001.tar", "manifest"]
+            .iter()
+            .any(|extension| {
+                let path = folder.join(format!("{name}.{extension}"));
+                path.symlink_metadata().is_ok()
+            })
+    };
+    let mut unused = name.to_owned();
+    let mut number = 1;
+    while taken(&unused) {
+        number += 1;
+        unused = format!("{name}.{number}");
+    }
+    unused
+}
+
 /// The report for people: the same words as on a terminal.
 pub fn report_text(spooled: &Spooled) -> String {
-    match spooled {
-        Spooled::Done(done) => done.to_string(),
-        Spooled::Waiting { bundle, reason } => format!("{bundle}: waiting: {reason}"),
+    let (mut text, advice, details) = match spooled {
+        Spooled::Done(done) => return done.to_string(),
+        Spooled::Waiting {
+            bundle,
+            reason,
+            advice,
+            details,
+            ..
+        } => (format!("{bundle}: waiting: {reason}"), advice, details),
         Spooled::Refused {
             bundle,
             causes,
             advice,
             details,
             ..
-        } => {
-            let mut text = format!("{bundle}: refused: {}", causes.join(": "));
-            for detail in details {
-                text.push_str(&format!("\n  - {detail}"));
-            }
-            if let Some(advice) = advice {
-                text.push_str(&format!("\n  to do: {advice}"));
-            }
-            text
-        }
+        } => (
+            format!("{bundle}: refused: {}", causes.join(": ")),
+            advice,
+            details,
+        ),
+    };
+    for detail in details {
+        text.push_str(&format!("\n  - {detail}"));
     }
+    if let Some(advice) = advice {
+        text.push_str(&format!("\n  to do: {advice}"));
+    }
+    text
 }
 
 fn stem(manifest: &Path) -> String {
@@ -266,10 +444,6 @@ fn stem(manifest: &Path) -> String {
         .unwrap_or_default()
         .to_string_lossy()
         .into_owned()
-}
-
-fn volume_of(manifest: &Path) -> PathBuf {
-    manifest.with_extension("v001.tar")
 }
 
 fn failed(path: &Path, source: io::Error) -> ImportError {
