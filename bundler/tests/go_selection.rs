@@ -161,6 +161,38 @@ fn build_lists_are_the_go_commands() {
 }
 
 #[test]
+fn loose_versions_of_dependencies_are_read_as_the_go_command_reads_them() {
+    let Some(go) = go() else {
+        return eprintln!("no go command on PATH: nothing compared");
+    };
+    let graph = "
+        m.test/a@v1.0.0 -> m.test/b@v1.2 m.test/c@v1.1.0+meta m.test/d@v1
+        m.test/b@v1.2.0 -> m.test/e@v1.0.0
+        m.test/c@v1.1.0 ->
+        m.test/d@v1.0.0 ->
+        m.test/e@v1.0.0 ->
+    ";
+    let world = World::of(graph);
+    let text = "module main.test/main\n\ngo 1.16\n\nrequire m.test/a v1.0.0\n";
+    let dir = world.path("main");
+    write(&dir.join("go.mod"), text.as_bytes());
+    let main = Main::of(&GoMod::parse(text.as_bytes()).unwrap()).unwrap();
+    let ours = resolve(main, &files(graph));
+    let ours: Vec<String> = ours.selected.values().map(ToString::to_string).collect();
+    let listed = run(command(&go, &world, &world.goproxy(), &dir).args([
+        "list",
+        "-mod=mod",
+        "-m",
+        "-f",
+        "{{if not .Main}}{{.Path}}@{{.Version}}{{end}}",
+        "all",
+    ]));
+    let theirs: Vec<&str> = listed.lines().filter(|line| !line.is_empty()).collect();
+    assert_eq!(ours, theirs);
+    assert_eq!(ours.len(), 5);
+}
+
+#[test]
 fn what_an_export_fetched_is_all_that_the_go_command_asks_for() {
     let Some(go) = go() else {
         return eprintln!("no go command on PATH: nothing compared");

@@ -162,7 +162,7 @@ fn add(file: &mut GoMod, line: Line, strict: bool) -> Result<(), String> {
         }
         ("require" | "exclude", [path, version]) => {
             let path = string(path)?;
-            let version = module_version(&path, version)?;
+            let version = module_version(&path, version, strict)?;
             if verb == "exclude" {
                 file.exclude.push((path, version));
             } else {
@@ -175,7 +175,7 @@ fn add(file: &mut GoMod, line: Line, strict: bool) -> Result<(), String> {
         }
         ("require" | "exclude", _) => return Err(format!("usage: {verb} module/path v1.2.3")),
         ("replace", args) => file.replace.push(replacement(args)?),
-        ("retract", args) => match interval(args) {
+        ("retract", args) => match interval(args, strict) {
             Ok(interval) => file.retract.push(interval),
             Err(what) if strict => return Err(what),
             Err(_) => {}
@@ -223,23 +223,24 @@ fn string(token: &str) -> Result<String, String> {
 }
 
 /// A version that can be used as it stands. Branches, revisions and short versions are queries, which
-/// `go mod tidy` turns into versions.
-fn canonical(token: &str) -> Result<String, String> {
+/// `go mod tidy` turns into versions. In a dependency's file nothing is a query: there the go command fills
+/// short versions in (`v1.2` is v1.2.0) and drops build metadata.
+fn canonical(token: &str, strict: bool) -> Result<String, String> {
     let version = string(token)?;
-    if is_canonical(&version) {
-        return Ok(version);
+    let canonical = canonical_version(&version);
+    if !canonical.is_empty() && (canonical == version || !strict) {
+        return Ok(canonical);
+    }
+    if !strict {
+        return Err(format!("version {version:?} must be of the form v1.2.3"));
     }
     Err(format!(
         "version {version:?} is a query, not a canonical version (vX.Y.Z): run `go mod tidy` first, queries come later"
     ))
 }
 
-fn is_canonical(version: &str) -> bool {
-    !version.is_empty() && canonical_version(version) == version
-}
-
-fn module_version(path: &str, token: &str) -> Result<String, String> {
-    let version = canonical(token)?;
+fn module_version(path: &str, token: &str, strict: bool) -> Result<String, String> {
+    let version = canonical(token, strict)?;
     let (_, path_major) =
         split_path_version(path).ok_or_else(|| format!("malformed module path {path:?}"))?;
     if match_path_major(&version, path_major) {
@@ -264,7 +265,7 @@ fn replacement(args: &[&str]) -> Result<Replace, String> {
     }
     let path = string(args[0])?;
     let version = if arrow == 2 {
-        Some(module_version(&path, args[1])?)
+        Some(module_version(&path, args[1], true)?)
     } else {
         None
     };
@@ -282,7 +283,7 @@ fn replacement(args: &[&str]) -> Result<Replace, String> {
                 "replacement module directory path {new:?} cannot have version"
             ));
         }
-        Some(version) => Replacement::Module(new, canonical(version)?),
+        Some(version) => Replacement::Module(new, canonical(version, true)?),
     };
     Ok(Replace {
         path,
@@ -300,13 +301,13 @@ fn is_folder(path: &str) -> bool {
         || (bytes.len() >= 2 && bytes[0].is_ascii_alphabetic() && bytes[1] == b':')
 }
 
-fn interval(args: &[&str]) -> Result<(String, String), String> {
+fn interval(args: &[&str], strict: bool) -> Result<(String, String), String> {
     match args {
         [version] if *version != "[" && *version != "(" => {
-            let version = canonical(version)?;
+            let version = canonical(version, strict)?;
             Ok((version.clone(), version))
         }
-        ["[", low, ",", high, "]"] => Ok((canonical(low)?, canonical(high)?)),
+        ["[", low, ",", high, "]"] => Ok((canonical(low, strict)?, canonical(high, strict)?)),
         _ => Err("usage: retract v1.2.3, or retract [v1.2.3, v1.2.9]".into()),
     }
 }

@@ -103,6 +103,29 @@ fn a_dependency_is_read_laxly() {
 }
 
 #[test]
+fn a_dependencys_versions_are_made_canonical() {
+    let text = b"module m\nrequire (\n\ta.b/c v1.2\n\ta.b/d v1\n\ta.b/e v1.2.3+meta\n\ta.b/f v4.0.0+incompatible\n\
+        )\nretract [v1, v1.1]\n";
+    let file = GoMod::parse_lax(text).unwrap();
+    assert_eq!(
+        requires(&file),
+        [
+            "a.b/c v1.2.0",
+            "a.b/d v1.0.0",
+            "a.b/e v1.2.3",
+            "a.b/f v4.0.0+incompatible"
+        ]
+    );
+    assert_eq!(file.retract, [("v1.0.0".into(), "v1.1.0".into())]);
+    // The main module's are queries.
+    assert_eq!(GoMod::parse(text).unwrap_err().line, 3);
+    for version in ["master", "v2", "v2.0.0+meta", "1.2"] {
+        let text = format!("module m\nrequire a.b/c {version}\n");
+        assert!(GoMod::parse_lax(text.as_bytes()).is_err(), "{version}");
+    }
+}
+
+#[test]
 fn carriage_returns_and_missing_ends_do_no_harm() {
     let file =
         GoMod::parse(b"module m\r\ngo 1.20\r\nrequire (\r\n\ta.b/c v1.0.0 // indirect\r\n)\r\n");
