@@ -24,6 +24,9 @@ pub struct GoSumError {
     pub what: String,
 }
 
+/// The hash of an empty go.mod. Old Go versions wrote it for what is no module; the go command drops such lines.
+const EMPTY_GO_MOD: &str = "h1:G7mAYYxgmS0lVkHyy2hEOLQCFB0DlQFTMLWggykrydY=";
+
 /// Reads a go.sum file. Hashes of kinds other than `h1:` are passed over, as the go command does.
 pub fn parse(text: &[u8]) -> Result<BTreeMap<ModuleVersion, Sums>, GoSumError> {
     let text = String::from_utf8_lossy(text);
@@ -40,7 +43,7 @@ pub fn parse(text: &[u8]) -> Result<BTreeMap<ModuleVersion, Sums>, GoSumError> {
             }
             return Err(error(format!("wrong number of fields {}", fields.len())));
         };
-        if !hash.starts_with("h1:") {
+        if !hash.starts_with("h1:") || hash == EMPTY_GO_MOD {
             continue;
         }
         let (version, of_go_mod) = match version.strip_suffix("/go.mod") {
@@ -80,7 +83,8 @@ mod tests {
     fn levels_are_told_apart() {
         let text = format!(
             "example.com/a v1.0.0 {A}\nexample.com/a v1.0.0/go.mod {B}\n\nexample.com/b v1.0.0/go.mod {A}\n\
-             example.com/b v1.0.0 h9:future\n"
+             example.com/b v1.0.0 h9:future\nexample.com/a v1.0.0/go.mod {EMPTY_GO_MOD}\n\
+             example.com/no-module v1.0.0/go.mod {EMPTY_GO_MOD}\n"
         );
         let sums = parse(text.as_bytes()).unwrap();
         let of = |path: &str| &sums[&ModuleVersion::parse(path, "v1.0.0").unwrap()];
