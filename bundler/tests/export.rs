@@ -85,7 +85,22 @@ fn a_go_sum_names_exactly_what_is_carried() {
         world.carried("out", "mod"),
         "m.test/a@v1.0.0 m.test/b@v1.0.0"
     );
-    assert_eq!(world.carried("out", "info"), "m.test/a@v1.0.0");
+    // `go list -m all` asks for b's.
+    assert_eq!(
+        world.carried("out", "info"),
+        "m.test/a@v1.0.0 m.test/b@v1.0.0"
+    );
+    // One that cannot be had is no failure.
+    std::fs::remove_file(world.file(&b, "info")).unwrap();
+    let args =
+        "export --key site.key --go-mod app/go.mod --stream no-info --out no-info --cache fresh";
+    let done = world.run(&args.split(' ').collect::<Vec<_>>()).ok();
+    assert!(
+        done.stdout.contains("info of m.test/b@v1.0.0"),
+        "{}",
+        done.stdout
+    );
+    assert_eq!(world.carried("no-info", "info"), "m.test/a@v1.0.0");
 
     let wrong = text.replace(
         &sum("m.test/b@v1.0.0").go_mod().to_string(),

@@ -238,10 +238,12 @@ impl<'s> Session<'s> {
         });
         for (_, sums) in &self.sums {
             for (module, sum) in sums {
+                // Which of the others are in the build list a go.sum does not tell: `go list -m all` asks
+                // for the infos of those.
                 let level = if sum.zip.is_some() {
                     Level::Whole
                 } else {
-                    Level::Mod
+                    Level::Listed
                 };
                 self.want(pool, module, level, None, false);
             }
