@@ -155,7 +155,10 @@ pub fn refuse_private(
     for want in wants {
         let modules: Vec<_> = match want {
             Want::Sums { sums, .. } => sums.keys().collect(),
-            Want::Build { main, .. } => main.summary.require.iter().collect(),
+            Want::Build { main, .. } => {
+                let required = main.summary.require.iter();
+                required.filter_map(|module| main.fetched(module)).collect()
+            }
         };
         for module in modules {
             if let Some(variable) = sources.private_by(module) {

@@ -150,6 +150,63 @@ fn a_go_mod_without_go_sum_is_resolved() {
 }
 
 #[test]
+fn what_a_folder_stands_in_for_need_not_be_fetchable() {
+    let world = World::of(GRAPH);
+    let export = |go_mod: &str, stream: &str| {
+        write(&world.path("app/go.mod"), go_mod.as_bytes());
+        let mut command = world.command(&[
+            "export",
+            "--key",
+            "site.key",
+            "--out",
+            "out",
+            "--go-mod",
+            "app/go.mod",
+            "--stream",
+            stream,
+        ]);
+        common::Done::of(command.env("GOPRIVATE", "corp.example"))
+    };
+    let own = "module corp.example/app\ngo 1.21\nrequire m.test/b v1.0.0 // indirect\n";
+    let private = "require corp.example/x v0.0.0\n";
+    let done = export(
+        &format!(
+            "{own}{private}replace corp.example/x => ../x\nrequire mylib v0.0.0\nreplace mylib => ../mylib\n\
+             require corp.example/y v1.0.0\nexclude corp.example/y v1.0.0\n"
+        ),
+        "folders",
+    )
+    .ok();
+    for folder in ["../x", "../mylib"] {
+        let words = format!("{folder} stands in for a module");
+        assert!(done.stdout.contains(&words), "{}", done.stdout);
+    }
+    assert_eq!(
+        world.carried("out/folders.000001.manifest", "zip"),
+        "m.test/b@v1.0.0"
+    );
+    // Only the version that is replaced; and what a module stands in for, that module is asked for.
+    for (more, words) in [
+        (
+            format!("{private}replace corp.example/x v0.1.0 => ../x\n"),
+            "corp.example/x@v0.0.0 is private",
+        ),
+        (
+            "require m.test/x v1.0.0\nreplace m.test/x => corp.example/z v1.0.0\n".into(),
+            "corp.example/z@v1.0.0 is private",
+        ),
+        (
+            "require mylib v0.0.0\nreplace mylib v0.1.0 => ../mylib\n".into(),
+            "mylib@v0.0.0 is no module version",
+        ),
+    ] {
+        export(&format!("{own}{more}"), "refused")
+            .exits(2)
+            .says(words);
+    }
+}
+
+#[test]
 fn several_arguments_are_united() {
     let world = World::of(GRAPH);
     world

@@ -57,6 +57,8 @@ pub struct Main {
     pub replace_one: HashMap<ModuleVersion, With>,
     /// Replacements of every version.
     pub replace_all: HashMap<ModulePath, With>,
+    /// Folders that stand in for what is no module path (`mylib`), which nothing else can require.
+    pub folders: BTreeSet<String>,
     /// Whether its requirements are all that its build needs, as in a go.mod that `go mod tidy` wrote
     /// for go 1.17 or later. Otherwise everything in the graph is.
     pub lists_everything: bool,
@@ -110,6 +112,22 @@ impl Main {
             .filter_map(|(path, version)| ModuleVersion::parse(path, version).ok())
             .collect();
         for replace in &file.replace {
+            if let Replacement::Folder(folder) = &replace.with
+                && ModulePath::new(&replace.path).is_err()
+            {
+                // The old path is never fetched, so it may be any.
+                main.folders.insert(folder.clone());
+                main.summary.malformed.retain(|name| {
+                    name.rsplit_once('@').is_none_or(|(path, version)| {
+                        path != replace.path
+                            || replace
+                                .version
+                                .as_deref()
+                                .is_some_and(|only| only != version)
+                    })
+                });
+                continue;
+            }
             let bad = || BadReplacement(replace.path.clone());
             let with = match &replace.with {
                 Replacement::Folder(folder) => With::Folder(folder.clone()),
@@ -130,6 +148,19 @@ impl Main {
             }
         }
         Ok(main)
+    }
+
+    /// What is really asked for where this is required: nothing where it is excluded, the main module itself
+    /// or replaced by a folder.
+    pub fn fetched<'m>(&'m self, module: &'m ModuleVersion) -> Option<&'m ModuleVersion> {
+        if self.is_self(module) || self.exclude.contains(module) {
+            return None;
+        }
+        match self.replacement(module) {
+            None => Some(module),
+            Some(With::Module(with)) => Some(with),
+            Some(With::Folder(_)) => None,
+        }
     }
 
     fn replacement(&self, module: &ModuleVersion) -> Option<&With> {
@@ -198,6 +229,7 @@ impl Resolver {
             selection: Selection::default(),
             done: false,
         };
+        resolver.selection.folders = resolver.main.folders.clone();
         let roots: Vec<ModuleVersion> = resolver
             .main
             .summary
