@@ -14,7 +14,7 @@ use crate::sumdb::spec::SumdbSpec;
 use crate::upstream::env::GoEnv;
 use crate::upstream::goproxy::{ProxyList, Upstream};
 use crate::upstream::http::{Http, HttpOptions, Retry};
-use crate::upstream::netrc::Netrc;
+use crate::upstream::netrc::{self, Netrc};
 use crate::upstream::proxyenv::ProxyEnv;
 
 /// Transfers at once, where nothing else is said.
@@ -134,9 +134,9 @@ impl Config {
                 "transfers: {transfers}: want 1 to {MAX_TRANSFERS}"
             )));
         }
-        let netrc = match env.goauth.as_deref().unwrap_or("netrc") {
-            "off" => Netrc::default(),
-            _ => Netrc::from_system()
+        let netrc = match netrc::wanted_by(env.goauth.as_deref().unwrap_or("netrc")) {
+            false => Netrc::default(),
+            true => Netrc::from_system()
                 .map_err(|source| Error::usage_because("the netrc file cannot be read", source))?,
         };
         let http = Http::new(HttpOptions {

@@ -81,3 +81,13 @@ fn a_plan_does_not_need_head() {
         }
     }
 }
+
+#[test]
+fn netrc_is_read_only_where_goauth_names_it() {
+    let world = World::of(GRAPH);
+    fs::create_dir(world.path(".netrc")).unwrap();
+    for (goauth, code) in [("", 2), ("netrc", 2), ("off", 0), ("git /repo", 0)] {
+        let mut command = world.command(&["plan", "m.test/a@v1.0.0"]);
+        Done::of(command.env("GOAUTH", goauth)).exits(code);
+    }
+}

@@ -222,7 +222,7 @@ impl Http {
             .map(|(user, password)| (user.as_str(), password.as_str()))
             .or_else(|| {
                 base.secure
-                    .then(|| self.options.netrc.lookup(&base.host))
+                    .then(|| self.options.netrc.lookup(url))
                     .flatten()
             });
         if let Some((user, password)) = login {

@@ -1,5 +1,6 @@
 //! Passwords for upstreams, from the user's netrc file, as the go command reads it
-//! (cmd/go/internal/auth/netrc.go): `$NETRC`, else `~/.netrc`; the first line for a host wins.
+//! (cmd/go/internal/auth): `$NETRC`, else `~/.netrc`. A machine is a prefix of URLs, `host`, `host:port` or
+//! either with a path; the longest that covers a URL counts, and of equal ones the first.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -83,13 +84,33 @@ impl Netrc {
         }
     }
 
-    /// Login and password for a host.
-    pub fn lookup(&self, host: &str) -> Option<(&str, &str)> {
-        self.machines
-            .iter()
-            .find(|machine| machine.host == host)
-            .map(|machine| (machine.login.as_str(), machine.password.as_str()))
+    /// Login and password for a URL.
+    pub fn lookup(&self, url: &str) -> Option<(&str, &str)> {
+        let mut prefix = trimmed(url);
+        loop {
+            let found = self
+                .machines
+                .iter()
+                .find(|machine| trimmed(&machine.host) == prefix);
+            if let Some(machine) = found {
+                return Some((&machine.login, &machine.password));
+            }
+            prefix = prefix.rsplit_once('/')?.0;
+        }
     }
+}
+
+/// As machines and URLs are compared.
+fn trimmed(url: &str) -> &str {
+    let url = url.strip_prefix("https://").unwrap_or(url);
+    url.strip_suffix('/').unwrap_or(url)
+}
+
+/// Whether GOAUTH has netrc passwords used. Its other commands are not run; it is as if they knew nothing.
+pub fn wanted_by(goauth: &str) -> bool {
+    goauth
+        .split(';')
+        .any(|command| command.split_whitespace().next() == Some("netrc"))
 }
 
 #[cfg(test)]
@@ -113,5 +134,42 @@ mod tests {
             assert_eq!(netrc.lookup(absent), None, "{absent}");
         }
         assert!(!format!("{netrc:?}").contains("pwd"));
+    }
+
+    #[test]
+    fn a_machine_is_a_prefix_of_urls() {
+        let netrc = Netrc::parse(
+            "machine h.example login host password p\n\
+             machine h.example:8443 login port password p\n\
+             machine h.example/go/private login path password p\n\
+             machine https://s.example/ login scheme password p\n",
+        );
+        for (url, login) in [
+            ("https://h.example/go/@v/list", Some("host")),
+            ("https://h.example", Some("host")),
+            ("https://h.example:8443/go", Some("port")),
+            ("https://h.example:9443/go", None),
+            ("https://h.example/go/private/x/@v/list", Some("path")),
+            ("https://h.example/go/privately", Some("host")),
+            ("https://s.example/x", Some("scheme")),
+            ("https://a.h.example/", None),
+            ("https://H.example/", None),
+        ] {
+            let found = netrc.lookup(url).map(|(login, _)| login);
+            assert_eq!(found, login, "{url}");
+        }
+    }
+
+    #[test]
+    fn goauth_decides_whether_it_is_read() {
+        for (goauth, read) in [
+            ("netrc", true),
+            ("git /repo; netrc", true),
+            ("off", false),
+            ("git /repo", false),
+            ("/usr/bin/netrc", false),
+        ] {
+            assert_eq!(wanted_by(goauth), read, "{goauth}");
+        }
     }
 }
