@@ -4,7 +4,7 @@
 
 use std::net::IpAddr;
 
-use super::url::split_port;
+use super::url::{is_loopback, split_port};
 
 /// The proxy settings of the environment.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -59,7 +59,7 @@ impl ProxyEnv {
     fn bypassed(&self, host: &str, port: u16) -> bool {
         let host = host.to_ascii_lowercase();
         let ip: Option<IpAddr> = host.parse().ok();
-        if host == "localhost" || ip.is_some_and(|ip| ip.is_loopback()) {
+        if is_loopback(&host) {
             return true;
         }
         self.no_proxy.iter().any(|rule| match rule {

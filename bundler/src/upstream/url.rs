@@ -5,6 +5,7 @@
 
 use std::ffi::OsString;
 use std::fmt;
+use std::net::IpAddr;
 use std::os::unix::ffi::OsStringExt;
 use std::path::PathBuf;
 
@@ -123,6 +124,13 @@ impl Base {
                 if host.is_empty() {
                     return Err(malformed("it has no host"));
                 }
+                let host = host.to_ascii_lowercase();
+                // As for the go command; what never leaves this machine cannot be overheard.
+                if user.is_some() && secure == "http" && !is_loopback(&host) {
+                    return Err(malformed(
+                        "a user or password does not go over plain http: use https",
+                    ));
+                }
                 let default = if secure == "https" { 443 } else { 80 };
                 let port = match port {
                     None | Some("") => default,
@@ -132,7 +140,7 @@ impl Base {
                 };
                 Ok(Base::Http(HttpBase {
                     secure: secure == "https",
-                    host: host.to_ascii_lowercase(),
+                    host,
                     authority: authority.to_owned(),
                     port,
                     path: path.trim_end_matches('/').to_owned(),
@@ -225,6 +233,11 @@ fn is_scheme(text: &str) -> bool {
             .all(|c| c.is_ascii_alphanumeric() || matches!(c, '+' | '-' | '.'))
 }
 
+/// Whether a host, in lower case, is this machine, whatever a resolver says.
+pub(super) fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|ip| ip.is_loopback())
+}
+
 fn decode_text(text: &str) -> Option<String> {
     String::from_utf8(decode(text)?).ok()
 }
@@ -292,6 +305,24 @@ mod tests {
             let error = Base::parse(bad).unwrap_err();
             let shown = format!("{error} {error:?}");
             assert!(!shown.contains("cret"), "{error}");
+        }
+    }
+
+    #[test]
+    fn a_password_does_not_go_over_plain_http() {
+        for refused in ["http://u:secret@h.example/p", "http://u@192.0.2.1:80"] {
+            let error = Base::parse(refused).unwrap_err().to_string();
+            assert!(
+                error.contains("use https") && !error.contains("secret"),
+                "{error}"
+            );
+        }
+        for taken in [
+            "http://u:p@LOCALHOST:1",
+            "http://u:p@127.9.9.9",
+            "http://u:p@[::1]:1",
+        ] {
+            assert!(http(taken).user.is_some(), "{taken}");
         }
     }
 
