@@ -44,7 +44,8 @@ and on the other side, with bundle/ and site.pub carried there:
 
 Modules come from where the go command takes them: GOPROXY, GOSUMDB, GOPRIVATE, GONOPROXY and GONOSUMDB
 are read from the environment, or else from `go env`; HTTPS_PROXY, HTTP_PROXY, NO_PROXY, the netrc file,
-SSL_CERT_FILE and SSL_CERT_DIR count as they do for go. A checksum database is always used.
+SSL_CERT_FILE and SSL_CERT_DIR count as they do for go; through HTTP_PROXY an http:// upstream is reached
+by CONNECT, which the proxy must allow for its port. A checksum database is always used.
 
 Configuration (--config FILE), in YAML; relative paths are relative to the file:
   stream: platform                 # --stream
