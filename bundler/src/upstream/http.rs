@@ -28,6 +28,11 @@ use super::url::HttpBase;
 
 /// How much of an error's body is read, for the message.
 const MAX_ERROR_TEXT: u64 = 4096;
+/// The largest limit of a body that counts as small: a go.mod's. Only zips may be larger.
+const SMALL_BODY: u64 = 16 << 20;
+/// A small body may take the time that its limit takes at this rate, in bytes a second, besides
+/// [`HttpOptions::small_body_timeout`].
+const SLOWEST: u64 = 64 << 10;
 /// When and how often a request is tried again.
 #[derive(Clone, Debug)]
 pub struct Retry {
@@ -65,6 +70,8 @@ pub struct HttpOptions {
     pub answer_timeout: Duration,
     /// Longest silence within a body.
     pub stall_timeout: Duration,
+    /// Longest time for all of a small body, and more for a larger limit: one that drips is never silent.
+    pub small_body_timeout: Duration,
     /// Proxies of the environment.
     pub proxies: ProxyEnv,
     /// Passwords.
@@ -79,6 +86,7 @@ impl Default for HttpOptions {
             connect_timeout: Duration::from_secs(20),
             answer_timeout: Duration::from_secs(120),
             stall_timeout: Duration::from_secs(60),
+            small_body_timeout: Duration::from_secs(60),
             proxies: ProxyEnv::default(),
             netrc: Netrc::default(),
         }
@@ -169,7 +177,7 @@ impl Http {
     ) -> Result<u64, HttpError> {
         let url = base.url(path);
         self.tried(&url, || {
-            let mut answer = self.call(base, &url, "GET")?;
+            let mut answer = self.call(base, &url, "GET", limit)?;
             let status = answer.status().as_u16();
             if status != 200 {
                 let mut text = Vec::new();
@@ -188,7 +196,7 @@ impl Http {
     pub fn size(&self, base: &HttpBase, path: &str) -> Result<Option<u64>, HttpError> {
         let url = base.url(path);
         self.tried(&url, || {
-            let answer = self.call(base, &url, "HEAD")?;
+            let answer = self.call(base, &url, "HEAD", 0)?;
             match answer.status().as_u16() {
                 200 => Ok(content_length(answer.headers())),
                 status => Err(Failed::status(&url, status, answer.headers(), b"")),
@@ -196,7 +204,13 @@ impl Http {
         })
     }
 
-    fn call(&self, base: &HttpBase, url: &str, method: &str) -> Result<Response<Body>, Failed> {
+    fn call(
+        &self,
+        base: &HttpBase,
+        url: &str,
+        method: &str,
+        limit: u64,
+    ) -> Result<Response<Body>, Failed> {
         let agent = match self
             .options
             .proxies
@@ -212,7 +226,14 @@ impl Http {
             _ => agent.get(url),
         };
         // A secure upstream never leads to an insecure one.
-        let mut request = request.config().https_only(base.secure).build();
+        let mut request =
+            request
+                .config()
+                .https_only(base.secure)
+                .timeout_recv_body((limit <= SMALL_BODY).then(|| {
+                    self.options.small_body_timeout + Duration::from_secs(limit / SLOWEST)
+                }))
+                .build();
         if path_is_packed(url) {
             request = request.header(header::ACCEPT_ENCODING, "identity");
         }

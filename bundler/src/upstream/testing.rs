@@ -15,6 +15,8 @@ pub struct Answer {
     pub body: Vec<u8>,
     /// Close after this many bytes of the body.
     pub cut: Option<usize>,
+    /// Not to close then, but to wait until the client does.
+    pub held: bool,
 }
 
 impl Answer {
@@ -24,6 +26,7 @@ impl Answer {
             headers: Vec::new(),
             body: body.into(),
             cut: None,
+            held: false,
         }
     }
     pub fn status(status: u16) -> Answer {
@@ -134,6 +137,9 @@ fn serve(stream: TcpStream, handler: &Handler, log: &Mutex<Vec<Asked>>) {
             bytes.extend_from_slice(&answer.body[..answer.cut.unwrap_or(answer.body.len())]);
         }
         if out.write_all(&bytes).is_err() || answer.cut.is_some() {
+            if answer.held {
+                let _ = reader.read_line(&mut String::new());
+            }
             return;
         }
     }

@@ -107,6 +107,30 @@ fn a_body_that_breaks_off_is_fetched_whole() {
 }
 
 #[test]
+fn a_small_body_that_takes_too_long_is_given_up() {
+    let held = Answer {
+        cut: Some(3),
+        held: true,
+        ..Answer::ok("whole body")
+    };
+    let http = client(HttpOptions {
+        // Silence is allowed: it is the whole time that counts.
+        stall_timeout: Duration::from_secs(3600),
+        small_body_timeout: Duration::from_millis(300),
+        ..HttpOptions::default()
+    });
+    let server = scripted(vec![held.clone(), Answer::ok("whole body")]);
+    let body = http.get(&base(&server.url), "/x", 10).unwrap();
+    assert_eq!(body, b"whole body");
+    let server = scripted(vec![held]);
+    let error = http.get(&base(&server.url), "/x", 10).unwrap_err();
+    assert!(
+        matches!(error, HttpError::Transport { attempts: 3, .. }),
+        "{error:?}"
+    );
+}
+
+#[test]
 fn the_limit_is_kept_with_and_without_a_length() {
     let server = scripted(vec![Answer::ok("0123456789")]);
     let http = client(HttpOptions::default());
