@@ -49,7 +49,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         .out
         .as_deref()
         .ok_or_else(|| Error::usage("no folder to write to: say --out DIR"))?;
-    std::fs::create_dir_all(out).map_err(Error::file("make", out))?;
+    files::make_folders(out).map_err(Error::file("make", out))?;
     files::sweep(out);
     let stream = config.stream()?;
     let state = State::open(&config.state_folder(&stream)?, &stream, |text| {

@@ -28,8 +28,28 @@ pub fn temp_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
         Some(folder) => folder.to_owned(),
         None => PathBuf::from("."),
     };
-    fs::create_dir_all(&folder)?;
+    make_folders(&folder)?;
     temp_in(&folder)
+}
+
+/// Makes a folder and those above it, each durable in the one above: a synced file in a folder whose own
+/// name is lost to a power cut is lost with it.
+pub fn make_folders(folder: &Path) -> io::Result<()> {
+    if folder.is_dir() {
+        return Ok(());
+    }
+    if let Some(above) = folder
+        .parent()
+        .filter(|above| !above.as_os_str().is_empty())
+    {
+        make_folders(above)?;
+    }
+    match fs::create_dir(folder) {
+        // Another run was faster; whether it has synced by now is not known.
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        made => made?,
+    }
+    sync_folder_of(folder)
 }
 
 /// As [`temp_beside`], in a folder that exists.
@@ -142,6 +162,8 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("new/folder/f");
         write_durably(&path, b"one").unwrap();
+        make_folders(path.parent().unwrap()).unwrap();
+        make_folders(&path).unwrap_err();
         write_durably(&path, b"two").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"two");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);

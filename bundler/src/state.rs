@@ -42,7 +42,7 @@ impl State {
         stream: &StreamName,
         waiting: impl FnOnce(&str),
     ) -> Result<State, Error> {
-        fs::create_dir_all(folder.join(BUNDLES)).map_err(Error::file("make", folder))?;
+        files::make_folders(&folder.join(BUNDLES)).map_err(Error::file("make", folder))?;
         let path = folder.join("lock");
         let lock = File::options()
             .create(true)
