@@ -147,9 +147,10 @@ impl Failure for SumdbError {
             SumdbError::Unavailable { .. } | SumdbError::NoHead { .. } => Exit::Upstream,
             SumdbError::Cache { source, .. } => of_io(source),
             SumdbError::KnownBeyond { .. } => Exit::Usage,
-            SumdbError::Fork { .. } | SumdbError::Record { .. } | SumdbError::Tiles { .. } => {
-                Exit::Sumdb
-            }
+            SumdbError::Fork { .. }
+            | SumdbError::WentBack { .. }
+            | SumdbError::Record { .. }
+            | SumdbError::Tiles { .. } => Exit::Sumdb,
         }
     }
 
@@ -160,12 +161,25 @@ impl Failure for SumdbError {
                     .iter()
                     .map(|path| path.display().to_string())
                     .collect();
+                let files = files.join(", ");
+                let kept = match evidence.len() {
+                    0 => "Neither signed tree head could be kept as evidence".into(),
+                    1 => format!(
+                        "One signed tree head is kept as evidence: {files}; the other is in the bundle of \
+                         this stream that shipped it, keep that"
+                    ),
+                    _ => format!("Both signed tree heads are kept as evidence: {files}"),
+                };
                 Some(format!(
-                    "nothing was written. Both signed tree heads are kept as evidence: {}. Do not go on \
-                     from this network before it is known who forged one of them",
-                    files.join(", ")
+                    "no bundle was written. {kept}. Do not go on from this network before it is known who \
+                     forged one of them"
                 ))
             }
+            SumdbError::WentBack { .. } => Some(
+                "no bundle was written; the upstream hides the newest tree or is far behind: try another \
+                 (GOPROXY), and do not go on from this network before it is known why"
+                    .into(),
+            ),
             SumdbError::NoHead { .. } | SumdbError::Unavailable { .. } => {
                 Some("check GOPROXY and GOSUMDB, and whether they can be reached from here".into())
             }

@@ -214,6 +214,37 @@ fn a_fork_is_refused_and_both_heads_are_kept() {
 }
 
 #[test]
+fn what_was_shipped_counts_also_where_its_head_was_lost() {
+    let mut world = World::of(GRAPH);
+    world.sumdb.pad(20, "one");
+    world.publish();
+    world.export(&["m.test/c@v1.0.0"]).ok();
+    for (more, words) in [(0, "has gone back"), (400, "has forked")] {
+        let state = world.path(".local/state/modferry/default");
+        fs::remove_dir_all(state.join("heads")).unwrap();
+        let mut fork = world.sumdb.emptied();
+        fork.add(&module("m.test/d@v1.0.0", None, &[]));
+        fork.pad(more, "other");
+        let kept = std::mem::replace(&mut world.sumdb, fork);
+        fs::remove_dir_all(world.path("up/sumdb")).unwrap();
+        world.publish();
+        let cache = format!("cache-{more}");
+        let done = world
+            .export(&["m.test/d@v1.0.0", "--cache", &cache])
+            .exits(6)
+            .says(words);
+        assert!(!done.stderr.contains("Both"), "{}", done.stderr);
+        if more > 0 {
+            let done = done.says("One signed tree head is kept");
+            let kept = fs::read_dir(state.join("evidence")).unwrap().count();
+            assert_eq!(kept, 1, "{}", done.stderr);
+        }
+        world.sumdb = kept;
+        fs::create_dir_all(state.join("heads")).unwrap();
+    }
+}
+
+#[test]
 fn damage_in_the_cache_is_noticed_and_cured() {
     let world = World::of(GRAPH);
     world.export(&["m.test/a@v1.0.0"]).ok();

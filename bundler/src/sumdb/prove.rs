@@ -76,6 +76,18 @@ pub enum SumdbError {
         /// The database.
         database: DbName,
     },
+    /// A head that was shipped is newer than all that the database shows now.
+    #[error(
+        "{database} has gone back: a tree of {older} records was shipped, its newest has only {size}"
+    )]
+    WentBack {
+        /// The database.
+        database: DbName,
+        /// The shipped head's size.
+        older: u64,
+        /// The newest head's size.
+        size: u64,
+    },
     /// A size that was named lies beyond the newest head.
     #[error("known head of {older} records: {database}'s newest tree has only {size}")]
     KnownBeyond {
@@ -187,6 +199,13 @@ fn prove_once(
         return Err(SumdbError::KnownBeyond {
             database: database.clone(),
             older,
+            size,
+        });
+    }
+    if let Some(older) = claims.shipped.iter().find(|shipped| shipped.size > size) {
+        return Err(SumdbError::WentBack {
+            database: database.clone(),
+            older: older.size,
             size,
         });
     }
