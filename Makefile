@@ -31,7 +31,7 @@ test: setup
 	@$(WITH_ROCKSDB) cargo build --locked --workspace --bins && cargo test --locked --workspace
 
 test-live: build
-	@$(WITH_ROCKSDB) cargo test --locked --release --package modferry-tests --test live -- --ignored --nocapture
+	@$(WITH_ROCKSDB) cargo test --locked --package modferry-tests --test live -- --ignored --nocapture
 
 lint: setup
 	@cargo fmt --all --check
