@@ -27,7 +27,7 @@ use std::fmt::Write as _;
 
 use super::item::Digest;
 use super::names::{Sequence, StreamName};
-use super::{MAX_MANIFEST, text};
+use super::{MAX_MANIFEST, Spoken, text};
 use crate::module::ModuleVersion;
 use crate::sumdb::{DbName, TreeHead};
 
@@ -181,6 +181,11 @@ impl Manifest {
     pub fn sha256(&self) -> [u8; 32] {
         use sha2::Digest as _;
         sha2::Sha256::digest(self.encode()).into()
+    }
+
+    /// The text's fingerprint for people to compare over a telephone.
+    pub fn spoken(&self) -> Spoken {
+        Spoken::of_sha256(&self.sha256())
     }
 
     /// The name of the file with the manifest and its signatures: `STREAM.SEQ.manifest`.
