@@ -17,5 +17,6 @@ pub mod module;
 pub mod note;
 pub mod request;
 pub mod sumdb;
+mod text;
 pub mod trust;
 pub mod zip;

@@ -20,7 +20,6 @@ mod read;
 mod rules;
 mod spoken;
 mod stream;
-mod text;
 mod ustar;
 mod write;
 
@@ -34,7 +33,7 @@ pub use rules::IndexError;
 pub use spoken::Spoken;
 pub use write::{VolumeWriter, WriteError};
 
-use crate::zip;
+use crate::{text, zip};
 
 /// The most bytes of a manifest with its signatures: what a reader takes in before any signature is checked.
 /// Signed notes end at a million bytes anyway; that is room for about 15,000 `missing` lines.

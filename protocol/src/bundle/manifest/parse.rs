@@ -36,7 +36,7 @@ impl<'a> Parser<'a> {
             v.parse().map_err(|e: NameError| e.to_string())
         })?;
         let created = self.value("created", |v| {
-            if is_time(v) {
+            if text::is_time(v) {
                 Ok(v.to_owned())
             } else {
                 Err("want a time such as 2026-11-21T09:00:00Z".into())
@@ -242,27 +242,4 @@ fn is_reason(s: &str) -> bool {
     (1..=MAX_REASON).contains(&s.len())
         && s.bytes()
             .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
-}
-
-/// Whether this is a time as manifests have it: `YYYY-MM-DDThh:mm:ssZ`, each part in its range.
-fn is_time(s: &str) -> bool {
-    let shape = b"dddd-dd-ddTdd:dd:ddZ";
-    let fits = s.len() == shape.len()
-        && s.bytes().zip(shape).all(|(b, want)| {
-            if *want == b'd' {
-                b.is_ascii_digit()
-            } else {
-                b == *want
-            }
-        });
-    let part = |from: usize, len: usize, low: u32, high: u32| {
-        s.get(from..from + len)
-            .and_then(|p| p.parse().ok())
-            .is_some_and(|n| (low..=high).contains(&n))
-    };
-    fits && part(5, 2, 1, 12)
-        && part(8, 2, 1, 31)
-        && part(11, 2, 0, 23)
-        && part(14, 2, 0, 59)
-        && part(17, 2, 0, 59)
 }

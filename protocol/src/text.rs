@@ -1,17 +1,17 @@
-//! The few strict pieces that both texts, manifest and index, are made of.
+//! The few strict pieces that the texts of this crate are made of: manifest, index, and what else is signed.
 //!
 //! Each accepts exactly one spelling of a value, so that what was parsed encodes to the bytes it came from.
 
 use std::fmt::{self, Write as _};
 
 /// A number as the formats write it: decimal, without sign or leading zeros.
-pub(super) fn number(s: &str) -> Option<u64> {
+pub(crate) fn number(s: &str) -> Option<u64> {
     let plain = s.bytes().all(|b| b.is_ascii_digit()) && (s == "0" || !s.starts_with('0'));
     if plain { s.parse().ok() } else { None }
 }
 
 /// A SHA-256 as the formats write it: 64 lower-case hexadecimal digits.
-pub(super) fn sha256(s: &str) -> Option<[u8; 32]> {
+pub(crate) fn sha256(s: &str) -> Option<[u8; 32]> {
     let digits: &[u8; 64] = s.as_bytes().try_into().ok()?;
     let mut out = [0; 32];
     for (byte, pair) in out.iter_mut().zip(digits.chunks_exact(2)) {
@@ -28,8 +28,31 @@ fn digit(b: u8) -> Option<u8> {
     }
 }
 
+/// Whether this is a time as the texts have it: `YYYY-MM-DDThh:mm:ssZ`, each part in its range.
+pub(crate) fn is_time(s: &str) -> bool {
+    let shape = b"dddd-dd-ddTdd:dd:ddZ";
+    let fits = s.len() == shape.len()
+        && s.bytes().zip(shape).all(|(b, want)| {
+            if *want == b'd' {
+                b.is_ascii_digit()
+            } else {
+                b == *want
+            }
+        });
+    let part = |from: usize, len: usize, low: u32, high: u32| {
+        s.get(from..from + len)
+            .and_then(|p| p.parse().ok())
+            .is_some_and(|n| (low..=high).contains(&n))
+    };
+    fits && part(5, 2, 1, 12)
+        && part(8, 2, 1, 31)
+        && part(11, 2, 0, 23)
+        && part(14, 2, 0, 59)
+        && part(17, 2, 0, 59)
+}
+
 /// Prints a hash in lower-case hexadecimal.
-pub(super) struct Hex<'a>(pub &'a [u8; 32]);
+pub(crate) struct Hex<'a>(pub &'a [u8; 32]);
 
 impl fmt::Display for Hex<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -38,13 +61,13 @@ impl fmt::Display for Hex<'_> {
 }
 
 /// The version that a first line names, if it is `PREFIX` and a number other than 1: another format's, not a broken line.
-pub(super) fn other_version<'a>(line: &'a str, prefix: &str) -> Option<&'a str> {
+pub(crate) fn other_version<'a>(line: &'a str, prefix: &str) -> Option<&'a str> {
     let version = line.strip_prefix(prefix)?;
     (number(version)? != 1).then_some(version)
 }
 
 /// A piece of untrusted text made fit for an error message: quoted, escaped, and cut at 80 characters.
-pub(super) fn shown(s: &[u8]) -> String {
+pub(crate) fn shown(s: &[u8]) -> String {
     let text = String::from_utf8_lossy(&s[..s.len().min(400)]);
     let mut out = String::from('"');
     for c in text.chars() {
