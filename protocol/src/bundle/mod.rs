@@ -18,6 +18,7 @@ mod names;
 mod pack;
 mod read;
 mod rules;
+mod sequences;
 mod spoken;
 mod stream;
 mod ustar;
@@ -30,6 +31,7 @@ pub use names::{MAX_STREAM_NAME, NameError, Sequence, StreamName};
 pub use pack::{Pack, PackBuilder, PackError};
 pub use read::{Entries, Incoming, ReadError, Trusted, Volume};
 pub use rules::IndexError;
+pub use sequences::{MAX_SEQUENCE_RANGES, Sequences, SequencesError};
 pub use spoken::Spoken;
 pub use write::{VolumeWriter, WriteError};
 
