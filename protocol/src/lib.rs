@@ -10,11 +10,13 @@
 //! - [`note`], [`sumdb`]: signed notes, tree heads, tiles, records, proofs, and the closure of tiles that
 //!   lets a client verify offline (x/mod/sumdb/note, tlog)
 //! - [`bundle`], [`trust`]: the bundle format, and the policy that decides whose bundles are read
+//! - [`receipt`]: what the isolated side says that it holds, to be carried back
 
 pub mod bundle;
 pub mod h1;
 pub mod module;
 pub mod note;
+pub mod receipt;
 pub mod request;
 pub mod sumdb;
 mod text;
