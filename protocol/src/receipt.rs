@@ -25,14 +25,10 @@ use std::fmt::Write as _;
 
 use thiserror::Error;
 
-use crate::bundle::{Sequence, StreamName};
+use crate::bundle::{Sequence, Sequences, SequencesError, StreamName};
 use crate::note::{self, NoteError, VerifierKey};
 use crate::sumdb::{DbName, MAX_TREE_SIZE, TreeHead};
 use crate::text::{self, Hex};
-
-mod ranges;
-
-pub use ranges::{Ranges, RangesError};
 
 const FIRST_LINE: &str = "modferry receipt v1";
 const FIRST_LINE_PREFIX: &str = "modferry receipt v";
@@ -80,7 +76,7 @@ pub struct ReceiptStream {
     /// SHA-256 of the manifest's text of the bundle with that number.
     pub manifest_sha256: [u8; 32],
     /// The numbers of all bundles imported of it: the last one is `sequence`.
-    pub bundles: Ranges,
+    pub bundles: Sequences,
 }
 
 /// Why a receipt is refused.
@@ -218,11 +214,11 @@ fn stream(value: &str) -> Result<ReceiptStream, String> {
     let sequence = number(Some(next()))?;
     let sequence = Sequence::new(sequence).ok_or("want a sequence number from 1")?;
     let manifest_sha256 = text::sha256(next()).ok_or("want a SHA-256 in lower-case hexadecimal")?;
-    let bundles: Ranges = next()
+    let bundles: Sequences = next()
         .parse()
-        .map_err(|error: RangesError| error.to_string())?;
+        .map_err(|error: SequencesError| error.to_string())?;
     none_left(&mut fields)?;
-    if bundles.last() != Some(sequence.get()) {
+    if bundles.last() != Some(sequence) {
         return Err(format!(
             "bundle {sequence} is the newest, and {bundles} does not end with it"
         ));
