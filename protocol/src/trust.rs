@@ -2,16 +2,27 @@
 //!
 //! A policy comes from the machine that reads, never from a bundle. It can be strict or stricter; there is no
 //! value of it that accepts an unsigned manifest, and no flag beside it.
+//!
+//! What can travel is a [`TrustNote`]: a change of the keys, signed by as many of those that are trusted already as
+//! the policy asks for. A [`Keyring`] judges it.
+
+mod keyring;
+mod note;
+mod thresholds;
+
+pub use keyring::{AcceptedNote, AppliedNote, Judged, Keyring, NoteRefused};
+pub use note::{MAX_TRUST_NOTE, MAX_TRUST_NUMBER, TrustNote, TrustNoteError};
+pub use thresholds::{MAX_REQUIRED, Thresholds};
 
 use crate::bundle::{MAX_MANIFEST, Manifest, ManifestError};
-use crate::note::{self, KeyError, NoteError, SUM_GOLANG_ORG, Signatory, VerifierKey};
+use crate::note::{KeyError, NoteError, SUM_GOLANG_ORG, Signatory, VerifierKey};
 use crate::sumdb::DbName;
 
 /// Which bundle keys are trusted, how many of them must have signed, and which checksum databases count.
 #[derive(Clone, Debug)]
 pub struct Policy {
     bundle_keys: Vec<VerifierKey>,
-    threshold: usize,
+    thresholds: Thresholds,
     sumdbs: Vec<VerifierKey>,
 }
 
@@ -60,17 +71,18 @@ fn list(signers: &[Signatory]) -> String {
 }
 
 impl Policy {
-    /// A policy that asks for `threshold` different ones of `bundle_keys` to have signed, and knows the checksum
-    /// databases whose keys are in `sumdbs`, and sum.golang.org, whose key is built in.
+    /// A policy that asks for as many different ones of `bundle_keys` to have signed as `thresholds` says, a number
+    /// where that is the same for every stream. It knows the checksum databases whose keys are in `sumdbs`, and sum.golang.org, whose key is built in.
     ///
     /// A signature names its key by a hash that has the key's name in it, so that one secret under two names would
     /// count as two signers: such keys are refused, and not silently counted once.
     pub fn new(
         bundle_keys: Vec<VerifierKey>,
-        threshold: usize,
+        thresholds: impl Into<Thresholds>,
         mut sumdbs: Vec<VerifierKey>,
     ) -> Result<Self, PolicyError> {
-        if threshold == 0 {
+        let thresholds = thresholds.into();
+        if thresholds.least() == 0 {
             return Err(PolicyError::NoThreshold);
         }
         for (n, key) in bundle_keys.iter().enumerate() {
@@ -95,7 +107,7 @@ impl Policy {
         }
         Ok(Self {
             bundle_keys,
-            threshold,
+            thresholds,
             sumdbs,
         })
     }
@@ -106,8 +118,8 @@ impl Policy {
     }
 
     /// How many different keys must have signed.
-    pub fn threshold(&self) -> usize {
-        self.threshold
+    pub fn thresholds(&self) -> &Thresholds {
+        &self.thresholds
     }
 
     /// The checksum databases' keys, sorted by name.
@@ -121,22 +133,23 @@ impl Policy {
     }
 
     /// Checks the signatures over a manifest, and only then reads it.
+    ///
+    /// Which stream it is of, and so how many signatures it needs, only the manifest says. It is read once it has as
+    /// many as the least demanding stream needs: fewer are enough for none.
     pub fn accept(&self, note: &[u8]) -> Result<Accepted, TrustError> {
         if note.len() as u64 > MAX_MANIFEST {
             return Err(TrustError::TooLong(note.len()));
         }
-        let opened = note::open(note, &self.bundle_keys).map_err(TrustError::Untrusted)?;
-        if opened.signers.len() < self.threshold {
-            return Err(TrustError::TooFew {
-                want: self.threshold,
-                signers: opened.signers,
-            });
-        }
+        let opened = crate::note::open(note, &self.bundle_keys).map_err(TrustError::Untrusted)?;
+        let signers = opened.signers;
+        let enough = |signers: Vec<Signatory>, want| match signers.len() < want {
+            true => Err(TrustError::TooFew { want, signers }),
+            false => Ok(signers),
+        };
+        let signers = enough(signers, self.thresholds.least())?;
         let manifest = Manifest::parse(opened.text).map_err(TrustError::Manifest)?;
-        Ok(Accepted {
-            manifest,
-            signers: opened.signers,
-        })
+        let signers = enough(signers, self.thresholds.of(&manifest.stream))?;
+        Ok(Accepted { manifest, signers })
     }
 }
 

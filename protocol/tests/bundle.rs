@@ -6,6 +6,8 @@ mod common;
 mod example;
 #[path = "bundle/hostile.rs"]
 mod hostile;
+#[path = "bundle/keyring.rs"]
+mod keyring;
 #[path = "bundle/limits.rs"]
 mod limits;
 #[path = "bundle/malformed.rs"]

@@ -47,7 +47,7 @@ fn a_key_is_added_by_its_line_or_its_file_once() {
     assert!(!trust.add(Kind::Bundle, &site.to_string()).unwrap().1);
     let policy = trust.policy().unwrap();
     assert_eq!(policy.bundle_keys(), std::slice::from_ref(&site));
-    assert_eq!(policy.threshold(), 1);
+    assert_eq!(policy.thresholds().default(), 1);
     assert_eq!(policy.sumdbs().len(), 1);
     let path = trust.folder(Kind::Bundle).join(file_name(&site));
     assert_eq!(
@@ -177,7 +177,7 @@ fn the_number_of_signatures_is_never_guessed() {
     assert!(trust.require(0).is_err());
     trust.add(Kind::Bundle, &verifier("b").to_string()).unwrap();
     trust.require(2).unwrap();
-    assert_eq!(trust.policy().unwrap().threshold(), 2);
+    assert_eq!(trust.policy().unwrap().thresholds().default(), 2);
     for bad in ["", "0\n", "-1\n", "1000\n", "two\n", " 2\n"] {
         fs::write(trust.required_file(), bad).unwrap();
         let refused = trust.policy().unwrap_err();

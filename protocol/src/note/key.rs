@@ -79,6 +79,11 @@ impl VerifierKey {
         self.verifier.key_id()
     }
 
+    /// `NAME+HASH8`: how people and signature lines tell keys apart.
+    pub fn short_name(&self) -> String {
+        format!("{}+{:08x}", self.name(), self.id())
+    }
+
     /// SHA-256 of the key's 33 bytes (algorithm and point) in hexadecimal, to compare by eye or telephone.
     ///
     /// `cut -d+ -f3 KEYFILE | base64 -d | sha256sum` gives the same.

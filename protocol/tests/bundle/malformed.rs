@@ -1,4 +1,4 @@
-//! One file for each malformed manifest and index, with the error that it must get.
+//! One file for each malformed manifest, index and trust note, with the error that it must get.
 //!
 //! The first line of each file is `# want: ` and a piece of the error, or `ok`; what follows is the input, byte
 //! for byte. What is `ok` must encode to the same bytes again.
@@ -8,6 +8,7 @@
 use std::path::Path;
 
 use modferry_protocol::bundle::{IndexReader, Manifest, encode_index};
+use modferry_protocol::trust::TrustNote;
 
 use super::common::chain;
 
@@ -48,6 +49,16 @@ fn manifests() {
         let text = std::str::from_utf8(input).unwrap();
         Manifest::parse(text)
             .map(|m| m.encode().into_bytes())
+            .map_err(|e| chain(&e))
+    });
+}
+
+#[test]
+fn trust_notes() {
+    each("trust-note", |input| {
+        let text = std::str::from_utf8(input).unwrap();
+        TrustNote::parse(text)
+            .map(|note| note.encode().into_bytes())
             .map_err(|e| chain(&e))
     });
 }

@@ -4,7 +4,7 @@
 
 use modferry_protocol::note::{self, SUM_GOLANG_ORG, SigningKey, VerifierKey};
 use modferry_protocol::sumdb::DbName;
-use modferry_protocol::trust::{Policy, PolicyError, TrustError};
+use modferry_protocol::trust::{Policy, PolicyError, Thresholds, TrustError};
 
 use super::common::*;
 
@@ -16,10 +16,10 @@ fn signed(keys: &[&SigningKey]) -> Vec<u8> {
     note::sign(&parts(&items()).manifest.encode(), keys).unwrap()
 }
 
-fn trusting(keys: &[&SigningKey], threshold: usize) -> Policy {
+fn trusting(keys: &[&SigningKey], thresholds: impl Into<Thresholds>) -> Policy {
     Policy::new(
         keys.iter().map(|key| key.verifier()).collect(),
-        threshold,
+        thresholds,
         vec![],
     )
     .unwrap()
@@ -86,6 +86,35 @@ fn a_threshold_counts_different_keys() {
         .to_owned();
     let repeated = [signed(&[&a]), format!("{line}\n").into_bytes()].concat();
     assert!(policy.accept(&repeated).is_err());
+}
+
+#[test]
+fn a_stream_may_need_more_signatures_or_fewer() {
+    let (a, b, c) = (named("a", 1), named("b", 2), named("c", 3));
+    let manifest = parts(&items()).manifest;
+    let own = |number: usize| [(manifest.stream.clone(), number)].into();
+    let other = || [("other".parse().unwrap(), 1)].into();
+    let asked = |thresholds: Thresholds, keys: &[&SigningKey]| {
+        trusting(&[&a, &b, &c], thresholds)
+            .accept(&signed(keys))
+            .map(|accepted| accepted.signers().len())
+    };
+    let too_few = |result: Result<usize, TrustError>, expected: usize| match result {
+        Err(TrustError::TooFew { want, .. }) => assert_eq!(want, expected),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(asked(Thresholds::new(3, own(2)), &[&a, &b]).unwrap(), 2);
+    too_few(asked(Thresholds::new(3, own(2)), &[&a]), 2);
+    too_few(asked(Thresholds::new(1, own(2)), &[&a]), 2);
+    // Another stream's number is none of this one's business.
+    too_few(asked(Thresholds::new(2, other()), &[&a]), 2);
+    assert_eq!(asked(Thresholds::new(2, other()), &[&a, &c]).unwrap(), 2);
+    // With fewer than any stream asks for, nothing is read, not even the stream's name.
+    let nonsense = note::sign("nonsense\n", &[&a]).unwrap();
+    let policy = trusting(&[&a, &b, &c], Thresholds::new(3, own(2)));
+    too_few(policy.accept(&nonsense).map(|_| 0), 2);
+    let none = Policy::new(vec![a.verifier()], Thresholds::new(1, own(0)), vec![]);
+    assert_eq!(none.unwrap_err(), PolicyError::NoThreshold);
 }
 
 #[test]
