@@ -244,6 +244,8 @@ mod tests {
             sequence: Sequence::new(sequence).unwrap(),
             created: "2026-11-21T09:00:00Z".into(),
             basis: Basis::None,
+            needs: 0,
+            tombstones: 0,
             heads: vec![(
                 DbName::new("sum.example.org").unwrap(),
                 TreeHead {

@@ -146,6 +146,8 @@ pub fn write(
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),
         basis: Basis::None,
+        needs: 0,
+        tombstones: 0,
         heads: vec![(contents.db.clone(), contents.proof.head.head())],
         totals,
         index: digest,

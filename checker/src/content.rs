@@ -52,8 +52,10 @@ pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
         Ok(())
     };
     match item {
-        // Notes and records have limits of their own; a zip comes another way.
-        Item::Head(_) | Item::Zip(_) => Ok(()),
+        // Lists, notes and records have limits of their own; a zip comes another way.
+        Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) | Item::Head(_) | Item::Zip(_) => {
+            Ok(())
+        }
         Item::Record(_, module) => {
             Record::parse(bytes, module)
                 .map(drop)

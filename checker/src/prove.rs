@@ -78,6 +78,9 @@ impl<'a> Prover<'a> {
             trees.push(tree);
         }
         stage.each_staged(&mut |item| match &item {
+            Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) => Err(CheckError::Unproven {
+                what: item.to_string(),
+            }),
             // Opened above, if the manifest names its database.
             Item::Head(db) | Item::Tile(db, _) | Item::Record(db, _) => {
                 let Some(tree) = trees.iter_mut().find(|tree| tree.db() == db) else {

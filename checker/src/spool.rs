@@ -275,16 +275,19 @@ impl Stage for SpoolStage {
 }
 
 /// How many kinds of items there are.
-const KINDS: usize = 6;
+const KINDS: usize = 9;
 
 fn kind_of(item: &Item) -> usize {
     match item {
-        Item::Head(_) => 0,
-        Item::Record(..) => 1,
-        Item::Tile(..) => 2,
-        Item::Info(_) => 3,
-        Item::Mod(_) => 4,
-        Item::Zip(_) => 5,
+        Item::Needs(_) => 0,
+        Item::Tombstones(_) => 1,
+        Item::Trust(_) => 2,
+        Item::Head(_) => 3,
+        Item::Record(..) => 4,
+        Item::Tile(..) => 5,
+        Item::Info(_) => 6,
+        Item::Mod(_) => 7,
+        Item::Zip(_) => 8,
     }
 }
 
@@ -310,6 +313,9 @@ fn split(bytes: &[u8]) -> Option<(&[u8], &[u8], &[u8])> {
 fn name_of(item: &Item) -> Vec<u8> {
     let module = |m: &ModuleVersion| format!("{} {}", m.path(), m.version());
     match item {
+        Item::Needs(number) => format!("needs {number}"),
+        Item::Tombstones(number) => format!("tombstones {number}"),
+        Item::Trust(number) => format!("trust {number}"),
         Item::Head(db) => format!("head {db}"),
         Item::Record(db, m) => format!("record {db} {}", module(m)),
         Item::Tile(db, tile) => format!("tile {db} {}", tile.path()),
@@ -324,6 +330,9 @@ fn name_of(item: &Item) -> Vec<u8> {
 fn item_of(name: &[u8]) -> Option<Item> {
     let fields: Vec<&str> = std::str::from_utf8(name).ok()?.split(' ').collect();
     Some(match fields[..] {
+        ["needs", number] => Item::Needs(number.parse().ok()?),
+        ["tombstones", number] => Item::Tombstones(number.parse().ok()?),
+        ["trust", number] => Item::Trust(number.parse().ok()?),
         ["head", db] => Item::Head(DbName::new(db).ok()?),
         ["record", db, path, version] => Item::Record(
             DbName::new(db).ok()?,
@@ -356,7 +365,13 @@ mod tests {
         let db = DbName::new("sum.test/db").unwrap();
         let module =
             |n: usize| ModuleVersion::parse("example.com/A", &format!("v1.{n}.0")).unwrap();
-        let mut items = vec![Item::Head(db.clone())];
+        let mut items = vec![
+            Item::Needs(1),
+            Item::Needs(2),
+            Item::Tombstones(1),
+            Item::Trust(u64::MAX),
+            Item::Head(db.clone()),
+        ];
         items.extend((0..3000).map(|n| Item::Record(db.clone(), module(n))));
         items.extend((0..300).map(|n| Item::Tile(db.clone(), Tile::new(8, 0, n, 256).unwrap())));
         items.extend((0..3000).map(|n| Item::Info(module(n))));

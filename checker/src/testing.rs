@@ -96,6 +96,10 @@ pub struct TestBundle {
     pub sequence: Sequence,
     /// What it builds on.
     pub basis: Basis,
+    /// How many needs the manifest counts; `None`: those that there are.
+    pub needs: Option<u64>,
+    /// How many tombstones the manifest counts; `None`: those that there are.
+    pub tombstones: Option<u64>,
     /// The heads that the manifest names.
     pub heads: Vec<(DbName, TreeHead)>,
     /// What it carries.
@@ -147,6 +151,8 @@ impl TestBundle {
             stream: StreamName::new("test").unwrap(),
             sequence: Sequence::FIRST,
             basis: Basis::None,
+            needs: None,
+            tombstones: None,
             heads: vec![(db, head)],
             items,
             missing: Vec::new(),
@@ -199,7 +205,7 @@ impl TestBundle {
             totals.carried_bytes += entry.stored;
             for (item, size) in &entry.items {
                 match item {
-                    Item::Head(_) => {}
+                    Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) | Item::Head(_) => {}
                     Item::Record(..) => totals.records += 1,
                     Item::Tile(..) => totals.tiles += 1,
                     Item::Info(_) => totals.infos += 1,
@@ -216,6 +222,10 @@ impl TestBundle {
             sequence: self.sequence,
             created: "2026-11-21T09:00:00Z".into(),
             basis: self.basis.clone(),
+            needs: (self.needs)
+                .unwrap_or_else(|| self.listed(|item| matches!(item, Item::Needs(_)))),
+            tombstones: (self.tombstones)
+                .unwrap_or_else(|| self.listed(|item| matches!(item, Item::Tombstones(_)))),
             heads: self.heads.clone(),
             totals,
             index: Digest {
@@ -224,6 +234,15 @@ impl TestBundle {
             },
             missing: self.missing.clone(),
         }
+    }
+
+    /// How many lines the texts of a list have, first lines left out.
+    fn listed(&self, of: impl Fn(&Item) -> bool) -> u64 {
+        let lines = |text: &Vec<u8>| text.split(|byte| *byte == b'\n').count() as u64 - 2;
+        (self.items.iter())
+            .filter(|(item, _)| of(item))
+            .map(|(_, text)| lines(text))
+            .sum()
     }
 
     /// Signs it with these keys, and writes it.

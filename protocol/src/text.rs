@@ -51,6 +51,13 @@ pub(crate) fn is_time(s: &str) -> bool {
         && part(17, 2, 0, 59)
 }
 
+/// Whether a later version could have this as a word where we know none.
+pub(crate) fn is_word(s: &str) -> bool {
+    !s.is_empty()
+        && s.bytes()
+            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+}
+
 /// Prints a hash in lower-case hexadecimal.
 pub(crate) struct Hex<'a>(pub &'a [u8; 32]);
 

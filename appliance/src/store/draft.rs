@@ -100,8 +100,9 @@ impl<'s> Draft<'s> {
             }
             _ => {}
         }
+        let key = keys::of_item(item).ok_or_else(|| refused("stores keep none of its kind"))?;
         self.scratch
-            .put(&keys::of_item(item), bytes)
+            .put(&key, bytes)
             .map_err(|error| or_no_room(self.store, error))
     }
 
@@ -168,7 +169,10 @@ impl<'s> Draft<'s> {
 
     /// What this draft has under the item's name; a tile cut to the width asked for.
     pub fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
-        let value = self.scratch.get(&keys::of_item(item))?;
+        let Some(key) = keys::of_item(item) else {
+            return Ok(None);
+        };
+        let value = self.scratch.get(&key)?;
         Ok(match item {
             Item::Zip(_) => None,
             Item::Tile(_, tile) => value.and_then(|mut hashes| {

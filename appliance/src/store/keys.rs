@@ -177,22 +177,23 @@ pub fn chunk(bundle: &BundleId, zip: u32, chunk: u32) -> [u8; 17] {
     key
 }
 
-/// The kinds that a bundle's items have, in the order of [`Item`].
+/// The kinds that a bundle's items have, that a store keeps, in the order of [`Item`].
 pub(super) const ITEM_KINDS: [u8; 6] = [HEAD, RECORD, TILE, INFO, MOD, ZIP];
 
 /// The kinds whose keys name a module version.
 pub(super) const MODULE_KINDS: [u8; 3] = [INFO, MOD, ZIP];
 
-/// The key of a bundle's item.
-pub(super) fn of_item(item: &Item) -> Vec<u8> {
-    match item {
+/// The key of a bundle's item; `None` for what is read at import and kept under no name: lists and trust notes.
+pub(super) fn of_item(item: &Item) -> Option<Vec<u8>> {
+    Some(match item {
+        Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) => return None,
         Item::Head(db) => head(db),
         Item::Record(db, module) => record(db, module),
         Item::Tile(db, at) => tile(db, at),
         Item::Info(module) => info(module),
         Item::Mod(module) => go_mod(module),
         Item::Zip(module) => zip(module),
-    }
+    })
 }
 
 /// The item that a key and its value are; `None` where they are none. A tile's width is its value's.

@@ -4,7 +4,10 @@
 //! ```text
 //! modferry index v1
 //! entry zstd 1048576 <SHA-256>                               encoding, stored bytes, their SHA-256
-//! head sum.golang.org 177                                    an item of the entry above it, and its bytes
+//! needs 1 1234                                               an item of the entry above it, and its bytes
+//! tombstones 1 56
+//! trust 2 789
+//! head sum.golang.org 177
 //! record sum.golang.org example.com/a v1.0.0 256
 //! tile sum.golang.org tile/8/0/x001/234 8192
 //! info example.com/a v1.0.0 60
@@ -121,6 +124,9 @@ fn push_entry(out: &mut String, entry: &Entry) {
         let named =
             |kind: &str, m: &ModuleVersion| format!("{kind} {} {} {size}\n", m.path(), m.version());
         *out += &match item {
+            Item::Needs(number) => format!("needs {number} {size}\n"),
+            Item::Tombstones(number) => format!("tombstones {number} {size}\n"),
+            Item::Trust(number) => format!("trust {number} {size}\n"),
             Item::Head(db) => format!("head {db} {size}\n"),
             Item::Record(db, m) => named(&format!("record {db}"), m),
             Item::Tile(db, tile) => format!("tile {db} {} {size}\n", tile.path()),

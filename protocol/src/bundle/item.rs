@@ -10,9 +10,18 @@ use crate::sumdb::{DbName, Tile};
 /// Items have one order, which is this enum's: by kind, then by name (databases bytewise, then modules as
 /// `module.Sort` has them, or tiles in their own order). A bundle's items are in strictly increasing order from
 /// its first to its last, so that none can be there twice, and small things lie beside their like and compress.
-/// Zips come last: when the first one passes, everything that proves it has.
+/// Lists and trust notes come first, so that what is missing is known before anything large is read. Zips come
+/// last: when the first one passes, everything that proves it has.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Item {
+    /// A text, numbered from 1, of what the destination must hold already: a [list](super::ListReader) of
+    /// [`Level`](super::Level).
+    Needs(u32),
+    /// A text, numbered from 1, of what the stream's selection no longer names: a [list](super::ListReader) of
+    /// [`Gone`](super::Gone).
+    Tombstones(u32),
+    /// A signed trust note of that number, from 1: a change of the keys that are trusted.
+    Trust(u64),
     /// A checksum database's signed tree head, as the database signed it.
     Head(DbName),
     /// A checksum database's record for a module version: what a lookup answers, without the tree head.
@@ -30,6 +39,9 @@ pub enum Item {
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Item::Needs(number) => write!(f, "needs {number}"),
+            Item::Tombstones(number) => write!(f, "tombstones {number}"),
+            Item::Trust(number) => write!(f, "trust {number}"),
             Item::Head(db) => write!(f, "head {db}"),
             Item::Record(db, module) => write!(f, "record {db} {module}"),
             Item::Tile(db, tile) => write!(f, "tile {db} {}", tile.path()),

@@ -6,6 +6,8 @@
 //! sequence 1
 //! created 2026-11-21T09:00:00Z
 //! basis none
+//! needs 0
+//! tombstones 0
 //! head sum.golang.org 41234567 <base64 of the root hash>
 //! records 423
 //! tiles 1207
@@ -49,6 +51,10 @@ pub struct Manifest {
     pub created: String,
     /// What it builds on.
     pub basis: Basis,
+    /// How many module versions its needs list: what the destination must hold. 0 where the basis is none.
+    pub needs: u64,
+    /// How many module versions its tombstones list: what the selection no longer names. 0 where the basis is none.
+    pub tombstones: u64,
     /// The tree head of each checksum database that it carries, sorted by name.
     pub heads: Vec<(DbName, TreeHead)>,
     /// What the index comes to.
@@ -144,6 +150,8 @@ impl Manifest {
                 writeln!(out, "basis {sequence} {}", text::Hex(manifest_sha256))
             }
         };
+        let _ = writeln!(out, "needs {}", self.needs);
+        let _ = writeln!(out, "tombstones {}", self.tombstones);
         for (db, head) in &self.heads {
             let _ = writeln!(out, "head {db} {} {}", head.size, head.hash);
         }

@@ -13,6 +13,7 @@
 
 mod index;
 mod item;
+mod lists;
 mod manifest;
 mod names;
 mod pack;
@@ -26,6 +27,7 @@ mod write;
 
 pub use index::{IndexReader, IndexWriter, encode_index};
 pub use item::{Digest, Encoding, Entry, Item};
+pub use lists::{Gone, Level, ListError, ListKind, ListReader, ListTexts, list_texts};
 pub use manifest::{Basis, MAX_REASON, Manifest, ManifestError, Missing, Totals};
 pub use names::{MAX_STREAM_NAME, NameError, Sequence, StreamName};
 pub use pack::{Pack, PackBuilder, PackError};
@@ -52,6 +54,12 @@ pub const MAX_ENTRIES: u32 = 4_000_000;
 
 /// The most tree heads of a bundle, one a checksum database: their names are held until the index ends.
 pub const MAX_HEADS: usize = 100;
+
+/// The most bytes of one text of a list of needs or tombstones; longer lists have several texts.
+pub const MAX_LIST_TEXT: usize = 1 << 20;
+
+/// The most trust notes of a bundle.
+pub const MAX_TRUST_NOTES: usize = 16;
 
 /// The most bytes of an entry that is stored as it is: one module zip, which `go` limits to 500 MiB.
 pub const MAX_ENTRY: u64 = zip::MAX_ZIP_FILE;

@@ -3,9 +3,11 @@
 use super::item::{Encoding, Entry, Item};
 use super::manifest::Totals;
 use super::{
-    MAX_ENTRIES, MAX_ENTRY, MAX_HEADS, MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_PACK_STORED,
+    MAX_ENTRIES, MAX_ENTRY, MAX_HEADS, MAX_LIST_TEXT, MAX_PACK_ITEMS, MAX_PACK_RESTORED,
+    MAX_PACK_STORED, MAX_TRUST_NOTES,
 };
 use crate::sumdb::DbName;
+use crate::trust::{MAX_TRUST_NOTE, MAX_TRUST_NUMBER};
 
 /// Why an index is none, and where: the line of it that is wrong, or the entry that a writer was given.
 #[derive(Debug, thiserror::Error)]
@@ -48,6 +50,9 @@ pub(super) struct Rules {
     last: Option<Item>,
     totals: Totals,
     heads: Vec<DbName>,
+    needs: u32,
+    tombstones: u32,
+    trust_notes: usize,
 }
 
 impl Rules {
@@ -80,9 +85,7 @@ impl Rules {
                     format!("{item} is out of order: it follows {last}")
                 });
             }
-            if matches!(item, Item::Head(_)) && self.heads.len() >= MAX_HEADS {
-                return Err(format!("more than {MAX_HEADS} tree heads"));
-            }
+            self.check_item(item, *size)?;
             self.last = Some(item.clone());
             self.count(item, *size);
         }
@@ -91,8 +94,36 @@ impl Rules {
         Ok(())
     }
 
+    /// What holds for an item of its kind alone.
+    fn check_item(&self, item: &Item, size: u64) -> Result<(), String> {
+        let text = |number: u32, before: u32| {
+            if number != before + 1 {
+                return Err(format!("{item} comes where number {} is due", before + 1));
+            }
+            within(item, size, MAX_LIST_TEXT as u64)
+        };
+        match item {
+            Item::Needs(number) => text(*number, self.needs),
+            Item::Tombstones(number) => text(*number, self.tombstones),
+            Item::Trust(number) if !(1..=MAX_TRUST_NUMBER).contains(number) => Err(format!(
+                "{item}: want a number from 1 to {MAX_TRUST_NUMBER}"
+            )),
+            Item::Trust(_) if self.trust_notes >= MAX_TRUST_NOTES => {
+                Err(format!("more than {MAX_TRUST_NOTES} trust notes"))
+            }
+            Item::Trust(_) => within(item, size, MAX_TRUST_NOTE),
+            Item::Head(_) if self.heads.len() >= MAX_HEADS => {
+                Err(format!("more than {MAX_HEADS} tree heads"))
+            }
+            _ => Ok(()),
+        }
+    }
+
     fn count(&mut self, item: &Item, size: u64) {
         match item {
+            Item::Needs(number) => self.needs = *number,
+            Item::Tombstones(number) => self.tombstones = *number,
+            Item::Trust(_) => self.trust_notes += 1,
             Item::Head(db) => self.heads.push(db.clone()),
             Item::Record(..) => self.totals.records += 1,
             Item::Tile(..) => self.totals.tiles += 1,
@@ -115,10 +146,27 @@ impl Rules {
         self.totals
     }
 
+    /// How many texts of needs there were.
+    pub(super) fn needs(&self) -> u32 {
+        self.needs
+    }
+
+    /// How many texts of tombstones there were.
+    pub(super) fn tombstones(&self) -> u32 {
+        self.tombstones
+    }
+
     /// The databases whose heads were among the entries so far, in order.
     pub(super) fn heads(&self) -> &[DbName] {
         &self.heads
     }
+}
+
+fn within(item: &Item, size: u64, most: u64) -> Result<(), String> {
+    if (1..=most).contains(&size) {
+        return Ok(());
+    }
+    Err(format!("{item} of {size} bytes: want 1 to {most}"))
 }
 
 fn check_raw(entry: &Entry) -> Result<(), String> {

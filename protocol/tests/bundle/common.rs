@@ -153,6 +153,8 @@ pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
         sequence: Sequence::FIRST,
         created: "2026-11-21T09:00:00Z".into(),
         basis: Basis::None,
+        needs: 0,
+        tombstones: 0,
         heads,
         totals,
         index: digest,

@@ -12,6 +12,7 @@ use modferry_protocol::bundle::*;
 use modferry_protocol::h1::H1;
 use modferry_protocol::note;
 use modferry_protocol::sumdb::{DbName, MemoryLog, Record, Tile};
+use modferry_protocol::trust::{MAX_TRUST_NOTE, MAX_TRUST_NUMBER};
 use modferry_protocol::zip;
 
 use super::common::*;
@@ -239,6 +240,10 @@ fn the_document_has_the_limits() {
         ("MAX_INDEX_LINE", MAX_INDEX_LINE as u64),
         ("MAX_ENTRIES", u64::from(MAX_ENTRIES)),
         ("MAX_HEADS", MAX_HEADS as u64),
+        ("MAX_LIST_TEXT", MAX_LIST_TEXT as u64),
+        ("MAX_TRUST_NOTES", MAX_TRUST_NOTES as u64),
+        ("MAX_TRUST_NOTE", MAX_TRUST_NOTE),
+        ("MAX_TRUST_NUMBER", MAX_TRUST_NUMBER),
         ("MAX_ENTRY", MAX_ENTRY),
         ("MAX_PACK_STORED", MAX_PACK_STORED),
         ("MAX_PACK_RESTORED", MAX_PACK_RESTORED),

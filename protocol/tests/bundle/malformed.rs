@@ -1,4 +1,4 @@
-//! One file for each malformed manifest, index and trust note, with the error that it must get.
+//! One file for each malformed manifest, index, list and trust note, with the error that it must get.
 //!
 //! The first line of each file is `# want: ` and a piece of the error, or `ok`; what follows is the input, byte
 //! for byte. What is `ok` must encode to the same bytes again.
@@ -7,13 +7,15 @@
 
 use std::path::Path;
 
-use modferry_protocol::bundle::{IndexReader, Manifest, encode_index};
+use modferry_protocol::bundle::{
+    Gone, IndexReader, Level, ListError, ListKind, ListReader, Manifest, encode_index, list_texts,
+};
 use modferry_protocol::trust::TrustNote;
 
 use super::common::chain;
 
-/// Calls `check` with every file's input; its answer is the bytes that the input encodes to, or the error.
-fn each(folder: &str, check: impl Fn(&[u8]) -> Result<Vec<u8>, String>) {
+/// Calls `check` with every file's name and input; its answer is the bytes that the input encodes to, or the error.
+fn each(folder: &str, at_least: usize, check: impl Fn(&str, &[u8]) -> Result<Vec<u8>, String>) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/bundle")
         .join(folder);
@@ -26,7 +28,8 @@ fn each(folder: &str, check: impl Fn(&[u8]) -> Result<Vec<u8>, String>) {
         let first = std::str::from_utf8(&bytes[..newline]).unwrap();
         let want = first.strip_prefix("# want: ").unwrap();
         let input = &bytes[newline + 1..];
-        let fits = match check(input) {
+        let name = path.file_name().unwrap().to_str().unwrap();
+        let fits = match check(name, input) {
             Ok(again) => want == "ok" && again == input,
             Err(error) => want != "ok" && error.contains(want),
         };
@@ -34,18 +37,18 @@ fn each(folder: &str, check: impl Fn(&[u8]) -> Result<Vec<u8>, String>) {
             wrong.push(format!(
                 "{}\n  want {want}\n  have {:?}",
                 path.display(),
-                check(input).map(drop)
+                check(name, input).map(drop)
             ));
         }
         seen += 1;
     }
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-    assert!(seen > 40, "only {seen} files");
+    assert!(seen >= at_least, "only {seen} files");
 }
 
 #[test]
 fn manifests() {
-    each("manifest", |input| {
+    each("manifest", 80, |_, input| {
         let text = std::str::from_utf8(input).unwrap();
         Manifest::parse(text)
             .map(|m| m.encode().into_bytes())
@@ -55,7 +58,7 @@ fn manifests() {
 
 #[test]
 fn trust_notes() {
-    each("trust-note", |input| {
+    each("trust-note", 41, |_, input| {
         let text = std::str::from_utf8(input).unwrap();
         TrustNote::parse(text)
             .map(|note| note.encode().into_bytes())
@@ -65,11 +68,30 @@ fn trust_notes() {
 
 #[test]
 fn indexes() {
-    each("index", |input| {
+    each("index", 80, |_, input| {
         let entries: Result<Vec<_>, _> = IndexReader::new(input).collect();
         entries
             .map(|entries| encode_index(&entries).unwrap())
             .map_err(|e| chain(&e))
+    });
+}
+
+/// A text that is read alone, and written again.
+fn again<K: ListKind>(text: &[u8]) -> Result<Vec<u8>, ListError> {
+    let lines = ListReader::<K>::new().text(text)?;
+    let texts: Result<Vec<_>, _> = list_texts(lines).collect();
+    Ok(texts.unwrap().concat())
+}
+
+#[test]
+fn lists() {
+    each("list", 35, |name, input| {
+        let again = if name.starts_with("needs-") {
+            again::<Level>(input)
+        } else {
+            again::<Gone>(input)
+        };
+        again.map_err(|e| chain(&e))
     });
 }
 

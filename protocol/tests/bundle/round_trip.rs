@@ -189,10 +189,12 @@ prop_compose! {
         basis in proptest::option::of((any::<u64>(), any::<[u8; 32]>())),
         heads in btree_map(any_db(), (any::<u64>(), any::<[u8; 32]>()), 0..4),
         n in any::<[u64; 7]>(),
+        lists in any::<[u64; 2]>(),
         index in (0..=1u64 << 30, any::<[u8; 32]>()),
         missing in btree_map(any_module(), "[a-z0-9-]{1,64}", 0..6),
     ) -> Manifest {
         let [records, tiles, infos, mods, zips, zip_bytes, carried_bytes] = n;
+        let [needs, tombstones] = if basis.is_some() { lists } else { [0, 0] };
         Manifest {
             stream: StreamName::new(&stream).unwrap(),
             sequence: Sequence::new(sequence).unwrap(),
@@ -201,6 +203,8 @@ prop_compose! {
                 None => Basis::None,
                 Some((n, manifest_sha256)) => Basis::Bundle { sequence: Sequence::new(1 + n % (sequence - 1)).unwrap(), manifest_sha256 },
             },
+            needs,
+            tombstones,
             heads: heads.into_iter().map(|(db, (size, hash))| (db, TreeHead { size, hash: Hash(hash) })).collect(),
             totals: Totals { records, tiles, infos, mods, zips, zip_bytes, carried_bytes },
             index: Digest { size: index.0, sha256: index.1 },

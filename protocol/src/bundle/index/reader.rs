@@ -61,6 +61,17 @@ impl<R: BufRead> IndexReader<R> {
                 "it has the heads of other databases than the manifest".into(),
             ));
         }
+        // How long the lists are is in their texts; whether there is one must agree here already.
+        for (list, texts, count) in [
+            ("needs", self.rules.needs(), manifest.needs),
+            ("tombstones", self.rules.tombstones(), manifest.tombstones),
+        ] {
+            if (texts == 0) != (count == 0) {
+                return Ok(Some(format!(
+                    "it has {texts} texts of {list}, and the manifest counts {count} {list}"
+                )));
+            }
+        }
         Ok(None)
     }
 
@@ -126,7 +137,7 @@ impl<R: BufRead> IndexReader<R> {
         let encoding = match *encoding {
             "raw" => Encoding::Raw,
             "zstd" => Encoding::Zstd,
-            other if is_word(other) => {
+            other if text::is_word(other) => {
                 return Err(IndexError::Newer {
                     line: self.line,
                     what: format!("encoding {}", shown(other)),
@@ -210,6 +221,9 @@ impl Fault {
 fn item_line(line: &str) -> Result<(Item, u64), Fault> {
     let fields: Vec<&str> = line.split(' ').collect();
     let (item, size) = match fields.as_slice() {
+        ["needs", number, size] => (Item::Needs(ordinal(number)?), size),
+        ["tombstones", number, size] => (Item::Tombstones(ordinal(number)?), size),
+        ["trust", number, size] => (Item::Trust(ordinal(number)?), size),
         ["head", db, size] => (Item::Head(db_name(db)?), size),
         ["record", db, path, version, size] => {
             (Item::Record(db_name(db)?, module(path, version)?), size)
@@ -218,13 +232,16 @@ fn item_line(line: &str) -> Result<(Item, u64), Fault> {
         ["info", path, version, size] => (Item::Info(module(path, version)?), size),
         ["mod", path, version, size] => (Item::Mod(module(path, version)?), size),
         ["zip", path, version, size] => (Item::Zip(module(path, version)?), size),
-        ["head" | "record" | "tile" | "info" | "mod" | "zip", ..] => {
+        [
+            "needs" | "tombstones" | "trust" | "head" | "record" | "tile" | "info" | "mod" | "zip",
+            ..,
+        ] => {
             return Err(Fault::Bad(format!(
                 "not as many fields as its kind has: {}",
                 shown(line)
             )));
         }
-        [kind, _, ..] if is_word(kind) => {
+        [kind, _, ..] if text::is_word(kind) => {
             return Err(Fault::Newer(format!("an item of kind {}", shown(kind))));
         }
         _ => {
@@ -236,6 +253,13 @@ fn item_line(line: &str) -> Result<(Item, u64), Fault> {
     };
     let size = text::number(size).ok_or_else(|| Fault::Bad(format!("size {}", shown(size))))?;
     Ok((item, size))
+}
+
+/// The number of a text or a note.
+fn ordinal<N: TryFrom<u64>>(number: &str) -> Result<N, Fault> {
+    text::number(number)
+        .and_then(|n| n.try_into().ok())
+        .ok_or_else(|| Fault::Bad(format!("number {}", shown(number))))
 }
 
 fn db_name(name: &str) -> Result<DbName, Fault> {
@@ -252,11 +276,4 @@ fn tile(path: &str) -> Result<Tile, Fault> {
 
 fn shown(s: &str) -> String {
     text::shown(s.as_bytes())
-}
-
-/// Whether a later version could have this as a word where we know none.
-fn is_word(s: &str) -> bool {
-    !s.is_empty()
-        && s.bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
 }

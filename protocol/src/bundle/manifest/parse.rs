@@ -43,6 +43,8 @@ impl<'a> Parser<'a> {
             }
         })?;
         let basis = self.basis(sequence)?;
+        let needs = self.list("needs", &basis)?;
+        let tombstones = self.list("tombstones", &basis)?;
         let heads = self.heads()?;
         let mut total = |key| {
             self.value(key, |v| {
@@ -73,6 +75,8 @@ impl<'a> Parser<'a> {
                 sequence,
                 created,
                 basis,
+                needs,
+                tombstones,
                 heads,
                 totals,
                 index,
@@ -115,6 +119,17 @@ impl<'a> Parser<'a> {
         };
         self.advance();
         Ok(basis)
+    }
+
+    /// How long a list is: what builds on nothing can need nothing, and has nothing to take back.
+    fn list(&mut self, key: &str, basis: &Basis) -> Result<u64, ManifestError> {
+        self.value(key, |v| match text::number(v) {
+            Some(count) if count > 0 && *basis == Basis::None => {
+                Err("want 0, as the basis is none".into())
+            }
+            Some(count) => Ok(count),
+            None => Err("want a number".into()),
+        })
     }
 
     fn heads(&mut self) -> Result<Vec<(DbName, TreeHead)>, ManifestError> {
@@ -206,11 +221,7 @@ impl<'a> Parser<'a> {
             return self.bad(&format!("want {want}, have the end"));
         };
         let key = line.split(' ').next().unwrap_or_default();
-        let word = !key.is_empty()
-            && key
-                .bytes()
-                .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'));
-        if word && self.number > 1 && line.len() > key.len() && !KEYS.contains(&key) {
+        if text::is_word(key) && self.number > 1 && line.len() > key.len() && !KEYS.contains(&key) {
             return self.newer(format!("key {}", text::shown(key.as_bytes())));
         }
         self.bad(&format!(
@@ -221,11 +232,13 @@ impl<'a> Parser<'a> {
 }
 
 /// Every key of this version.
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 16] = [
     "stream",
     "sequence",
     "created",
     "basis",
+    "needs",
+    "tombstones",
     "head",
     "records",
     "tiles",
@@ -239,7 +252,5 @@ const KEYS: [&str; 14] = [
 ];
 
 fn is_reason(s: &str) -> bool {
-    (1..=MAX_REASON).contains(&s.len())
-        && s.bytes()
-            .all(|b| matches!(b, b'a'..=b'z' | b'0'..=b'9' | b'-'))
+    s.len() <= MAX_REASON && text::is_word(s)
 }
