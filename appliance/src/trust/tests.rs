@@ -2,6 +2,10 @@
 
 use super::*;
 use modferry_checker::testing::key;
+use modferry_cli::{Exit, Failure};
+use modferry_protocol::note::VerifierKey;
+use modferry_protocol::trust::PolicyError;
+use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
 fn store() -> (TempDir, TrustStore) {
@@ -128,7 +132,7 @@ fn a_key_is_removed_by_a_name_that_is_only_its_own() {
         Err(TrustStoreError::NotOne { found: 0, .. })
     ));
     assert!(trust.remove("sum.golang.org").is_err(), "built in");
-    trust.remove(&short_name(&a)).unwrap();
+    trust.remove(&a.short_name()).unwrap();
     assert_eq!(trust.policy().unwrap().bundle_keys(), [b]);
     trust.remove("site").unwrap();
     assert!(matches!(
@@ -221,7 +225,7 @@ fn a_key_under_a_second_name_is_no_second_key() {
     assert_eq!(a.fingerprint(), b.fingerprint());
     trust.add(Kind::Bundle, &a.to_string()).unwrap();
     let refused = trust.add(Kind::Bundle, &b.to_string()).unwrap_err();
-    assert!(refused.to_string().contains(&short_name(&a)), "{refused}");
+    assert!(refused.to_string().contains(&a.short_name()), "{refused}");
     assert_eq!(refused.exit(), Exit::Usage);
     assert!(trust.require(2).is_err());
     // Put there by hand: no policy comes of it.
