@@ -54,6 +54,12 @@ pub enum Command {
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
+    /// What was kept of refused forks of a checksum database
+    Evidence {
+        /// What to do with it.
+        #[command(subcommand)]
+        action: Evidence,
+    },
     /// Tell what the store holds, and from which imports
     Status {
         /// How many of the last imports to tell
@@ -94,6 +100,27 @@ pub enum Trust {
     Require {
         /// How many
         number: usize,
+    },
+}
+
+/// What to do with evidence.
+#[derive(Debug, Subcommand)]
+pub enum Evidence {
+    /// List the forks that were refused, and whether they are acknowledged
+    List,
+    /// Say that a fork was seen and looked into
+    ///
+    /// Until then, `status` and the server's readiness page tell of it. Nothing else changes: the store serves
+    /// what it served before the fork, and the signed heads stay where they are.
+    Acknowledge {
+        /// Its name, as `evidence list` has it
+        name: String,
+        /// What was found out, in one line
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        reason: String,
+        /// Wait for an import to end, instead of failing
+        #[arg(long)]
+        wait: bool,
     },
 }
 

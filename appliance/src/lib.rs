@@ -1,8 +1,9 @@
 //! The isolated side: the store, whom it trusts, and the import that fills it.
 //!
 //! [`store`] is the only user of RocksDB in modferry, and has the read side that the server opens.
-//! [`import`] and [`trust`] are what the command `modferry-appliance` is a thin front of.
+//! [`import`], [`trust`] and [`evidence`] are what the command `modferry-appliance` is a thin front of.
 
+pub mod evidence;
 pub mod import;
 pub mod store;
 pub mod trust;

@@ -107,9 +107,18 @@ fn ready(site: &Site) -> Result<Found, Refusal> {
         return Err(not_ready(site));
     }
     let ahead = site.ahead.load(Ordering::Relaxed);
-    Ok(state(format!(
-        "ready: imports {imports}, requests by clients with a newer tree {ahead}\n"
-    )))
+    let mut text =
+        format!("ready: imports {imports}, requests by clients with a newer tree {ahead}\n");
+    // Still ready: what is served is the good state from before the fork. But a person has to look at it.
+    match site.store.forks() {
+        Some(0) => {}
+        Some(forks) => text.push_str(&format!(
+            "FORKS of a checksum database that were refused and are not acknowledged: {forks} \
+             (modferry-appliance evidence list)\n"
+        )),
+        None => text.push_str("forks: the store's evidence folder cannot be read\n"),
+    }
+    Ok(state(text))
 }
 
 fn not_ready(site: &Site) -> Refusal {

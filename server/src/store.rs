@@ -8,10 +8,11 @@
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
 use std::time::{Duration, Instant};
 
+use modferry_appliance::evidence;
 use modferry_appliance::store::{Reader, StoreError};
 use modferry_cli::{Exit, Failure};
 
@@ -23,6 +24,9 @@ const LOG_AGAIN_AFTER: Duration = Duration::from_secs(60);
 
 /// While the state that is read may be the one before or the one after a refresh.
 const MOVING: u64 = u64::MAX;
+
+/// The number of forks where their evidence cannot be read.
+const UNKNOWN: usize = usize::MAX;
 
 /// Why a folder cannot be served.
 #[derive(Debug, thiserror::Error)]
@@ -100,6 +104,8 @@ pub struct Store {
     imports: AtomicU64,
     /// That number again, or [`MOVING`] while a refresh is under way.
     state: AtomicU64,
+    /// How many refused forks no one has acknowledged, or [`UNKNOWN`].
+    forks: AtomicUsize,
 }
 
 impl Store {
@@ -111,6 +117,7 @@ impl Store {
             reader: OnceLock::new(),
             imports: AtomicU64::new(0),
             state: AtomicU64::new(0),
+            forks: AtomicUsize::new(0),
         };
         store.refresh()?;
         Ok(store)
@@ -131,6 +138,13 @@ impl Store {
         self.imports.load(Ordering::Acquire)
     }
 
+    /// How many forks of a checksum database were refused and are not acknowledged yet; `None` where their evidence
+    /// cannot be read.
+    pub fn forks(&self) -> Option<usize> {
+        let forks = self.forks.load(Ordering::Relaxed);
+        (forks != UNKNOWN).then_some(forks)
+    }
+
     /// Names the state that is read: what was read in one state may be answered again in the same. `None` in
     /// the moment in which it changes. Ask before reading.
     pub fn state(&self) -> Option<u64> {
@@ -144,6 +158,9 @@ impl Store {
         self.state.store(MOVING, Ordering::SeqCst);
         let refreshed = self.catch_up();
         self.state.store(self.imports(), Ordering::SeqCst);
+        // No failure of this stands in the way of serving: the readiness page tells of it.
+        let forks = evidence::unacknowledged(&self.path).unwrap_or(UNKNOWN);
+        self.forks.store(forks, Ordering::Relaxed);
         refreshed
     }
 

@@ -6,6 +6,7 @@
 use std::time::{Duration, Instant};
 
 use modferry_tests::{golang::Go, server::Server, site::Site};
+use serde_json::json;
 
 fn module(number: u32) -> String {
     format!(
@@ -116,17 +117,25 @@ fn a_fork_between_two_bundles_is_refused_and_kept_as_evidence() {
     std::fs::remove_dir_all(site.path("bundler-cache")).unwrap();
     let (exported, bundle) = site.export(&[&name(1050)]);
     exported.ok();
-    let before = site.appliance(&["status", "--json"]).ok().stdout;
+    let before = site.appliance(&["status", "--json"]).ok().json();
+    assert_eq!(before["unacknowledged_forks"], json!([]));
     site.appliance(&["import", &bundle])
         .expect(6)
         .says("FORKED");
-    assert_eq!(
-        before,
-        site.appliance(&["status", "--json"]).ok().stdout,
-        "the store changed"
-    );
+    let mut after = site.appliance(&["status", "--json"]).ok().json();
+    let forks = after["unacknowledged_forks"].take();
+    after["unacknowledged_forks"] = json!([]);
+    assert_eq!(before, after, "the store changed");
     let evidence = std::fs::read_dir(site.store().join("evidence"))
         .unwrap()
         .count();
-    assert!(evidence > 0, "no evidence was kept");
+    assert_eq!(evidence, 1, "no evidence was kept");
+
+    // Everybody is told of it until an operator says that it was seen.
+    let name = forks[0]["name"].as_str().unwrap();
+    site.appliance(&["status"]).ok().says(name);
+    let words = ["evidence", "acknowledge", name, "--reason", "a drill"];
+    site.appliance(&words).ok();
+    site.appliance(&["evidence", "list"]).ok().says("a drill");
+    site.appliance(&["status"]).ok().never_says("FORK");
 }

@@ -1,9 +1,11 @@
 //! The commands: each calls the library and prints what it says, for people or as JSON.
 
+mod evidence;
 mod list;
 mod status;
 mod trust;
 
+pub use evidence::evidence;
 pub use list::list;
 pub use status::status;
 pub use trust::trust;

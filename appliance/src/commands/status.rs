@@ -3,6 +3,7 @@
 use super::{failed, reader, say};
 use crate::Failed;
 use crate::args::Args;
+use modferry_appliance::evidence::{self, Evidence};
 use modferry_appliance::store::{LedgerEntry, SCHEMA, StoreError, Totals, View};
 use modferry_appliance::trust::{Kind, TrustStore};
 use modferry_cli::bytes;
@@ -19,6 +20,8 @@ struct Status {
     tree_heads: Vec<Head>,
     /// The last imports, newest first.
     last_imports: Vec<LedgerEntry>,
+    /// Forks of checksum databases that were refused, and that no one has acknowledged.
+    unacknowledged_forks: Vec<Evidence>,
     /// How many keys are trusted to sign bundles.
     trusted_bundle_keys: usize,
 }
@@ -41,6 +44,10 @@ pub fn status(args: &Args, store: &Path, imports: u64) -> Result<(), Failed> {
     status.store = store.display().to_string();
     let keys = TrustStore::of(store).list().map_err(failed)?;
     status.trusted_bundle_keys = keys.iter().filter(|key| key.kind == Kind::Bundle).count();
+    status.unacknowledged_forks = evidence::list(store).map_err(failed)?;
+    status
+        .unacknowledged_forks
+        .retain(|fork| fork.acknowledged.is_none());
     say(args, &status, || text(&status))
 }
 
@@ -102,6 +109,14 @@ fn text(status: &Status) -> String {
             text,
             "\nstream {name}: at bundle {}, made {} (bundles imported: {})",
             stream.sequence, stream.created, stream.bundles
+        );
+    }
+    for fork in &status.unacknowledged_forks {
+        let _ = write!(
+            text,
+            "\nFORK refused: {0}; what is served is the state before it\n  \
+             once looked into: modferry-appliance evidence acknowledge {0}",
+            fork.name
         );
     }
     let _ = write!(text, "\nimports: {}", status.totals.imports);

@@ -15,7 +15,6 @@
 //! same command does it all again. A run that ends behind it finds itself at step 4 the next time.
 
 mod error;
-mod evidence;
 mod input;
 mod room;
 pub mod spool;
@@ -26,6 +25,7 @@ pub use error::ImportError;
 pub use input::{Bundle, find};
 pub use room::{RESERVE, needed};
 
+use crate::evidence;
 use crate::store::{Counts, Kept, Reader, Source, Store, StoreError, View, hex};
 use crate::trust::TrustStore;
 use modferry_checker::{CheckError, Progress, Report, SpoolStage, check};
@@ -33,7 +33,7 @@ use modferry_protocol::bundle::Manifest;
 use modferry_protocol::trust::Policy;
 use serde::Serialize;
 use stage::{ImportStage, VerifyStage};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::Instant;
 
 /// What became of a bundle.
@@ -271,11 +271,6 @@ fn notes(view: &View, manifest: &Manifest) -> Result<Vec<String>, StoreError> {
         ));
     }
     Ok(notes)
-}
-
-/// Where forks' evidence is kept.
-fn evidence_folder(store: &Path) -> PathBuf {
-    store.join("evidence")
 }
 
 #[cfg(test)]

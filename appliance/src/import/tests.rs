@@ -12,6 +12,7 @@ use modferry_protocol::bundle::Item;
 use modferry_protocol::note::SigningKey;
 use modferry_protocol::sumdb::Tile;
 use std::fs;
+use std::path::PathBuf;
 use tempfile::TempDir;
 
 mod refusals;

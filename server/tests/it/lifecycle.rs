@@ -315,3 +315,32 @@ fn the_reading_side_writes_nothing_into_the_store() {
     assert_eq!(list(), before);
     assert!(secondary.is_dir());
 }
+
+#[test]
+fn a_fork_that_no_one_has_acknowledged_is_told_and_changes_nothing_else() {
+    let fixture = Fixture::filled();
+    let server = Process::start(&fixture.store(), &[]);
+    let ready = || get(server.address(), "/readyz");
+    assert!(!ready().text().contains("FORK"), "{}", ready().text());
+    let fork = fixture
+        .store()
+        .join("evidence/sum.golang.org-10-20-0123456789abcdef");
+    std::fs::create_dir_all(&fork).unwrap();
+    eventually("the fork to be told", || {
+        ready().text().contains("not acknowledged: 1 ")
+    });
+    assert_eq!(ready().status, 200);
+    assert!(ready().text().starts_with("ready: imports 1,"));
+    let served = get(server.address(), "/example.com/a/@v/v1.0.0.mod");
+    assert_eq!(served.status, 200);
+    std::fs::write(fork.join("acknowledged"), "{}").unwrap();
+    eventually("the acknowledgement to be seen", || {
+        !ready().text().contains("FORK")
+    });
+    std::fs::remove_dir_all(fixture.store().join("evidence")).unwrap();
+    std::fs::write(fixture.store().join("evidence"), "no folder").unwrap();
+    eventually("the trouble to be told", || {
+        ready().text().contains("evidence folder cannot be read")
+    });
+    assert_eq!(ready().status, 200);
+}
