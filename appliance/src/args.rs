@@ -60,11 +60,11 @@ pub enum Command {
         #[command(subcommand)]
         action: Evidence,
     },
-    /// Tell what the store holds, and from which imports
+    /// Tell what the store holds, the ledger's head, and what was done last
     Status {
-        /// How many of the last imports to tell
+        /// How many of the ledger's last entries to tell
         #[arg(long, value_name = "N", default_value_t = 10)]
-        imports: u64,
+        ledger: u64,
     },
     /// List module versions
     List {

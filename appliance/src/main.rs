@@ -28,7 +28,7 @@ fn run(args: &Args) -> Result<ExitCode, Failed> {
         Command::Import(import) => return commands::import(args, store, import),
         Command::Verify { paths } => commands::verify(args, store, paths),
         Command::Evidence { action } => commands::evidence(args, store, action),
-        Command::Status { imports } => commands::status(args, store, *imports),
+        Command::Status { ledger } => commands::status(args, store, *ledger),
         Command::List { prefixes, all } => commands::list(args, store, prefixes, *all),
     }?;
     Ok(ExitCode::SUCCESS)

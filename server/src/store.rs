@@ -102,6 +102,8 @@ pub struct Store {
     reader: OnceLock<Reader>,
     /// How many imports there were at the last refresh: kept here, because each request asks.
     imports: AtomicU64,
+    /// The reader's generation at the last refresh: it also changes when something is removed.
+    generation: AtomicU64,
     /// That number again, or [`MOVING`] while a refresh is under way.
     state: AtomicU64,
     /// How many refused forks no one has acknowledged, or [`UNKNOWN`].
@@ -116,6 +118,7 @@ impl Store {
             secondary: secondary.into(),
             reader: OnceLock::new(),
             imports: AtomicU64::new(0),
+            generation: AtomicU64::new(0),
             state: AtomicU64::new(0),
             forks: AtomicUsize::new(0),
         };
@@ -157,7 +160,8 @@ impl Store {
         // Before the first new thing can be seen, and until everything old is out of date.
         self.state.store(MOVING, Ordering::SeqCst);
         let refreshed = self.catch_up();
-        self.state.store(self.imports(), Ordering::SeqCst);
+        let generation = self.generation.load(Ordering::Acquire);
+        self.state.store(generation, Ordering::SeqCst);
         // No failure of this stands in the way of serving: the readiness page tells of it.
         let forks = evidence::unacknowledged(&self.path).unwrap_or(UNKNOWN);
         self.forks.store(forks, Ordering::Relaxed);
@@ -182,8 +186,13 @@ impl Store {
                 }
             },
         };
-        // Only now: whoever sees the number also sees what it counts.
-        self.imports.store(reader.generation(), Ordering::Release);
+        let generation = reader.generation();
+        if generation != self.generation.load(Ordering::Acquire) {
+            let imports = reader.totals().map_err(wrong)?.imports;
+            // Only now: whoever sees the number also sees what it counts.
+            self.imports.store(imports, Ordering::Release);
+            self.generation.store(generation, Ordering::Release);
+        }
         Ok(())
     }
 

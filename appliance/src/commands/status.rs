@@ -4,7 +4,7 @@ use super::{failed, reader, say};
 use crate::Failed;
 use crate::args::Args;
 use modferry_appliance::evidence::{self, Evidence};
-use modferry_appliance::store::{LedgerEntry, SCHEMA, StoreError, Totals, View};
+use modferry_appliance::store::{Event, LedgerEntry, SCHEMA, StoreError, Totals, View};
 use modferry_appliance::trust::{Kind, TrustStore};
 use modferry_cli::bytes;
 use serde::Serialize;
@@ -18,12 +18,20 @@ struct Status {
     #[serde(flatten)]
     totals: Totals,
     tree_heads: Vec<Head>,
-    /// The last imports, newest first.
-    last_imports: Vec<LedgerEntry>,
+    /// The ledger's head: `None` where nothing was imported yet.
+    ledger: Option<Ledger>,
+    /// The last things that were done to the store, newest first.
+    last_entries: Vec<LedgerEntry>,
     /// Forks of checksum databases that were refused, and that no one has acknowledged.
     unacknowledged_forks: Vec<Evidence>,
     /// How many keys are trusted to sign bundles.
     trusted_bundle_keys: usize,
+}
+
+#[derive(Serialize)]
+struct Ledger {
+    size: u64,
+    root: String,
 }
 
 #[derive(Serialize)]
@@ -35,9 +43,9 @@ struct Head {
     heads: usize,
 }
 
-pub fn status(args: &Args, store: &Path, imports: u64) -> Result<(), Failed> {
+pub fn status(args: &Args, store: &Path, entries: u64) -> Result<(), Failed> {
     let mut status = match reader(store)? {
-        Some((reader, _log)) => look(&reader, imports).map_err(failed)?,
+        Some((reader, _log)) => look(&reader, entries).map_err(failed)?,
         None => Status::default(),
     };
     status.schema = SCHEMA;
@@ -51,7 +59,7 @@ pub fn status(args: &Args, store: &Path, imports: u64) -> Result<(), Failed> {
     say(args, &status, || text(&status))
 }
 
-fn look(view: &View, imports: u64) -> Result<Status, StoreError> {
+fn look(view: &View, entries: u64) -> Result<Status, StoreError> {
     let totals = view.totals()?;
     let mut tree_heads = Vec::new();
     for db in view.databases()? {
@@ -65,17 +73,22 @@ fn look(view: &View, imports: u64) -> Result<Status, StoreError> {
             });
         }
     }
-    let mut last_imports = Vec::new();
-    for number in (1..=totals.imports).rev() {
-        if totals.imports - number >= imports {
+    let ledger = view.ledger_head()?;
+    let mut last_entries = Vec::new();
+    for number in (1..=ledger.size).rev() {
+        if ledger.size - number >= entries {
             break;
         }
-        last_imports.extend(view.ledger(number)?);
+        last_entries.extend(view.ledger(number)?);
     }
     Ok(Status {
         totals,
         tree_heads,
-        last_imports,
+        ledger: Some(Ledger {
+            size: ledger.size,
+            root: ledger.hash.to_string(),
+        }),
+        last_entries,
         ..Status::default()
     })
 }
@@ -119,18 +132,42 @@ fn text(status: &Status) -> String {
             fork.name
         );
     }
-    let _ = write!(text, "\nimports: {}", status.totals.imports);
-    for entry in &status.last_imports {
+    if let Some(ledger) = &status.ledger {
+        // The two words that `fsck --ledger-head` takes.
+        let _ = write!(text, "\nledger head: {} {}", ledger.size, ledger.root);
+    }
+    for entry in &status.last_entries {
         let _ = write!(
             text,
-            "\n  {:>4}  {}  {} {}  {} new module versions, {}",
+            "\n  {:>4}  {}  {}",
             entry.number,
             entry.time,
-            entry.source.stream,
-            entry.source.sequence,
-            entry.added.versions,
-            bytes(entry.added.zip_bytes)
+            told(entry)
         );
     }
     text
+}
+
+/// What was done, in a line.
+fn told(entry: &LedgerEntry) -> String {
+    match &entry.event {
+        Event::Import(import) => format!(
+            "import {} {}: {} new module versions, {}",
+            import.source.stream,
+            import.source.sequence,
+            import.added.versions,
+            bytes(import.added.zip_bytes)
+        ),
+        Event::Gc(gc) => format!(
+            "gc: {} go.mod files and {} zips removed, {}",
+            gc.removed.mods,
+            gc.removed.zips,
+            bytes(gc.removed.zip_bytes)
+        ),
+        Event::Acknowledge(done) => match &done.reason {
+            Some(reason) => format!("acknowledged: the fork {}: {reason}", done.evidence),
+            None => format!("acknowledged: the fork {}", done.evidence),
+        },
+        Event::Trust(change) => format!("trust note {} applied", change.number),
+    }
 }

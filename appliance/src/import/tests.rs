@@ -160,8 +160,9 @@ fn a_bundle_is_served_bit_for_bit() {
         (300, 300, 300, 300)
     );
     let entry = reader.ledger(1).unwrap().unwrap();
-    assert_eq!(entry.source.report["zips"], 300);
-    assert!(entry.source.manifest.starts_with("modferry bundle v1\n"));
+    let source = &entry.import().unwrap().source;
+    assert_eq!(source.report["zips"], 300);
+    assert!(source.manifest.starts_with("modferry bundle v1\n"));
     assert!(!site.store().join("staging").exists());
 }
 

@@ -6,53 +6,40 @@
 //! files of the store's own format. Nothing of this is in the store, and no crash needs it.
 
 use super::files::SortedFiles;
-use super::view::{scan, signed_head};
+use super::ledger::{self, json};
+use super::scratch::{Scratch, Staging};
+use super::view::scan;
 use super::{
-    BundleId, CHUNK, Counts, KEPT_NAMES, Kept, LedgerEntry, Source, Store, StoreError, StreamState,
-    View, ZIP_FILE, Zip, hex, keys, listing, options,
+    BundleId, CHUNK, Counts, Event, Import, Kept, Source, Store, StoreError, ZIP_FILE, Zip, hex,
+    keys, or_no_room,
 };
 use modferry_protocol::bundle::Item;
-use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
+use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::zip::ZipFacts;
-use rocksdb::{DB, WriteOptions};
-use std::collections::BTreeSet;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 /// A file of small things is closed when it has this many bytes: few, in tests, so that there are several.
 const SMALL_FILE: u64 = if cfg!(test) { 8 << 10 } else { 64 << 20 };
 
-/// With less than this free, in bytes, a failed write is put down to want of room.
-const NO_ROOM: u64 = 16 << 20;
-
 /// What one bundle brings, on its way into the store. Dropping it undoes it.
 pub struct Draft<'s> {
-    store: &'s Store,
+    pub(super) store: &'s Store,
     manifest: [u8; 32],
     bundle: BundleId,
     zips: u32,
     chunks: SortedFiles,
     buffer: Vec<u8>,
-    scratch: Scratch,
+    pub(super) scratch: Scratch,
     staging: Staging, // dropped after what writes into it
-}
-
-/// The staging folder, removed at the end whatever that is.
-struct Staging(PathBuf);
-
-impl Drop for Staging {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0); // the next import empties it too
-    }
 }
 
 impl<'s> Draft<'s> {
     pub(super) fn begin(
         store: &'s Store,
-        staging: PathBuf,
+        staging: Staging,
         manifest: &[u8; 32],
     ) -> Result<Self, StoreError> {
-        let staging = Staging(staging);
         let [a, b, c, d, e, f, g, h, ..] = *manifest;
         let bundle = [a, b, c, d, e, f, g, h];
         if store.any(&keys::chunk(&bundle, 0, 0)[..9])? {
@@ -66,9 +53,9 @@ impl<'s> Draft<'s> {
             manifest: *manifest,
             bundle,
             zips: 0,
-            chunks: SortedFiles::new(&staging.0, "zips", ZIP_FILE),
+            chunks: SortedFiles::new(staging.path(), "zips", ZIP_FILE),
             buffer: Vec::with_capacity(CHUNK),
-            scratch: Scratch::create(staging.0.join("small"))
+            scratch: Scratch::create(staging.path().join("small"))
                 .map_err(|error| or_no_room(store, error))?,
             staging,
         })
@@ -76,7 +63,7 @@ impl<'s> Draft<'s> {
 
     /// A folder for other things that this import keeps on disk; it goes with the draft.
     pub fn folder(&self) -> &Path {
-        &self.staging.0
+        self.staging.path()
     }
 
     /// The store that this is for: what it holds already.
@@ -221,12 +208,12 @@ impl<'s> Draft<'s> {
     }
 
     /// Makes all of it part of the store, durably and at once, and says what was new.
-    pub fn commit(mut self, source: Source) -> Result<LedgerEntry, StoreError> {
+    pub fn commit(mut self, source: Source) -> Result<Committed, StoreError> {
         self.publish(source)
             .map_err(|error| or_no_room(self.store, error))
     }
 
-    fn publish(&mut self, source: Source) -> Result<LedgerEntry, StoreError> {
+    fn publish(&mut self, source: Source) -> Result<Committed, StoreError> {
         if let Some(number) = self.store.imported(&self.manifest)? {
             return Err(StoreError::Refused {
                 item: format!("bundle {}", hex(&self.manifest)),
@@ -237,225 +224,46 @@ impl<'s> Draft<'s> {
         let mut kept = Kept::default();
         self.settle(&mut added, &mut kept)?;
         self.list_modules(&mut added)?;
-        let entry = LedgerEntry {
-            number: self.store.imports()? + 1,
-            time: format!("{:.0}", jiff::Timestamp::now()),
+        let number = self.enter(Import {
             manifest_sha256: hex(&self.manifest),
             source,
-            added,
-            kept,
-        };
-        self.enter(&entry)?;
-        let mut small = SortedFiles::new(&self.staging.0, "small", SMALL_FILE);
+            added: added.clone(),
+            kept: kept.clone(),
+        })?;
+        let mut small = SortedFiles::new(self.staging.path(), "small", SMALL_FILE);
         scan(&self.scratch.0, &[], |key, value| small.put(key, value))?;
         let mut files = std::mem::take(&mut self.chunks).finish()?;
         files.extend(small.finish()?);
         self.store.ingest(&files)?;
-        Ok(entry)
-    }
-
-    /// Leaves in the scratch database only what the store is to have: what it holds stays as it is,
-    /// but for tiles that have grown wider and heads that are newer.
-    fn settle(&self, added: &mut Counts, kept: &mut Kept) -> Result<(), StoreError> {
-        let held: &View = self.store;
-        let scratch = &self.scratch;
-        let mut note_kept = |name: String| {
-            if kept.names.len() < KEPT_NAMES {
-                kept.names.push(name);
-            }
-        };
-        scan(&scratch.0, &[], |key, new| {
-            let old = held.pinned(key)?;
-            match (keys::parse(key), old) {
-                (Some(keys::Named::Head(db)), old) => {
-                    let size = signed_head(new)?.size;
-                    let of_size = keys::head_of_size(&db, size);
-                    if held.pinned(&of_size)?.is_none() {
-                        scratch.put(&of_size, new)?;
-                        added.heads += 1;
-                    }
-                    match old {
-                        Some(old) if signed_head(&old)?.size >= size => scratch.delete(key)?,
-                        _ => {}
-                    }
-                }
-                (Some(keys::Named::Tile { .. }), Some(old)) => {
-                    if old.len() >= new.len() {
-                        scratch.delete(key)?;
-                    }
-                }
-                (Some(named), Some(old)) => {
-                    let count = match &named {
-                        keys::Named::Info(_) => &mut kept.infos,
-                        keys::Named::Mod(_) => &mut kept.mods,
-                        keys::Named::Zip(_) => &mut kept.zips,
-                        _ => &mut 0,
-                    };
-                    let differs = match &named {
-                        keys::Named::Zip(_) => {
-                            Zip::decode(&old)?.sha256 != Zip::decode(new)?.sha256
-                        }
-                        _ => *old != *new,
-                    };
-                    if differs {
-                        *count += 1;
-                        if let Some(item) = keys::item(key, new) {
-                            note_kept(item.to_string());
-                        }
-                    }
-                    scratch.delete(key)?;
-                }
-                (Some(keys::Named::Info(_)), None) => added.infos += 1,
-                (Some(keys::Named::Mod(_)), None) => added.mods += 1,
-                (Some(keys::Named::Zip(_)), None) => {
-                    added.zips += 1;
-                    added.zip_bytes += Zip::decode(new)?.size;
-                }
-                (Some(keys::Named::Record(..)), None) => added.records += 1,
-                (Some(keys::Named::Tile { .. }), None) => added.tiles += 1,
-                (Some(keys::Named::Ledger(_) | keys::Named::Other) | None, _) => {
-                    return Err(StoreError::damaged("a strange key in the import under way"));
-                }
-            }
-            Ok(())
+        Ok(Committed {
+            number,
+            added,
+            kept,
         })
     }
 
-    /// Writes `list` and `@latest` anew for every module that gets something.
-    fn list_modules(&self, added: &mut Counts) -> Result<(), StoreError> {
-        for kind in keys::MODULE_KINDS {
-            let mut last: Option<ModulePath> = None;
-            scan(&self.scratch.0, &[kind], |key, _| {
-                let module = keys::parse_module(&key[1..])
-                    .ok_or_else(|| StoreError::damaged("a key that names no module version"))?;
-                let path = module.path();
-                if last.as_ref() != Some(path) && self.scratch.get(&keys::list(path))?.is_none() {
-                    self.list_module(path, added)?;
-                }
-                last = Some(path.clone());
-                Ok(())
-            })?;
-        }
-        Ok(())
-    }
-
-    fn list_module(&self, path: &ModulePath, added: &mut Counts) -> Result<(), StoreError> {
-        let held: &View = self.store;
-        let mut with_zip = BTreeSet::<Version>::new();
-        held.each_zip(path, |module, _| {
-            with_zip.insert(module.version().clone());
-            Ok(())
-        })?;
-        let old_versions = with_zip.clone();
-        scan(&self.scratch.0, &keys::zips(path), |key, _| {
-            let module = keys::parse_module(&key[1..]);
-            with_zip.extend(module.map(|module| module.version().clone()));
-            Ok(())
-        })?;
-        let mut whole = Vec::new();
-        for version in with_zip {
-            let module = ModuleVersion::new(path.clone(), version.clone())
-                .map_err(|error| StoreError::damaged(format!("{path}@{version}: {error}")))?;
-            let had = (held.has_info(&module)?, held.has_go_mod(&module)?);
-            let info = had.0 || self.scratch.get(&keys::info(&module))?.is_some();
-            let go_mod = had.1 || self.scratch.get(&keys::go_mod(&module))?.is_some();
-            if info && go_mod {
-                let was_whole = had == (true, true) && old_versions.contains(&version);
-                added.versions += u64::from(!was_whole);
-                whole.push(version);
-            }
-        }
-        let known = held.list(path)?.is_some();
-        added.modules += u64::from(!known);
-        self.scratch
-            .put(&keys::list(path), listing::list(&mut whole).as_bytes())?;
-        if let Some(latest) = listing::latest(&whole) {
-            let module = ModuleVersion::new(path.clone(), latest.clone())
-                .map_err(|error| StoreError::damaged(format!("{path}@{latest}: {error}")))?;
-            let info = match held.info(&module)? {
-                Some(info) => Some(info.into_vec()),
-                None => self.scratch.get(&keys::info(&module))?,
-            };
-            self.scratch
-                .put(&keys::latest(path), &info.unwrap_or_default())?;
-        }
-        Ok(())
-    }
-
-    /// The ledger's entry, and what follows from it.
-    fn enter(&self, entry: &LedgerEntry) -> Result<(), StoreError> {
+    /// The ledger's entry, and what follows from it. Gives the entry's number.
+    fn enter(&self, import: Import) -> Result<u64, StoreError> {
         let mut totals = self.store.totals()?;
-        totals.imports = entry.number;
-        totals.counts.add(&entry.added);
-        let stream = totals.streams.entry(entry.source.stream.clone());
-        let stream = stream.or_insert_with(|| StreamState {
-            sequence: 0,
-            bundles: 0,
-            manifest_sha256: String::new(),
-            created: String::new(),
-        });
-        stream.bundles += 1;
-        if entry.source.sequence >= stream.sequence {
-            stream.sequence = entry.source.sequence;
-            stream.manifest_sha256.clone_from(&entry.manifest_sha256);
-            stream.created.clone_from(&entry.source.created);
+        totals.enter(&import)?;
+        self.scratch.put(&keys::TOTALS_KEY, &json(&totals)?)?;
+        let (entry, pairs) = ledger::next(self.store, Event::Import(Box::new(import)))?;
+        for (key, value) in pairs {
+            self.scratch.put(&key, &value)?;
         }
         let number = entry.number.to_be_bytes();
-        self.scratch.put(&keys::GENERATION_KEY, &number)?;
         self.scratch.put(&keys::manifest(&self.manifest), &number)?;
-        self.scratch.put(&keys::TOTALS_KEY, &json(&totals)?)?;
-        self.scratch.put(&keys::ledger(entry.number), &json(entry)?)
+        Ok(entry.number)
     }
 }
 
-/// A failure to write for want of room, said as such: RocksDB's own words differ from place to place.
-fn or_no_room(store: &Store, error: StoreError) -> StoreError {
-    match (&error, super::room(store.dir())) {
-        (StoreError::Rocks { .. }, Ok(have)) if have < NO_ROOM => StoreError::NoRoom { have },
-        _ => error,
-    }
-}
-
-/// The database of the small things that an import collects.
-struct Scratch(DB);
-
-impl Scratch {
-    fn create(folder: PathBuf) -> Result<Self, StoreError> {
-        DB::open(&options::scratch(), folder)
-            .map(Self)
-            .map_err(StoreError::rocks("make the scratch database of an import"))
-    }
-
-    fn put(&self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
-        self.0
-            .put_opt(key, value, &unlogged())
-            .map_err(StoreError::rocks(
-                "write to the scratch database of an import",
-            ))
-    }
-
-    fn delete(&self, key: &[u8]) -> Result<(), StoreError> {
-        self.0
-            .delete_opt(key, &unlogged())
-            .map_err(StoreError::rocks(
-                "write to the scratch database of an import",
-            ))
-    }
-
-    fn get(&self, key: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        self.0
-            .get(key)
-            .map_err(StoreError::rocks("read the scratch database of an import"))
-    }
-}
-
-/// No write-ahead log: no crash needs what is in the scratch database.
-fn unlogged() -> WriteOptions {
-    let mut options = WriteOptions::default();
-    options.disable_wal(true);
-    options
-}
-
-fn json(value: &impl serde::Serialize) -> Result<Vec<u8>, StoreError> {
-    serde_json::to_vec(value).map_err(|error| StoreError::damaged(error.to_string()))
+/// What a commit says of itself.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Committed {
+    /// The number of its entry in the ledger.
+    pub number: u64,
+    /// What was new to the store.
+    pub added: Counts,
+    /// What differed from what the store holds under the same name: the held bytes stay as they are.
+    pub kept: Kept,
 }

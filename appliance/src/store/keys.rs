@@ -18,10 +18,12 @@ use modferry_protocol::sumdb::{DbName, Tile};
 
 /// First byte of the store's own facts: what it is, how many imports, totals.
 const STORE: u8 = 0x01;
-/// Import number → what was imported.
+/// Entry number → what was done to the store.
 const LEDGER: u8 = 0x10;
-/// SHA-256 of a manifest's text → import number.
+/// SHA-256 of a manifest's text → the number of its import's entry.
 const MANIFEST: u8 = 0x11;
+/// Stored hash index → a node of the ledger's tree.
+const LEDGER_HASH: u8 = 0x14;
 /// Module path → the `list` answer.
 const LIST: u8 = 0x20;
 /// Module path → the `@latest` answer.
@@ -45,7 +47,7 @@ const ZIP_CHUNK: u8 = 0xf0;
 
 /// The schema's version, as text.
 pub const SCHEMA_KEY: [u8; 2] = [STORE, b's'];
-/// How many imports there were, 8 bytes.
+/// How many entries the ledger has, 8 bytes.
 pub const GENERATION_KEY: [u8; 2] = [STORE, b'g'];
 /// The totals, JSON.
 pub const TOTALS_KEY: [u8; 2] = [STORE, b't'];
@@ -70,14 +72,23 @@ fn module_version(kind: u8, module: &ModuleVersion) -> Vec<u8> {
     text(kind, &[module.path().as_str(), module.version().as_str()])
 }
 
-/// The key of import `number`'s entry in the ledger.
+/// The key of entry `number` of the ledger.
 pub fn ledger(number: u64) -> Vec<u8> {
-    let mut key = vec![LEDGER];
+    numbered(LEDGER, number)
+}
+
+/// The key of the node of the ledger's tree that has this stored hash index.
+pub fn ledger_hash(index: u64) -> Vec<u8> {
+    numbered(LEDGER_HASH, index)
+}
+
+fn numbered(kind: u8, number: u64) -> Vec<u8> {
+    let mut key = vec![kind];
     key.extend_from_slice(&number.to_be_bytes());
     key
 }
 
-/// The key under which the number of the import of this manifest is found.
+/// The key under which the number of the entry of this manifest's import is found.
 pub fn manifest(sha256: &[u8; 32]) -> Vec<u8> {
     let mut key = vec![MANIFEST];
     key.extend_from_slice(sha256);
@@ -213,7 +224,7 @@ pub(super) fn item(key: &[u8], value: &[u8]) -> Option<Item> {
             let width = u32::try_from(value.len() / 32).ok()?;
             Item::Tile(db, Tile::new(height, level, index, width)?)
         }
-        Named::Ledger(_) | Named::Other => return None,
+        Named::Ledger(_) | Named::LedgerHash(_) | Named::Other => return None,
     })
 }
 
@@ -243,6 +254,8 @@ pub enum Named {
     },
     /// An entry of the ledger, by its number.
     Ledger(u64),
+    /// A node of the ledger's tree, by its stored hash index.
+    LedgerHash(u64),
     /// Any other kind: nothing that a scan asks for.
     Other,
 }
@@ -271,6 +284,7 @@ pub fn parse(key: &[u8]) -> Option<Named> {
             }
         }
         LEDGER => Named::Ledger(u64::from_be_bytes(name.try_into().ok()?)),
+        LEDGER_HASH => Named::LedgerHash(u64::from_be_bytes(name.try_into().ok()?)),
         STORE | MANIFEST | LIST | LATEST | HEADS | ZIP_CHUNK => Named::Other,
         _ => return None,
     })

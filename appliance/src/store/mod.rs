@@ -31,21 +31,27 @@ mod draft;
 mod error;
 mod files;
 pub mod keys;
+mod ledger;
 mod listing;
 mod lock;
 mod options;
 mod reader;
+mod scratch;
+mod settle;
 mod values;
 mod view;
 mod writer;
 
-pub use draft::Draft;
+pub use draft::{Committed, Draft};
 pub use error::StoreError;
 pub use keys::BundleId;
+pub use ledger::{
+    Acknowledgement, Event, Import, LedgerEntry, REMOVED_NAMES, Removed, TrustChange, spoken_head,
+};
 pub use lock::Lock;
 pub use options::{READER_CACHE, WRITER_CACHE, ZIP_FILE};
 pub use reader::Reader;
-pub use values::{Counts, KEPT_NAMES, Kept, LedgerEntry, Source, StreamState, Totals, Zip};
+pub use values::{Counts, KEPT_NAMES, Kept, Source, StreamState, Totals, Zip};
 pub use view::{Value, View};
 pub use writer::Store;
 
@@ -55,7 +61,7 @@ use std::path::{Path, PathBuf};
 pub const CHUNK: usize = 1 << 20;
 
 /// What a store of this schema says under the schema's key.
-pub const SCHEMA: &str = "modferry store 1";
+pub const SCHEMA: &str = "modferry store 2";
 
 /// Where the store is if no one says otherwise.
 pub const DEFAULT_STORE: &str = "/var/lib/modferry";
@@ -105,6 +111,17 @@ fn check_schema(store: &Path, found: Option<&[u8]>) -> Result<(), StoreError> {
 pub fn room(folder: &Path) -> std::io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
+}
+
+/// With less than this free, in bytes, a failed write is put down to want of room.
+const NO_ROOM: u64 = 16 << 20;
+
+/// A failure to write for want of room, said as such: RocksDB's own words differ from place to place.
+fn or_no_room(store: &Store, error: StoreError) -> StoreError {
+    match (&error, room(store.dir())) {
+        (StoreError::Rocks { .. }, Ok(have)) if have < NO_ROOM => StoreError::NoRoom { have },
+        _ => error,
+    }
 }
 
 /// Bytes in hexadecimal, lower case.

@@ -63,10 +63,10 @@ impl Reader {
         )))
     }
 
-    /// The number of imports in the state that is being read: it changes with each import. 0 where
-    /// nothing was ever imported.
+    /// Names the state that is being read: how many entries the ledger has in it. 0 where nothing was ever
+    /// imported.
     pub fn generation(&self) -> u64 {
-        self.view.imports().unwrap_or(0)
+        self.view.ledger_size().unwrap_or(0)
     }
 }
 

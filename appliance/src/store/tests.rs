@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
+mod ledger;
 mod life;
 mod readers;
 
@@ -110,7 +111,7 @@ impl Site {
         Reader::open(&self.dir.path().join("store"), &secondary).unwrap()
     }
 
-    fn import(&self, number: u8, fill: impl FnOnce(&mut Draft<'_>)) -> LedgerEntry {
+    fn import(&self, number: u8, fill: impl FnOnce(&mut Draft<'_>)) -> Committed {
         let store = self.store();
         let mut draft = store.draft(&manifest(number)).unwrap();
         fill(&mut draft);
@@ -403,9 +404,10 @@ fn a_bundle_is_committed_once() {
     assert_eq!(store.imported(&manifest(2)).unwrap(), None);
     let again = store.draft(&manifest(1)).unwrap().commit(source(1));
     assert!(matches!(again, Err(StoreError::Refused { .. })));
-    assert_eq!(store.imports().unwrap(), 1);
+    assert_eq!(store.ledger_size().unwrap(), 1);
     let entry = store.ledger(1).unwrap().unwrap();
-    assert_eq!((entry.source, entry.added.infos), (source(1), 1));
+    let import = entry.import().unwrap();
+    assert_eq!((&import.source, import.added.infos), (&source(1), 1));
     assert_eq!(store.ledger(2).unwrap(), None);
 }
 

@@ -1,9 +1,10 @@
-//! The values that are not someone else's bytes: where a zip is, the totals, the ledger.
+//! The values that are not someone else's bytes: where a zip is, and the totals.
 //!
-//! A locator is read for each zip that is served and is binary; the ledger and the totals are for
-//! people and `status`, and are JSON.
+//! A locator is read for each zip that is served and is binary; the totals are for people and `status`,
+//! and are JSON.
 
-use super::{BundleId, CHUNK, StoreError};
+use super::{BundleId, CHUNK, Import, StoreError};
+use modferry_protocol::bundle::{Sequence, Sequences};
 use modferry_protocol::h1::H1;
 use modferry_protocol::zip::ZipFacts;
 use serde::{Deserialize, Serialize};
@@ -119,17 +120,34 @@ impl Counts {
     }
 }
 
-/// The newest bundle of a stream that was imported.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+/// What was imported of a stream.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct StreamState {
     /// The highest sequence number imported.
     pub sequence: u64,
-    /// Bundles imported of this stream.
+    /// Imports of this stream's bundles.
     pub bundles: u64,
-    /// SHA-256 of the manifest text of the bundle with that number, in hexadecimal.
+    /// The sequence numbers of those bundles.
+    #[serde(with = "as_text")]
+    pub imported: Sequences,
+    /// SHA-256 of the manifest text of the bundle with the highest number, in hexadecimal.
     pub manifest_sha256: String,
     /// When that bundle was made, as its manifest says.
     pub created: String,
+}
+
+/// Sequence numbers in JSON: the text that receipts have, `1-4,6-7`.
+mod as_text {
+    use super::Sequences;
+    use serde::{Deserialize, Deserializer, Serializer, de::Error};
+
+    pub(super) fn serialize<S: Serializer>(set: &Sequences, to: S) -> Result<S::Ok, S::Error> {
+        to.collect_str(set)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Sequences, D::Error> {
+        String::deserialize(from)?.parse().map_err(D::Error::custom)
+    }
 }
 
 /// What the whole store holds.
@@ -143,6 +161,28 @@ pub struct Totals {
     pub counts: Counts,
     /// The streams, by name.
     pub streams: BTreeMap<String, StreamState>,
+}
+
+impl Totals {
+    /// What they are once this import is in.
+    pub(super) fn enter(&mut self, import: &Import) -> Result<(), StoreError> {
+        let source = &import.source;
+        let sequence = Sequence::new(source.sequence).ok_or_else(|| StoreError::Refused {
+            item: format!("bundle {}", import.manifest_sha256),
+            reason: "it has no number in its stream".into(),
+        })?;
+        self.imports += 1;
+        self.counts.add(&import.added);
+        let stream = self.streams.entry(source.stream.clone()).or_default();
+        stream.bundles += 1;
+        stream.imported.insert(sequence);
+        if source.sequence >= stream.sequence {
+            stream.sequence = source.sequence;
+            stream.manifest_sha256.clone_from(&import.manifest_sha256);
+            stream.created.clone_from(&source.created);
+        }
+        Ok(())
+    }
 }
 
 /// What the caller of a commit says about it.
@@ -160,24 +200,6 @@ pub struct Source {
     pub signers: Vec<String>,
     /// What the check found: the checker's report, as JSON.
     pub report: serde_json::Value,
-}
-
-/// One import, as the ledger keeps it.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct LedgerEntry {
-    /// The import's number, from 1.
-    pub number: u64,
-    /// When it was committed, by this machine's clock: RFC 3339, UTC, seconds. Nothing is decided by it.
-    pub time: String,
-    /// SHA-256 of the manifest's text, in hexadecimal.
-    pub manifest_sha256: String,
-    /// What was imported.
-    #[serde(flatten)]
-    pub source: Source,
-    /// What was new to the store.
-    pub added: Counts,
-    /// What differed from what the store holds under the same name: the held bytes stay as they are.
-    pub kept: Kept,
 }
 
 /// Things that a bundle brought in other bytes than the store holds: first in wins, bit for bit.

@@ -3,7 +3,7 @@
 //! [`super::Reader`] and [`super::Store`] both give these. Every answer comes from one state of the
 //! store: a zip's locator and its chunks were written by one import, and nothing is ever deleted.
 
-use super::{CHUNK, LedgerEntry, StoreError, Totals, Zip, keys};
+use super::{CHUNK, StoreError, Totals, Zip, keys};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use rocksdb::{DB, DBPinnableSlice, Direction, IteratorMode, ReadOptions};
@@ -62,14 +62,6 @@ impl View {
         Ok(self.pinned(key)?.map(|value| Value(value.to_vec())))
     }
 
-    /// How many imports there were: another number, another state.
-    pub fn imports(&self) -> Result<u64, StoreError> {
-        match self.pinned(&keys::GENERATION_KEY)? {
-            None => Ok(0),
-            Some(value) => number(&value),
-        }
-    }
-
     /// What the store holds in all.
     pub fn totals(&self) -> Result<Totals, StoreError> {
         match self.pinned(&keys::TOTALS_KEY)? {
@@ -78,14 +70,7 @@ impl View {
         }
     }
 
-    /// The entry of import `number`, from 1.
-    pub fn ledger(&self, number: u64) -> Result<Option<LedgerEntry>, StoreError> {
-        self.pinned(&keys::ledger(number))?
-            .map(|value| json(&format!("ledger entry {number}"), &value))
-            .transpose()
-    }
-
-    /// The number of the import that brought the bundle whose manifest text has this SHA-256.
+    /// The number of the ledger's entry of the import that brought the bundle whose manifest text has this SHA-256.
     pub fn imported(&self, manifest_sha256: &[u8; 32]) -> Result<Option<u64>, StoreError> {
         self.pinned(&keys::manifest(manifest_sha256))?
             .map(|value| self::number(&value))
@@ -293,6 +278,9 @@ pub(super) fn number(value: &[u8]) -> Result<u64, StoreError> {
     Ok(u64::from_be_bytes(bytes))
 }
 
-fn json<T: serde::de::DeserializeOwned>(what: &str, value: &[u8]) -> Result<T, StoreError> {
+pub(super) fn json<T: serde::de::DeserializeOwned>(
+    what: &str,
+    value: &[u8],
+) -> Result<T, StoreError> {
     serde_json::from_slice(value).map_err(|error| StoreError::damaged(format!("{what}: {error}")))
 }

@@ -1,5 +1,6 @@
 //! The write side: the one process that changes a store, for as long as it holds the lock.
 
+use super::scratch::Staging;
 use super::{Draft, Lock, SCHEMA, StoreError, View, db_folder, keys, options, staging_folder};
 use rocksdb::{DB, IngestExternalFileOptions, SstFileWriter, WaitForCompactOptions};
 use std::fs::{self, DirBuilder, File};
@@ -70,10 +71,15 @@ impl Store {
     /// Begins to collect what the bundle whose manifest text has this SHA-256 brings. One draft at a time: a second one would
     /// take the first one's place on disk.
     pub fn draft(&self, manifest_sha256: &[u8; 32]) -> Result<Draft<'_>, StoreError> {
+        Draft::begin(self, self.staging()?, manifest_sha256)
+    }
+
+    /// The staging folder, empty.
+    pub(super) fn staging(&self) -> Result<Staging, StoreError> {
         empty_staging(&self.dir)?;
-        let staging = staging_folder(&self.dir);
-        make_folder(&staging)?;
-        Draft::begin(self, staging, manifest_sha256)
+        let folder = staging_folder(&self.dir);
+        make_folder(&folder)?;
+        Ok(Staging::new(folder))
     }
 
     /// The commit: all files at once, durably, or none. See [`super`].

@@ -140,7 +140,8 @@ fn signatures_of_the_sidecar_count() {
     let done = &site.import().unwrap()[0];
     assert_eq!(done.checks.as_ref().unwrap().signers.len(), 2);
     let ledger = site.reader().ledger(1).unwrap().unwrap();
-    assert!(ledger.source.manifest.contains("second"));
+    let import = ledger.import().unwrap();
+    assert!(import.source.manifest.contains("second"));
 }
 
 #[test]

@@ -14,7 +14,7 @@ fn a_draft_that_is_dropped_leaves_nothing() {
     drop(draft);
     assert!(!staging.exists());
     assert_eq!(store.info(&a).unwrap(), None);
-    assert_eq!(store.imports().unwrap(), 0);
+    assert_eq!(store.ledger_size().unwrap(), 0);
 }
 
 #[test]
@@ -27,7 +27,7 @@ fn what_a_killed_import_left_is_removed_at_the_next_opening() {
     std::fs::write(staging.join("zips-000001.sst"), b"half").unwrap();
     let store = site.store();
     assert!(!staging.exists());
-    assert_eq!(store.imports().unwrap(), 0);
+    assert_eq!(store.ledger_size().unwrap(), 0);
 }
 
 #[test]
@@ -89,7 +89,7 @@ fn a_store_whose_making_was_interrupted_is_made_anew() {
     std::fs::write(half.join("CURRENT"), b"MANIFEST-000001\n").unwrap();
     let store = Store::open_or_create(dir.path(), "test", false).unwrap();
     assert!(!half.exists());
-    assert_eq!(store.imports().unwrap(), 0);
+    assert_eq!(store.ledger_size().unwrap(), 0);
 }
 
 #[test]
