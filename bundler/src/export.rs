@@ -2,7 +2,7 @@
 //! a bundle's files get their names last, and the state follows them.
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::{MAX_MANIFEST, Missing};
@@ -18,9 +18,6 @@ use crate::settings::Config;
 use crate::state::State;
 use crate::sumdb::prove::{Claims, prove};
 use crate::write::{self, Contents, Written};
-
-/// The largest key file that is read, in bytes.
-const MAX_KEY: u64 = 4096;
 
 /// What an export came to.
 #[derive(Debug)]
@@ -40,11 +37,7 @@ pub struct Exported {
 /// Fetches what is asked for and writes a bundle of it.
 pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let (wants, mut notes) = args::wants(&config.modules, &config.go_mod)?;
-    let key = config.key.as_deref().ok_or_else(|| {
-        Fault::new(Exit::Usage, "no signing key: say --key FILE")
-            .advise("modferry-bundler keygen makes one")
-    })?;
-    let key = signing_key(key)?;
+    let key = config.signing_key()?;
     let out = config
         .out
         .as_deref()
@@ -127,20 +120,6 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         older_heads: proof.older,
         notes,
         signer: key,
-    })
-}
-
-/// Reads a signing key's file. Nothing of it is ever shown.
-pub fn signing_key(path: &Path) -> Result<SigningKey, Error> {
-    let bytes =
-        files::read_bounded(path, MAX_KEY).map_err(Error::file("read the signing key", path))?;
-    let text = String::from_utf8_lossy(&bytes);
-    text.trim().parse().map_err(|source| {
-        let advice = "a key file has one line that begins with PRIVATE+KEY+; modferry-bundler keygen makes one";
-        Fault::new(Exit::Usage, format!("{} is no signing key", path.display()))
-            .because(Box::<dyn std::error::Error + Send + Sync>::from(format!("{source}")))
-            .advise(advice)
-            .into()
     })
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::{IndexReader, Item, MAX_INDEX, MAX_MANIFEST, Manifest, Volume};
+use modferry_protocol::note;
 use modferry_protocol::trust::Policy;
 
 use crate::error::Error;
@@ -86,7 +87,7 @@ pub struct Inspected {
     pub manifest: Manifest,
     /// Who signed it, of the keys that were given; `None` if none was given and nothing was checked.
     pub signers: Option<Vec<String>>,
-    /// Key names on the signature lines, unchecked.
+    /// The keys on the signature lines, as NAME+HASH, unchecked.
     pub claimed: Vec<String>,
 }
 
@@ -127,7 +128,7 @@ pub fn inspect(files: &Files, policy: Option<&Policy>) -> Result<Inspected, Erro
         volume_bytes,
         manifest,
         signers,
-        claimed: claimed(&note),
+        claimed: note::claimed(&note),
     })
 }
 
@@ -194,21 +195,4 @@ fn damaged(path: &Path, source: impl Into<Box<dyn std::error::Error + Send + Syn
     )
     .because(source)
     .into()
-}
-
-/// The key names on a note's signature lines.
-fn claimed(note: &[u8]) -> Vec<String> {
-    let text = String::from_utf8_lossy(note);
-    let signatures = text
-        .split_once("\n\n")
-        .map_or("", |(_, signatures)| signatures);
-    signatures
-        .lines()
-        .filter_map(|line| {
-            line.strip_prefix("\u{2014} ")?
-                .split(' ')
-                .next()
-                .map(str::to_owned)
-        })
-        .collect()
 }

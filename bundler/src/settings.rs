@@ -3,7 +3,9 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::StreamName;
+use modferry_protocol::note::SigningKey;
 use serde::Deserialize;
 
 use crate::cache::Cache;
@@ -30,6 +32,8 @@ pub struct Config {
     pub stream: Option<String>,
     /// The signing key's file.
     pub key: Option<PathBuf>,
+    /// The file with the key's passphrase.
+    pub passphrase_file: Option<PathBuf>,
     /// Where bundles are written to.
     pub out: Option<PathBuf>,
     /// Where downloads are kept.
@@ -59,6 +63,7 @@ impl Config {
         let folder = path.parent().unwrap_or(Path::new(""));
         for path in [
             &mut config.key,
+            &mut config.passphrase_file,
             &mut config.out,
             &mut config.cache,
             &mut config.state,
@@ -87,6 +92,7 @@ impl Config {
         Config {
             stream: self.stream.or(file.stream),
             key: self.key.or(file.key),
+            passphrase_file: self.passphrase_file.or(file.passphrase_file),
             out: self.out.or(file.out),
             cache: self.cache.or(file.cache),
             state: self.state.or(file.state),
@@ -105,6 +111,15 @@ impl Config {
         let name = self.stream.as_deref().unwrap_or("default");
         StreamName::new(name)
             .map_err(|source| Error::usage_because(format!("stream {name:?}"), source))
+    }
+
+    /// The key to sign with; its passphrase is asked for, where it has one and no file is named.
+    pub fn signing_key(&self) -> Result<SigningKey, Error> {
+        let path = self.key.as_deref().ok_or_else(|| {
+            Fault::new(Exit::Usage, "no signing key: say --key FILE")
+                .advise("modferry-bundler keygen makes one")
+        })?;
+        crate::key::signing_key(path, &self.passphrase_file.clone().into())
     }
 
     /// The stream's state folder.

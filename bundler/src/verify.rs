@@ -11,10 +11,8 @@ use modferry_protocol::trust::Policy;
 use crate::error::Error;
 use crate::files;
 use crate::inspect::Files;
+use crate::key::MAX_KEY;
 use crate::progress::Progress;
-
-/// The largest key file that is read, in bytes.
-const MAX_KEY: u64 = 4096;
 
 /// A policy that trusts these keys, and these checksum databases besides the one that is built in.
 pub fn policy(keys: &[impl AsRef<Path>], sumdbs: Vec<VerifierKey>) -> Result<Policy, Error> {

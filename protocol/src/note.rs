@@ -116,18 +116,18 @@ pub fn open<'a>(note: &'a [u8], keys: &[VerifierKey]) -> Result<Opened<'a>, Note
         use signed_note::VerificationError as V;
         match error {
             E::InvalidSignature { name, id } => NoteError::BadSignature { name, id },
-            E::UnverifiedNote => NoteError::Untrusted(claimed(note)),
+            E::UnverifiedNote => {
+                let mut names = claimed(note);
+                names.truncate(CLAIMED_SHOWN);
+                NoteError::Untrusted(names)
+            }
             E::VerificationError(V::AmbiguousKey { name, id }) => {
                 NoteError::AmbiguousKey { name, id }
             }
             _ => NoteError::Malformed,
         }
     })?;
-    let text = note
-        .get(..parsed.text().len())
-        .filter(|text| *text == parsed.text())
-        .and_then(|text| std::str::from_utf8(text).ok())
-        .ok_or(NoteError::Malformed)?;
+    let text = text_of(note, &parsed)?;
     let signers = verified
         .iter()
         .map(|signature| Signatory {
@@ -179,8 +179,20 @@ fn parse(note: &[u8]) -> Result<Note, NoteError> {
     Note::from_bytes(note).map_err(|_| NoteError::Malformed)
 }
 
-/// The names on a well-formed note's signature lines, unverified: for an error's text only.
-fn claimed(note: &[u8]) -> Vec<String> {
+/// A note's text, whoever signed it: to look at before it is signed, and for nothing that is believed.
+pub fn text(note: &[u8]) -> Result<&str, NoteError> {
+    text_of(note, &parse(note)?)
+}
+
+fn text_of<'a>(note: &'a [u8], parsed: &Note) -> Result<&'a str, NoteError> {
+    note.get(..parsed.text().len())
+        .filter(|text| *text == parsed.text())
+        .and_then(|text| std::str::from_utf8(text).ok())
+        .ok_or(NoteError::Malformed)
+}
+
+/// Who says that they signed a note, as NAME+HASH, unverified: to be shown, and for nothing else.
+pub fn claimed(note: &[u8]) -> Vec<String> {
     let text = String::from_utf8_lossy(note);
     let lines = text.rsplit_once("\n\n").map_or("", |(_, lines)| lines);
     let mut names: Vec<String> = lines
@@ -191,7 +203,6 @@ fn claimed(note: &[u8]) -> Vec<String> {
         })
         .collect();
     names.dedup();
-    names.truncate(CLAIMED_SHOWN);
     names
 }
 

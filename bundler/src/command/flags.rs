@@ -50,6 +50,7 @@ by CONNECT, which the proxy must allow for its port. A checksum database is alwa
 Configuration (--config FILE), in YAML; relative paths are relative to the file:
   stream: platform                 # --stream
   key: site.key                    # --key
+  passphrase-file: /run/keys/site  # --passphrase-file
   out: bundles                     # --out
   modules:                         # arguments of export and plan
     - github.com/caddyserver/caddy/v2@v2.11.9
@@ -93,12 +94,37 @@ pub enum Command {
         /// The folder for the two files
         #[arg(long, value_name = "DIR", default_value = ".")]
         out: PathBuf,
+        /// Encrypt the secret key; the passphrase is asked for, or is in --passphrase-file
+        #[arg(long)]
+        passphrase: bool,
+        /// Encrypt the secret key with the passphrase in this file's first line (/dev/fd/N: of a pipe)
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
     },
     /// Fetch modules, verify them and write a signed bundle
     #[command(after_long_help = SELECTION)]
     Export(Selection),
     /// Say what an export would carry; fetches no zip and writes no bundle
     Plan(PlanFlags),
+    /// Add a signature to a manifest (its volumes are not needed) or a trust note
+    ///
+    /// Shows what is signed, with the fingerprint to compare over a telephone with somebody who has the
+    /// bundle, and asks nothing. What is not a text of modferry's own is refused. The signatures that are there
+    /// stay; a key that has signed already adds nothing.
+    Sign {
+        /// STREAM.SEQ.manifest, or a trust note
+        #[arg(value_name = "FILE")]
+        file: PathBuf,
+        /// Sign with this key
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// The key's passphrase is this file's first line (/dev/fd/N: a pipe's) [default: asked for]
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// Write the signed file here, instead of over the one given
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+    },
     /// Show what a bundle says of itself; proves nothing without --pub
     Inspect {
         /// A bundle's folder, volume or manifest
@@ -135,6 +161,9 @@ pub struct Selection {
     /// Sign with this key
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
+    /// The key's passphrase is this file's first line (/dev/fd/N: a pipe's) [default: asked for]
+    #[arg(long, value_name = "FILE")]
+    pub passphrase_file: Option<PathBuf>,
     /// Write the bundle into this folder
     #[arg(long, value_name = "DIR")]
     pub out: Option<PathBuf>,
@@ -182,6 +211,7 @@ impl Selection {
         Config {
             stream: flags.stream,
             key: flags.key,
+            passphrase_file: flags.passphrase_file,
             out: flags.out,
             cache: flags.cache,
             state: flags.state,

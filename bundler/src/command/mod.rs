@@ -11,7 +11,7 @@ use modferry_cli::{Exit, Failure};
 use crate::error::Error;
 use crate::progress::{Mode, Progress};
 use crate::settings::Config;
-use crate::{export, inspect, keygen, plan, verify};
+use crate::{export, inspect, keygen, plan, sign, verify};
 use flags::{Cli, Command};
 
 const PROGRAM: &str = "modferry-bundler";
@@ -43,8 +43,15 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
         None => Config::default(),
     };
     match &cli.command {
-        Command::Keygen { name, out } => {
-            let made = keygen::keygen(name, out)?;
+        Command::Keygen {
+            name,
+            out,
+            passphrase,
+            passphrase_file,
+        } => {
+            let source =
+                (*passphrase || passphrase_file.is_some()).then(|| passphrase_file.clone().into());
+            let made = keygen::keygen(name, out, source.as_ref())?;
             tell::keygen(&made, cli.json)?;
         }
         Command::Export(flags) => {
@@ -70,6 +77,25 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
                     written: false,
                 });
             }
+        }
+        Command::Sign {
+            file: note,
+            key,
+            passphrase_file,
+            out,
+        } => {
+            let unsigned = sign::read(note)?;
+            if !cli.json && !cli.quiet {
+                tell::unsigned(&unsigned)?;
+            }
+            let told = tell::as_json(&unsigned);
+            let flags = Config {
+                key: key.clone(),
+                passphrase_file: passphrase_file.clone(),
+                ..Config::default()
+            };
+            let signed = unsigned.sign(&flags.or(file).signing_key()?, out.as_deref())?;
+            tell::signed(&signed, &told, cli.json)?;
         }
         Command::Inspect { path, list, keys } => {
             let policy = match keys.is_empty() {

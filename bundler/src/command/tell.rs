@@ -1,5 +1,7 @@
 //! Results, in words for people and as JSON for machines.
 
+mod sign;
+
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
@@ -17,6 +19,8 @@ use crate::inspect::{Files, Inspected, each_item};
 use crate::keygen::Made;
 use crate::plan::Plan;
 use crate::settings::Config;
+
+pub use sign::{as_json, signed, unsigned};
 
 fn say(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();

@@ -93,9 +93,7 @@ impl VerifierKey {
     }
 
     fn key_bytes(&self) -> [u8; 33] {
-        let mut bytes = [ALGORITHM_ED25519; 33];
-        bytes[1..].copy_from_slice(&self.public);
-        bytes
+        of_algorithm(&self.public)
     }
 }
 
@@ -162,6 +160,21 @@ impl SigningKey {
         secret_text.parse()
     }
 
+    /// The key of that name whose secret is these 32 bytes (RFC 8032's private key).
+    pub fn from_seed(name: &str, seed: &[u8; 32]) -> Result<Self, KeyError> {
+        if !is_name(name) {
+            return Err(KeyError::Name);
+        }
+        let public = ed25519_dalek::SigningKey::from_bytes(seed).verifying_key();
+        let id = signed_note::key_id(name, &of_algorithm(public.as_bytes()));
+        secret_text(name, id, seed).parse()
+    }
+
+    /// The secret's 32 bytes, for a file that encrypts them.
+    pub fn seed(&self) -> [u8; 32] {
+        self.secret.to_bytes()
+    }
+
     /// The key's name.
     pub fn name(&self) -> &str {
         self.signer.name()
@@ -180,12 +193,20 @@ impl SigningKey {
 
     /// The whole secret, to be written where only its owner reads it.
     pub fn to_secret_text(&self) -> String {
-        let mut bytes = [ALGORITHM_ED25519; 33];
-        bytes[1..].copy_from_slice(&self.secret.to_bytes());
-        let (name, id) = (self.name(), self.signer.key_id());
-        let secret = BASE64_STANDARD.encode(bytes);
-        format!("PRIVATE+KEY+{name}+{id:08x}+{secret}")
+        secret_text(self.name(), self.signer.key_id(), &self.seed())
     }
+}
+
+/// What stands Base64-encoded in a key's text: the algorithm, then the key's 32 bytes.
+fn of_algorithm(key: &[u8; 32]) -> [u8; 33] {
+    let mut bytes = [ALGORITHM_ED25519; 33];
+    bytes[1..].copy_from_slice(key);
+    bytes
+}
+
+fn secret_text(name: &str, id: u32, seed: &[u8; 32]) -> String {
+    let secret = BASE64_STANDARD.encode(of_algorithm(seed));
+    format!("PRIVATE+KEY+{name}+{id:08x}+{secret}")
 }
 
 impl FromStr for SigningKey {
