@@ -6,13 +6,14 @@ SHELL := /bin/bash
 # The RocksDB of this machine, compiled once and outside the checkout (scripts/rocksdb.sh).
 WITH_ROCKSDB = . scripts/env.sh;
 
-.PHONY: help setup build demo test test-live lint bench clean
+.PHONY: help setup build demo test test-live lint fuzz bench clean
 
 help:
 	@echo "make demo       carry a real program's modules across a gap and build it there"
 	@echo "make test       every hermetic test"
 	@echo "make test-live  the demo's job as a test, on real modules through your GOPROXY"
 	@echo "make lint       formatter, clippy, unit files"
+	@echo "make fuzz       every parser of untrusted bytes, SECONDS=60 each (nightly toolchain)"
 	@echo "make bench      speed and size, side by side with named peers"
 	@echo "make build      release binaries, in target/release"
 	@echo "make setup      install what building needs, through the system's package manager"
@@ -37,6 +38,10 @@ lint: setup
 	@cargo fmt --all --check
 	@$(WITH_ROCKSDB) cargo clippy --locked --workspace --all-targets -- -D warnings
 	@scripts/check-systemd.sh
+
+SECONDS ?= 60
+fuzz:
+	@scripts/fuzz.sh $(SECONDS)
 
 bench: build
 	@scripts/bench.sh

@@ -1,0 +1,282 @@
+//! What a fuzzer checks of each parser that sees untrusted bytes: a function for each, from bytes to a panic or nothing.
+//!
+//! That nothing panics, overflows or takes memory without bounds is the least. Beyond it, each asks for the promise that
+//! its parser makes: what parses encodes to the same bytes, what reads back is what was written. The bytes come
+//! from a mutator that sees which code they reach, so signatures and hashes, which it could never guess, are put right
+//! for it where something lies behind them ([`repair`]).
+//!
+//! The committed inputs in corpus/ are our own: made up, or what the fuzzer made of such. protocol/tests/fuzz.rs runs each
+//! target over its own with the ordinary tests. A finding goes there under a name that says what it was.
+
+#![allow(clippy::unwrap_used, reason = "a panic is how a target fails")]
+
+mod repair;
+
+use std::collections::BTreeMap;
+use std::fmt::Debug;
+use std::io::Cursor;
+use std::sync::LazyLock;
+
+use modferry_protocol::bundle::{
+    Encoding, Entry, Gone, IndexReader, Level, ListKind, ListReader, Manifest, ReadError,
+    Sequences, Volume, VolumeWriter, encode_index, list_texts,
+};
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::note::{self, SigningKey, VerifierKey};
+use modferry_protocol::receipt::Receipt;
+use modferry_protocol::request::Request;
+use modferry_protocol::sumdb::{Record, SignedHead, Tile, TreeHead, split_lookup};
+use modferry_protocol::trust::{Judged, Keyring, Policy, Thresholds, TrustNote};
+use modferry_protocol::zip::{self, Checker};
+
+/// A target's name, which is that of its folder in corpus/, and what it checks.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: &[Target] = &[
+    ("index", index),
+    ("lists", lists),
+    ("manifest", manifest),
+    ("note", note),
+    ("receipt", receipt),
+    ("record", record),
+    ("request", request),
+    ("tile_path", tile_path),
+    ("trust_note", trust_note),
+    ("volume", volume),
+    ("zip", zip),
+];
+
+/// A bundle's manifest: what parses encodes to the same text.
+pub fn manifest(data: &[u8]) {
+    round_trip(data, Manifest::parse, Manifest::encode);
+}
+
+/// A bundle's index: what reads from end to end encodes to the same bytes.
+pub fn index(data: &[u8]) {
+    let entries: Result<Vec<_>, _> = IndexReader::new(data).collect();
+    if let Ok(entries) = entries {
+        assert_eq!(encode_index(&entries).unwrap(), data);
+    }
+}
+
+/// The lists of needs and of tombstones, whose texts a NUL keeps apart here: what reads is written again as it was.
+pub fn lists(data: &[u8]) {
+    list::<Level>(data);
+    list::<Gone>(data);
+}
+
+fn list<K: ListKind>(data: &[u8]) {
+    let mut reader = ListReader::<K>::new();
+    let mut lines = Vec::new();
+    let mut bodies = Vec::new();
+    for text in data.split(|byte| *byte == 0) {
+        let Ok(more) = reader.text(text) else {
+            return;
+        };
+        lines.extend(more);
+        bodies.extend_from_slice(
+            text.split_inclusive(|byte| *byte == b'\n')
+                .skip(1)
+                .collect::<Vec<_>>()
+                .concat()
+                .as_slice(),
+        );
+    }
+    assert_eq!(reader.count(), lines.len() as u64);
+    let first_line = format!("{}1\n", K::FIRST_LINE_PREFIX).into_bytes();
+    let texts: Vec<_> = list_texts(lines).map(Result::unwrap).collect();
+    assert_eq!(texts, [[first_line, bodies].concat()]);
+}
+
+/// A signed note, with and without a signature by a trusted key, and keys themselves.
+pub fn note(data: &[u8]) {
+    let keys = POLICY.bundle_keys();
+    if let Ok(opened) = note::open(data, keys) {
+        assert!(data.starts_with(opened.text.as_bytes()) && !opened.signers.is_empty());
+    }
+    // Signed by us, whoever signed it before, it opens, and says the same.
+    if let Ok(signed) = note::add_signature(data, &KEY) {
+        let opened = note::open(&signed, keys).unwrap();
+        assert!(data.starts_with(opened.text.as_bytes()));
+        assert!(opened.signers.iter().any(|by| by.id == keys[0].id()));
+    }
+    round_trip(data, str::parse::<VerifierKey>, ToString::to_string);
+}
+
+/// A receipt's text, and its lists of bundles: what parses encodes to the same text.
+pub fn receipt(data: &[u8]) {
+    round_trip(data, Receipt::parse, Receipt::encode);
+    round_trip(data, str::parse::<Sequences>, ToString::to_string);
+}
+
+/// A tile's path: one spelling each.
+pub fn tile_path(data: &[u8]) {
+    round_trip(data, Tile::parse, Tile::path);
+}
+
+/// A checksum database's answer to a lookup: the record, and the signed tree head behind it.
+pub fn record(data: &[u8]) {
+    let module: ModuleVersion = "example.com/a@v1.0.0".parse().unwrap();
+    if let Ok(record) = Record::parse(data, &module) {
+        assert_eq!(record.encode(), data);
+    }
+    if let Ok((front, behind)) = split_lookup(data) {
+        assert_eq!([front, behind].concat(), data);
+        let _ = Record::parse(front, &module);
+        let _ = SignedHead::open(behind, &POLICY.bundle_keys()[0]);
+        round_trip(behind, TreeHead::parse, TreeHead::encode);
+    }
+}
+
+/// The path of a request: what is asked for has one URL, and that URL asks for it.
+pub fn request(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(request) = Request::parse(text) {
+        assert_eq!(Request::parse(&request.url_path()).unwrap(), request);
+    }
+}
+
+/// A module zip: whatever it says of itself, the answer is the same however much of it is in memory before.
+pub fn zip(data: &[u8]) {
+    let module: ModuleVersion = "example.com/m@v1.0.0".parse().unwrap();
+    let mut checker = Checker::new();
+    let first = checker.check(&module, data);
+    let again = checker.check(&module, data);
+    assert_eq!(first.is_ok(), again.is_ok());
+    if let (Ok(facts), Ok(same)) = (first, again) {
+        assert_eq!(facts, same);
+        assert!(facts.unpacked <= zip::MAX_ZIP_FILE);
+    }
+}
+
+/// A trust note: its text has one spelling, and signed by the one trusted key it leaves a ring that can still sign.
+pub fn trust_note(data: &[u8]) {
+    round_trip(data, TrustNote::parse, TrustNote::encode);
+    let mut ring = Keyring {
+        keys: POLICY.bundle_keys().to_vec(),
+        revoked: Vec::new(),
+        thresholds: Thresholds::new(1, BTreeMap::new()),
+        applied: Vec::new(),
+    };
+    let _ = ring.judge(data);
+    let Some(signed) = std::str::from_utf8(data)
+        .ok()
+        .and_then(|text| note::sign(text, &[&KEY]).ok())
+    else {
+        return;
+    };
+    if let Ok(Judged::Next(accepted)) = ring.judge(&signed) {
+        assert_eq!(accepted.note().encode().as_bytes(), data);
+        ring.apply(accepted.note());
+        assert!(ring.keys.len() >= ring.thresholds.largest());
+        assert!(matches!(ring.judge(&signed), Ok(Judged::Applied(1))));
+    }
+}
+
+/// A volume, as it is and with its hashes and signature put right: what reads whole is written again as it was.
+pub fn volume(data: &[u8]) {
+    let _ = read_volume(data);
+    let Some(repaired) = repair::volume(data, &KEY) else {
+        return;
+    };
+    if let Ok((note, index, entries)) = read_volume(&repaired) {
+        let mut writer = VolumeWriter::new(Vec::new(), &note, &index).unwrap();
+        for (entry, bytes) in &entries {
+            writer.entry(entry, &mut bytes.as_slice()).unwrap();
+        }
+        assert_eq!(writer.finish().unwrap(), repaired);
+    }
+}
+
+/// A volume that was read whole: the manifest's note, the index, and the entries as stored.
+type Whole = (Vec<u8>, Vec<u8>, Vec<(Entry, Vec<u8>)>);
+
+/// Reads a volume as an importer does: every step of trust, and every pack restored.
+fn read_volume(data: &[u8]) -> Result<Whole, Box<dyn std::error::Error>> {
+    let volume = Volume::open(data)?;
+    let note = volume.manifest_note().to_vec();
+    let accepted = POLICY.accept(&note)?;
+    let mut spool = Vec::new();
+    let mut entries = volume.trust(&accepted)?.index(Cursor::new(&mut spool))?;
+    let mut read = Vec::new();
+    while let Some(mut incoming) = entries.next()? {
+        let entry = incoming.entry().clone();
+        let mut bytes = Vec::new();
+        let mut buf = [0; 4096];
+        loop {
+            match incoming.read(&mut buf)? {
+                0 => break,
+                n => bytes.extend_from_slice(&buf[..n]),
+            }
+        }
+        incoming.finish()?;
+        read.push((entry, bytes));
+    }
+    entries.finish()?;
+
+    // Once more from the front, now with the packs restored.
+    let mut spool_again = Vec::new();
+    let mut entries = Volume::open(data)?
+        .trust(&accepted)?
+        .index(Cursor::new(&mut spool_again))?;
+    while let Some(incoming) = entries.next()? {
+        let items = incoming.entry().items.clone();
+        if incoming.entry().encoding == Encoding::Raw {
+            incoming.finish()?;
+            continue;
+        }
+        let mut expected = items.into_iter();
+        incoming.small_items(|item, bytes| -> Result<(), ReadError> {
+            assert_eq!(expected.next().unwrap(), (item, bytes.len() as u64));
+            Ok(())
+        })?;
+        assert!(expected.next().is_none(), "a pack left an item out");
+    }
+    Ok((note, spool, read))
+}
+
+/// What parses encodes to the same text.
+fn round_trip<T: Debug, E>(
+    data: &[u8],
+    parse: impl Fn(&str) -> Result<T, E>,
+    encode: impl Fn(&T) -> String,
+) {
+    let Ok(text) = std::str::from_utf8(data) else {
+        return;
+    };
+    if let Ok(parsed) = parse(text) {
+        assert_eq!(encode(&parsed), text, "{parsed:?}");
+    }
+}
+
+/// The key that signs in fuzzing and nowhere else: its secret is in the source.
+static KEY: LazyLock<SigningKey> =
+    LazyLock::new(|| SigningKey::generate("fuzz.example", &mut Sevens).unwrap());
+
+/// The policy that trusts [`KEY`].
+static POLICY: LazyLock<Policy> =
+    LazyLock::new(|| Policy::new(vec![KEY.verifier()], 1, vec![]).unwrap());
+
+/// A random number generator that gives the same key each time.
+struct Sevens;
+
+impl rand_core::RngCore for Sevens {
+    fn next_u32(&mut self) -> u32 {
+        7
+    }
+    fn next_u64(&mut self) -> u64 {
+        7
+    }
+    fn fill_bytes(&mut self, dest: &mut [u8]) {
+        dest.fill(7);
+    }
+    fn try_fill_bytes(&mut self, dest: &mut [u8]) -> Result<(), rand_core::Error> {
+        dest.fill(7);
+        Ok(())
+    }
+}
+
+impl rand_core::CryptoRng for Sevens {}
