@@ -14,7 +14,7 @@
 //! by chance, so `status` and the server's readiness page tell of each fork until it is acknowledged. Evidence is
 //! never removed, not even then.
 
-use crate::store::{Store, StoreError, hex};
+use crate::store::{Acknowledgement, Event, Store, StoreError, hex};
 use modferry_checker::CheckError;
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::sumdb::TreeHead;
@@ -53,6 +53,8 @@ pub struct Evidence {
 pub struct Acknowledged {
     /// When, by this machine's clock: RFC 3339, UTC, seconds.
     pub time: String,
+    /// The ledger's entry that says the same.
+    pub ledger: u64,
     /// What the operator said about it; empty where nothing was said.
     pub reason: String,
 }
@@ -186,8 +188,14 @@ pub fn acknowledge(store: &Store, name: &str, reason: &str) -> Result<Evidence, 
         folder: folder(store.dir()),
     })?;
     if evidence.acknowledged.is_none() {
+        // The ledger first: a fork that nobody is told of any more has an entry that says why.
+        let entry = store.record(Event::Acknowledge(Acknowledgement {
+            evidence: name.into(),
+            reason: (!reason.is_empty()).then(|| reason.into()),
+        }))?;
         let said = Acknowledged {
-            time: format!("{:.0}", jiff::Timestamp::now()),
+            time: entry.time,
+            ledger: entry.number,
             reason: reason.into(),
         };
         let folder = folder(store.dir()).join(name);

@@ -41,9 +41,16 @@ fn a_fork_is_told_until_it_is_acknowledged() {
     let seen = acknowledge(&store, name, "a test's own database").unwrap();
     assert_eq!(list(folder.path()).unwrap().pop().as_ref(), Some(&seen));
     assert_eq!(unacknowledged(folder.path()).unwrap(), 0);
+    let entry = store.ledger(seen.acknowledged.as_ref().unwrap().ledger);
+    let event = Event::Acknowledge(Acknowledgement {
+        evidence: name.clone(),
+        reason: Some("a test's own database".into()),
+    });
+    assert_eq!(entry.unwrap().unwrap().event, event);
     // What was said first stays, and the same fork once more is the one that was acknowledged.
     keep(folder.path(), &fork).unwrap().unwrap();
     assert_eq!(acknowledge(&store, name, "otherwise").unwrap(), seen);
+    assert_eq!(store.ledger_size().unwrap(), 1);
     assert_eq!(seen.acknowledged.unwrap().reason, "a test's own database");
 }
 

@@ -49,6 +49,31 @@ pub enum ImportError {
         /// The folder.
         path: PathBuf,
     },
+    /// A pattern that is none.
+    #[error("{} is neither there nor a pattern", pattern.display())]
+    Pattern {
+        /// What was given.
+        pattern: PathBuf,
+        /// What is wrong with it.
+        source: ::glob::PatternError,
+    },
+    /// An older bundle than the stream's newest, with tombstones: it would take back what the newer one says.
+    #[error(
+        "{bundle} is bundle {sequence} of stream {stream}, of which bundle {newest} is in, and it has {tombstones} \
+         tombstones: it would take something back"
+    )]
+    Rollback {
+        /// The bundle, as it was given.
+        bundle: String,
+        /// Its stream.
+        stream: String,
+        /// Its number.
+        sequence: u64,
+        /// The highest number of that stream that was imported.
+        newest: u64,
+        /// How many module versions it says are selected no more.
+        tombstones: u64,
+    },
     /// A manifest without its volume.
     #[error("the volume of {} is missing: {}", manifest.display(), volume.display())]
     NoVolume {
@@ -108,7 +133,8 @@ impl Failure for ImportError {
             Self::Refused { source, .. } => source.exit(),
             Self::NoRoom { .. } => Exit::NoRoom,
             Self::NoVolume { .. } => Exit::Missing,
-            Self::Nothing { .. } | Self::Volumes { .. } => Exit::Usage,
+            Self::Nothing { .. } | Self::Pattern { .. } | Self::Volumes { .. } => Exit::Usage,
+            Self::Rollback { .. } => Exit::Other,
             Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::Usage,
             Self::Input { .. } => Exit::Other,
         }
@@ -132,6 +158,11 @@ impl Failure for ImportError {
             Self::Nothing { .. } => {
                 Some("give the folder with STREAM.SEQ.manifest and its volume, a volume, or - for a pipe".into())
             }
+            Self::Pattern { .. } => None,
+            Self::Rollback { stream, sequence, .. } => Some(format!(
+                "leave it out: the newer bundle says itself what is selected. If something that it carries is missing, \
+                 export it again on top: modferry-bundler export --stream {stream} --cumulative-from {sequence}"
+            )),
             Self::NoVolume { .. } => {
                 Some("copy the volume beside its manifest, and repeat".into())
             }

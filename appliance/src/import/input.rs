@@ -3,7 +3,7 @@
 //! Names of files only say where to look and what belongs together. What a bundle is, and its place in
 //! its stream, its signed manifest says, so that a renamed file changes nothing.
 
-use super::ImportError;
+use super::{ImportError, glob};
 use modferry_checker::{CheckError, from_read, united_note};
 use modferry_protocol::bundle::{MAX_MANIFEST, Manifest, Volume};
 use modferry_protocol::trust::{Accepted, Policy};
@@ -44,7 +44,7 @@ impl Opened {
 /// A path is a folder of bundles, a manifest, a volume, or `-` for a volume on standard input.
 pub fn find(paths: &[PathBuf], policy: &Policy) -> Result<Vec<Bundle>, ImportError> {
     let mut found: Vec<Bundle> = Vec::new();
-    for path in paths {
+    for path in &glob::expand(paths)? {
         if path.as_os_str() == "-" {
             found.push(Bundle::pipe());
         } else if path.is_dir() {
@@ -113,6 +113,11 @@ impl Bundle {
             volume: None,
             manifest: None,
         }
+    }
+
+    /// Whether it comes through standard input.
+    pub(super) fn is_pipe(&self) -> bool {
+        self.volume.is_none()
     }
 
     /// The bundle of a manifest file, whose volume lies beside it.

@@ -7,75 +7,40 @@
 //! 2. the store's lock, and whom this machine trusts by then: that may have taken hours;
 //! 3. the manifest, which the policy must accept before a field of it is used;
 //! 4. was this very bundle imported already? Then there is nothing to do;
-//! 5. is there room for what the manifest says is coming?
-//! 6. every check of [`modferry_checker::check`], while the contents collect in a [`crate::store::Draft`];
-//! 7. one commit.
+//! 5. would it take back what a newer bundle of its stream has said?
+//! 6. is there room for what the manifest says is coming?
+//! 7. every check of [`modferry_checker::check`], while the contents collect in a [`crate::store::Draft`];
+//! 8. one commit, and then the report of it.
 //!
 //! A run that ends anywhere before the commit, by whatever cause, leaves the store as it was, and the
 //! same command does it all again. A run that ends behind it finds itself at step 4 the next time.
 
+mod done;
 mod error;
+mod glob;
 mod input;
+pub mod report;
 mod room;
 pub mod spool;
 mod stage;
-mod told;
+mod stream;
+mod verify;
 
+pub use done::{Done, Outcome};
 pub use error::ImportError;
 pub use input::{Bundle, find};
 pub use room::{RESERVE, needed};
+pub use verify::verify;
 
 use crate::evidence;
-use crate::store::{Counts, Kept, Reader, Source, Store, StoreError, View, hex};
+use crate::store::{Source, Store, StoreError};
 use crate::trust::TrustStore;
-use modferry_checker::{CheckError, Progress, Report, SpoolStage, check};
-use modferry_protocol::bundle::Manifest;
+use modferry_checker::{CheckError, Progress, check};
 use modferry_protocol::trust::Policy;
-use serde::Serialize;
-use stage::{ImportStage, VerifyStage};
+use stage::ImportStage;
+use std::io;
 use std::path::Path;
 use std::time::Instant;
-
-/// What became of a bundle.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Outcome {
-    /// It is part of the store now.
-    Imported,
-    /// It was before: nothing was done.
-    AlreadyImported,
-    /// It passes every check that an import makes; nothing was written.
-    Verified,
-}
-
-/// What is told about a bundle that was accepted.
-#[derive(Clone, Debug, Serialize)]
-pub struct Done {
-    /// What became of it.
-    pub outcome: Outcome,
-    /// How the bundle was called when it was given.
-    pub bundle: String,
-    /// Its stream.
-    pub stream: String,
-    /// Its number in the stream.
-    pub sequence: u64,
-    /// When it was made, as it says.
-    pub created: String,
-    /// SHA-256 of its manifest's text, in hexadecimal.
-    pub manifest_sha256: String,
-    /// The number of the import that brought it; `None` where it was only verified.
-    pub import: Option<u64>,
-    /// What is new to the store; `None` where nothing was written.
-    pub added: Option<Counts>,
-    /// What the store holds in other bytes, and keeps.
-    pub kept: Option<Kept>,
-    /// What a person should know that is no error: gaps in the stream, for one.
-    pub notes: Vec<String>,
-    /// The checks; `None` where the bundle was imported before.
-    pub checks: Option<Report>,
-    /// Wall time, in seconds.
-    pub seconds: f64,
-}
 
 /// A store that is being imported into.
 pub struct Session {
@@ -98,7 +63,9 @@ impl Session {
         trust.policy()?; // before a store is made for nobody
         let store = lock()?;
         let policy = trust.policy()?;
-        Ok(Self { store, policy })
+        let session = Self { store, policy };
+        session.sweep()?;
+        Ok(session)
     }
 
     /// Whom this import trusts.
@@ -109,16 +76,23 @@ impl Session {
     /// Imports one bundle.
     pub fn import(&self, bundle: &Bundle, progress: &dyn Progress) -> Result<Done, ImportError> {
         let begun = Instant::now();
-        let opened = bundle.open(&self.policy)?;
+        let mut opened = bundle.open(&self.policy)?;
         let manifest = opened.manifest().clone();
         let sha256 = manifest.sha256();
-        let mut done = told(&bundle.name, &manifest, notes(&self.store, &manifest)?);
+        let notes = stream::notes(&self.store, &manifest)?;
+        let mut done = Done::about(&bundle.name, &manifest, notes);
         if let Some(number) = self.store.imported(&sha256)? {
             done.outcome = Outcome::AlreadyImported;
             done.import = Some(number);
+            report::recover(self.store.dir(), &self.store, number)?;
+            if bundle.is_pipe() {
+                // Whoever sends must not see a broken pipe where nothing is wrong.
+                let _ = io::copy(&mut opened.reader, &mut io::sink());
+            }
             done.seconds = begun.elapsed().as_secs_f64();
             return Ok(done);
         }
+        stream::only_forward(&self.store, &bundle.name, &manifest)?;
         room::check(self.store.dir(), &bundle.name, &manifest)?;
 
         let mut stage = ImportStage(self.store.draft(&sha256)?);
@@ -139,14 +113,26 @@ impl Session {
             signers: report.signers.clone(),
             report: serde_json::to_value(&report).unwrap_or_default(),
         };
+        let committing = Instant::now();
         let entry = stage.0.commit(source)?;
+        done.commit_seconds = committing.elapsed().as_secs_f64();
         done.outcome = Outcome::Imported;
         done.import = Some(entry.number);
         done.added = Some(entry.added);
         done.kept = Some(entry.kept);
         done.checks = Some(report);
         done.seconds = begun.elapsed().as_secs_f64();
+        report::keep(self.store.dir(), &mut done);
         Ok(done)
+    }
+
+    /// Removes what a killed import left behind that no import will use.
+    fn sweep(&self) -> Result<(), ImportError> {
+        let reports = report::folder(self.store.dir());
+        report::sweep(&reports).map_err(|source| ImportError::Input {
+            path: reports,
+            source,
+        })
     }
 
     /// Ends the session: gives RocksDB time to merge what several imports have brought.
@@ -158,119 +144,6 @@ impl Session {
         let evidence = evidence::keep(self.store.dir(), &error);
         ImportError::refused(&bundle.name, error, evidence)
     }
-}
-
-/// Makes every check of an import and writes nothing. What the bundle builds on is looked for in the
-/// store, where there is one; whom to trust comes from it, too.
-pub fn verify(
-    store: &Path,
-    bundles: &[Bundle],
-    progress: &dyn Progress,
-    mut done: impl FnMut(Done),
-) -> Result<(), ImportError> {
-    let policy = TrustStore::of(store).policy()?;
-    let log = tempfile::tempdir().map_err(|source| ImportError::Input {
-        path: std::env::temp_dir(),
-        source,
-    })?;
-    let held = match Reader::open(store, log.path()) {
-        Err(StoreError::Absent { .. } | StoreError::Empty { .. }) => None,
-        opened => Some(opened?),
-    };
-    for bundle in bundles {
-        let begun = Instant::now();
-        let opened = bundle.open(&policy)?;
-        let manifest = opened.manifest().clone();
-        let mut notes = match &held {
-            Some(held) => notes(held, &manifest)?,
-            None => vec!["nothing was imported here yet: the bundle was checked by itself".into()],
-        };
-        let imported = match &held {
-            Some(held) => held.imported(&manifest.sha256())?,
-            None => None,
-        };
-        if let Some(number) = imported {
-            notes.push(format!("it was imported already, as number {number}"));
-        }
-        let refused = |error| ImportError::refused(&bundle.name, error, None);
-        let spool = SpoolStage::new().map_err(|error| refused(CheckError::stage(error)))?;
-        let mut stage = VerifyStage {
-            spool,
-            held: held.as_deref(),
-        };
-        let report = check(
-            opened.reader,
-            opened.sidecar.as_deref(),
-            &policy,
-            &mut stage,
-            progress,
-        )
-        .map_err(refused)?;
-        let mut told = told(&bundle.name, &manifest, notes);
-        told.import = imported;
-        told.checks = Some(report);
-        told.seconds = begun.elapsed().as_secs_f64();
-        done(told);
-    }
-    Ok(())
-}
-
-fn told(bundle: &str, manifest: &Manifest, notes: Vec<String>) -> Done {
-    Done {
-        outcome: Outcome::Verified,
-        bundle: bundle.into(),
-        stream: manifest.stream.to_string(),
-        sequence: manifest.sequence.get(),
-        created: manifest.created.clone(),
-        manifest_sha256: hex(&manifest.sha256()),
-        import: None,
-        added: None,
-        kept: None,
-        notes,
-        checks: None,
-        seconds: 0.0,
-    }
-}
-
-/// What is odd about a bundle's place in its stream. None of it is an error: what a bundle needs, it
-/// needs from the store, and that is checked.
-fn notes(view: &View, manifest: &Manifest) -> Result<Vec<String>, StoreError> {
-    let totals = view.totals()?;
-    let sequence = manifest.sequence.get();
-    let mut notes = Vec::new();
-    let newest = totals.streams.get(manifest.stream.as_str());
-    match newest.map_or(0, |newest| newest.sequence) {
-        last if sequence > last + 1 => {
-            let gap = match sequence - 1 {
-                before if before == last + 1 => format!("bundle {before}"),
-                before => format!("bundles {} to {before}", last + 1),
-            };
-            notes.push(format!(
-                "{gap} of stream {} never came here before this one, and nothing of it is needed",
-                manifest.stream
-            ));
-        }
-        last if sequence < last => notes.push(format!(
-            "bundle {last} of stream {} came here before this one",
-            manifest.stream
-        )),
-        last if sequence == last
-            && newest.is_some_and(|newest| newest.manifest_sha256 != hex(&manifest.sha256())) =>
-        {
-            notes.push(format!(
-                "another bundle {sequence} of stream {} came here before: two exports write the same stream",
-                manifest.stream
-            ));
-        }
-        _ => {}
-    }
-    if !manifest.missing.is_empty() {
-        notes.push(format!(
-            "{} module versions could not be had when it was exported, and are not in it",
-            manifest.missing.len()
-        ));
-    }
-    Ok(notes)
 }
 
 #[cfg(test)]

@@ -3,19 +3,21 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use crate::store::Totals;
+use crate::store::{Counts, Reader, Totals, View};
 use crate::trust::Kind;
 use modferry_checker::NoProgress;
 use modferry_checker::testing::{Sealed, TestBundle, TestModule, TestSumdb, key};
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{Item, Manifest};
 use modferry_protocol::note::SigningKey;
 use modferry_protocol::sumdb::Tile;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 mod refusals;
+mod reports;
+mod rollback;
 mod spool;
 
 /// An isolated site: a store that trusts one key and one checksum database, and a folder for bundles.

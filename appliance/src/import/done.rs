@@ -1,0 +1,139 @@
+//! What is told about a bundle that was accepted: as JSON, and for people.
+
+use crate::store::{Counts, Kept, hex};
+use modferry_checker::Report;
+use modferry_cli::{bytes, duration};
+use modferry_protocol::bundle::Manifest;
+use serde::Serialize;
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+/// What became of a bundle.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Outcome {
+    /// It is part of the store now.
+    Imported,
+    /// It was before: nothing was done.
+    AlreadyImported,
+    /// It passes every check that an import makes; nothing was written.
+    Verified,
+}
+
+/// What is told about a bundle that was accepted.
+#[derive(Clone, Debug, Serialize)]
+pub struct Done {
+    /// What became of it.
+    pub outcome: Outcome,
+    /// How the bundle was called when it was given.
+    pub bundle: String,
+    /// Its stream.
+    pub stream: String,
+    /// Its number in the stream.
+    pub sequence: u64,
+    /// When it was made, as it says.
+    pub created: String,
+    /// SHA-256 of its manifest's text, in hexadecimal.
+    pub manifest_sha256: String,
+    /// The number of the import that brought it; `None` where it was only verified.
+    pub import: Option<u64>,
+    /// What is new to the store; `None` where nothing was written.
+    pub added: Option<Counts>,
+    /// What the store holds in other bytes, and keeps.
+    pub kept: Option<Kept>,
+    /// What a person should know that is no error: gaps in the stream, for one.
+    pub notes: Vec<String>,
+    /// The checks; `None` where the bundle was imported before.
+    pub checks: Option<Report>,
+    /// What of the time went into the commit, in seconds; the checks have their own times.
+    pub commit_seconds: f64,
+    /// Wall time, in seconds.
+    pub seconds: f64,
+    /// Where the report is that says the same; `None` where none was written.
+    pub report: Option<PathBuf>,
+}
+
+impl Done {
+    /// About a bundle that is only verified so far.
+    pub(super) fn about(bundle: &str, manifest: &Manifest, notes: Vec<String>) -> Self {
+        Self {
+            outcome: Outcome::Verified,
+            bundle: bundle.into(),
+            stream: manifest.stream.to_string(),
+            sequence: manifest.sequence.get(),
+            created: manifest.created.clone(),
+            manifest_sha256: hex(&manifest.sha256()),
+            import: None,
+            added: None,
+            kept: None,
+            notes,
+            checks: None,
+            commit_seconds: 0.0,
+            seconds: 0.0,
+            report: None,
+        }
+    }
+}
+
+impl fmt::Display for Done {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let what = match self.outcome {
+            Outcome::Imported => "imported",
+            Outcome::AlreadyImported => "already imported, nothing to do",
+            Outcome::Verified => "verified, nothing was written",
+        };
+        write!(
+            f,
+            "{}: {what} (stream {}, bundle {}, made {})",
+            self.bundle, self.stream, self.sequence, self.created
+        )?;
+        if let Some(checks) = &self.checks {
+            write!(f, "\n  manifest {}", self.manifest_sha256)?;
+            for line in checks.to_string().trim_end().lines() {
+                write!(f, "\n  {line}")?;
+            }
+        }
+        if let Some(added) = &self.added {
+            write!(
+                f,
+                "\n  committed in {}",
+                duration(Duration::from_secs_f64(self.commit_seconds))
+            )?;
+            write!(
+                f,
+                "\n  new: {} module versions of {} new modules, {} zips ({}), {} go.mod files, {} records, {} tiles, {} tree heads",
+                added.versions,
+                added.modules,
+                added.zips,
+                bytes(added.zip_bytes),
+                added.mods,
+                added.records,
+                added.tiles,
+                added.heads
+            )?;
+        }
+        if let Some(kept) = &self.kept
+            && !kept.names.is_empty()
+        {
+            let all = kept.infos + kept.mods + kept.zips;
+            write!(
+                f,
+                "\n  note: {all} things are held in other bytes already and stay as they are: {}",
+                kept.names.join(", ")
+            )?;
+        }
+        for note in &self.notes {
+            write!(f, "\n  note: {note}")?;
+        }
+        let took = duration(Duration::from_secs_f64(self.seconds));
+        match self.import {
+            Some(number) => write!(f, "\n  import {number}, {took}")?,
+            None => write!(f, "\n  {took}")?,
+        }
+        match &self.report {
+            Some(report) => write!(f, "\n  report {}", report.display()),
+            None => Ok(()),
+        }
+    }
+}
