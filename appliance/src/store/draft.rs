@@ -10,8 +10,8 @@ use super::ledger::{self, json};
 use super::scratch::{Scratch, Staging};
 use super::view::scan;
 use super::{
-    BundleId, CHUNK, Counts, Event, Import, Kept, Source, Store, StoreError, ZIP_FILE, Zip, hex,
-    keys, or_no_room,
+    BundleId, CHUNK, Counts, Event, Import, Kept, Source, Store, StoreError, Totals, ZIP_FILE, Zip,
+    hex, keys, or_no_room,
 };
 use modferry_protocol::bundle::Item;
 use modferry_protocol::module::ModuleVersion;
@@ -222,14 +222,19 @@ impl<'s> Draft<'s> {
         }
         let mut added = Counts::default();
         let mut kept = Kept::default();
+        let mut totals = self.store.totals()?;
+        self.claim(&source.stream, source.sequence, &mut totals)?;
         self.settle(&mut added, &mut kept)?;
         self.list_modules(&mut added)?;
-        let number = self.enter(Import {
-            manifest_sha256: hex(&self.manifest),
-            source,
-            added: added.clone(),
-            kept: kept.clone(),
-        })?;
+        let number = self.enter(
+            totals,
+            Import {
+                manifest_sha256: hex(&self.manifest),
+                source,
+                added: added.clone(),
+                kept: kept.clone(),
+            },
+        )?;
         let mut small = SortedFiles::new(self.staging.path(), "small", SMALL_FILE);
         scan(&self.scratch.0, &[], |key, value| small.put(key, value))?;
         let mut files = std::mem::take(&mut self.chunks).finish()?;
@@ -243,8 +248,7 @@ impl<'s> Draft<'s> {
     }
 
     /// The ledger's entry, and what follows from it. Gives the entry's number.
-    fn enter(&self, import: Import) -> Result<u64, StoreError> {
-        let mut totals = self.store.totals()?;
+    fn enter(&self, mut totals: Totals, import: Import) -> Result<u64, StoreError> {
         totals.enter(&import)?;
         self.scratch.put(&keys::TOTALS_KEY, &json(&totals)?)?;
         let (entry, pairs) = ledger::next(self.store, Event::Import(Box::new(import)))?;

@@ -22,6 +22,8 @@ const STORE: u8 = 0x01;
 const LEDGER: u8 = 0x10;
 /// SHA-256 of a manifest's text → the number of its import's entry.
 const MANIFEST: u8 = 0x11;
+/// Module version and stream → how much of it the stream's selection names.
+const CLAIM: u8 = 0x12;
 /// Stored hash index → a node of the ledger's tree.
 const LEDGER_HASH: u8 = 0x14;
 /// Module path → the `list` answer.
@@ -68,7 +70,8 @@ fn text(kind: u8, parts: &[&str]) -> Vec<u8> {
     key
 }
 
-fn module_version(kind: u8, module: &ModuleVersion) -> Vec<u8> {
+/// The key that one of the [`MODULE_KINDS`] has for a module version.
+pub(super) fn of_kind(kind: u8, module: &ModuleVersion) -> Vec<u8> {
     text(kind, &[module.path().as_str(), module.version().as_str()])
 }
 
@@ -95,6 +98,31 @@ pub fn manifest(sha256: &[u8; 32]) -> Vec<u8> {
     key
 }
 
+/// The key of what a stream says of a module version.
+pub fn claim(module: &ModuleVersion, stream: &str) -> Vec<u8> {
+    let mut key = claims(module);
+    key.extend_from_slice(stream.as_bytes());
+    key
+}
+
+/// What the keys begin with of all streams' claims on a module version.
+pub fn claims(module: &ModuleVersion) -> Vec<u8> {
+    text(
+        CLAIM,
+        &[module.path().as_str(), module.version().as_str(), ""],
+    )
+}
+
+/// What the keys of all claims begin with; they are ordered by module path, version in bytewise order, and stream.
+pub fn all_claims() -> Vec<u8> {
+    vec![CLAIM]
+}
+
+/// The module version, where a key is what its claims' keys begin with and no claim's.
+pub(super) fn parse_claims(key: &[u8]) -> Option<ModuleVersion> {
+    parse_module(key.strip_prefix(&[CLAIM])?.strip_suffix(&[0])?)
+}
+
 /// The key of a module's `list` answer.
 pub fn list(path: &ModulePath) -> Vec<u8> {
     text(LIST, &[path.as_str()])
@@ -107,17 +135,17 @@ pub fn latest(path: &ModulePath) -> Vec<u8> {
 
 /// The key of a `.info`.
 pub fn info(module: &ModuleVersion) -> Vec<u8> {
-    module_version(INFO, module)
+    of_kind(INFO, module)
 }
 
 /// The key of a `.mod`.
 pub fn go_mod(module: &ModuleVersion) -> Vec<u8> {
-    module_version(MOD, module)
+    of_kind(MOD, module)
 }
 
 /// The key that says where a zip is.
 pub fn zip(module: &ModuleVersion) -> Vec<u8> {
-    module_version(ZIP, module)
+    of_kind(ZIP, module)
 }
 
 /// What the keys begin with that say where the zips of a module are.
@@ -191,7 +219,7 @@ pub fn chunk(bundle: &BundleId, zip: u32, chunk: u32) -> [u8; 17] {
 /// The kinds that a bundle's items have, that a store keeps, in the order of [`Item`].
 pub(super) const ITEM_KINDS: [u8; 6] = [HEAD, RECORD, TILE, INFO, MOD, ZIP];
 
-/// The kinds whose keys name a module version.
+/// The kinds whose keys name a module version, zips last.
 pub(super) const MODULE_KINDS: [u8; 3] = [INFO, MOD, ZIP];
 
 /// The key of a bundle's item; `None` for what is read at import and kept under no name: lists and trust notes.
@@ -224,7 +252,9 @@ pub(super) fn item(key: &[u8], value: &[u8]) -> Option<Item> {
             let width = u32::try_from(value.len() / 32).ok()?;
             Item::Tile(db, Tile::new(height, level, index, width)?)
         }
-        Named::Ledger(_) | Named::LedgerHash(_) | Named::Other => return None,
+        Named::Claim(..) | Named::Ledger(_) | Named::LedgerHash(_) | Named::Other => {
+            return None;
+        }
     })
 }
 
@@ -252,6 +282,8 @@ pub enum Named {
         /// The tile's place in its level.
         index: u64,
     },
+    /// What a stream, by its name, says of a module version.
+    Claim(ModuleVersion, String),
     /// An entry of the ledger, by its number.
     Ledger(u64),
     /// A node of the ledger's tree, by its stored hash index.
@@ -282,6 +314,14 @@ pub fn parse(key: &[u8]) -> Option<Named> {
                 level,
                 index,
             }
+        }
+        CLAIM => {
+            let end = name.iter().rposition(|&byte| byte == 0)?;
+            let stream = std::str::from_utf8(&name[end + 1..]).ok()?;
+            if stream.is_empty() {
+                return None;
+            }
+            Named::Claim(parse_module(&name[..end])?, stream.to_owned())
         }
         LEDGER => Named::Ledger(u64::from_be_bytes(name.try_into().ok()?)),
         LEDGER_HASH => Named::LedgerHash(u64::from_be_bytes(name.try_into().ok()?)),

@@ -27,6 +27,7 @@
 //!
 //! docs/store.md describes folders, keys and values.
 
+mod claims;
 mod draft;
 mod error;
 mod files;
@@ -42,6 +43,7 @@ mod values;
 mod view;
 mod writer;
 
+pub use claims::{Claim, Extent};
 pub use draft::{Committed, Draft};
 pub use error::StoreError;
 pub use keys::BundleId;

@@ -19,6 +19,7 @@ impl Draft<'_> {
         scan(&scratch.0, &[], |key, new| {
             let old = held.pinned(key)?;
             match (keys::parse(key), old) {
+                (Some(keys::Named::Claim(..)), _) => {} // as it is to be already
                 (Some(keys::Named::Head(db)), old) => {
                     let size = signed_head(new)?.size;
                     let of_size = keys::head_of_size(&db, size);

@@ -16,29 +16,29 @@ mod ledger;
 mod life;
 mod readers;
 
-fn module(text: &str) -> ModuleVersion {
+pub(super) fn module(text: &str) -> ModuleVersion {
     text.parse().unwrap()
 }
 
-fn path(text: &str) -> ModulePath {
+pub(super) fn path(text: &str) -> ModulePath {
     ModulePath::new(text).unwrap()
 }
 
-fn db() -> DbName {
+pub(super) fn db() -> DbName {
     "sum.example.com".parse().unwrap()
 }
 
-fn info(module: &ModuleVersion) -> Vec<u8> {
+pub(super) fn info(module: &ModuleVersion) -> Vec<u8> {
     format!("{{\"Version\":\"{}\"}}", module.version().as_str()).into_bytes()
 }
 
 /// A zip's bytes, which the store never looks into.
-fn zip_bytes(module: &ModuleVersion, size: usize) -> Vec<u8> {
+pub(super) fn zip_bytes(module: &ModuleVersion, size: usize) -> Vec<u8> {
     let seed = Sha256::digest(module.to_string());
     (0..size).map(|n| seed[n % 32] ^ (n / 32) as u8).collect()
 }
 
-fn facts(bytes: &[u8]) -> ZipFacts {
+pub(super) fn facts(bytes: &[u8]) -> ZipFacts {
     ZipFacts {
         h1: H1::of_go_mod(bytes),
         files: 1,
@@ -46,7 +46,7 @@ fn facts(bytes: &[u8]) -> ZipFacts {
     }
 }
 
-fn put_zip(draft: &mut Draft<'_>, module: &ModuleVersion, bytes: &[u8]) {
+pub(super) fn put_zip(draft: &mut Draft<'_>, module: &ModuleVersion, bytes: &[u8]) {
     let sha256 = Sha256::digest(bytes).into();
     let size = bytes.len() as u64;
     draft
@@ -54,7 +54,7 @@ fn put_zip(draft: &mut Draft<'_>, module: &ModuleVersion, bytes: &[u8]) {
         .unwrap();
 }
 
-fn put_small(draft: &mut Draft<'_>, module: &ModuleVersion) {
+pub(super) fn put_small(draft: &mut Draft<'_>, module: &ModuleVersion) {
     draft
         .put(&Item::Info(module.clone()), &info(module))
         .unwrap();
@@ -66,12 +66,12 @@ fn put_small(draft: &mut Draft<'_>, module: &ModuleVersion) {
         .unwrap();
 }
 
-fn put_whole(draft: &mut Draft<'_>, module: &ModuleVersion, size: usize) {
+pub(super) fn put_whole(draft: &mut Draft<'_>, module: &ModuleVersion, size: usize) {
     put_small(draft, module);
     put_zip(draft, module, &zip_bytes(module, size));
 }
 
-fn head(size: u64) -> Vec<u8> {
+pub(super) fn head(size: u64) -> Vec<u8> {
     let head = TreeHead {
         size,
         hash: Hash([size as u8; 32]),
@@ -79,11 +79,11 @@ fn head(size: u64) -> Vec<u8> {
     format!("{}\n\u{2014} sum.example.com AAAA\n", head.encode()).into_bytes()
 }
 
-fn manifest(number: u8) -> [u8; 32] {
+pub(super) fn manifest(number: u8) -> [u8; 32] {
     Sha256::digest([number]).into()
 }
 
-fn source(sequence: u64) -> Source {
+pub(super) fn source(sequence: u64) -> Source {
     Source {
         stream: "platform".into(),
         sequence,
@@ -91,27 +91,48 @@ fn source(sequence: u64) -> Source {
     }
 }
 
-struct Site {
-    dir: TempDir,
+pub(super) struct Site {
+    pub(super) dir: TempDir,
 }
 
 impl Site {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         Self {
             dir: tempfile::tempdir().unwrap(),
         }
     }
 
-    fn store(&self) -> Store {
+    pub(super) fn store(&self) -> Store {
         Store::open_or_create(&self.dir.path().join("store"), "test", false).unwrap()
     }
 
-    fn reader(&self) -> Reader {
+    pub(super) fn reader(&self) -> Reader {
         let secondary = tempfile::tempdir_in(self.dir.path()).unwrap().keep();
         Reader::open(&self.dir.path().join("store"), &secondary).unwrap()
     }
 
-    fn import(&self, number: u8, fill: impl FnOnce(&mut Draft<'_>)) -> Committed {
+    /// Imports a bundle of a stream that is no other's, whatever its number.
+    pub(super) fn import_of(
+        &self,
+        stream: &str,
+        sequence: u64,
+        fill: impl FnOnce(&mut Draft<'_>),
+    ) -> Committed {
+        let store = self.store();
+        let size = store.ledger_size().unwrap();
+        let manifest = Sha256::digest(format!("{stream} {sequence} {size}")).into();
+        let mut draft = store.draft(&manifest).unwrap();
+        fill(&mut draft);
+        let stream = stream.into();
+        draft
+            .commit(Source {
+                stream,
+                ..source(sequence)
+            })
+            .unwrap()
+    }
+
+    pub(super) fn import(&self, number: u8, fill: impl FnOnce(&mut Draft<'_>)) -> Committed {
         let store = self.store();
         let mut draft = store.draft(&manifest(number)).unwrap();
         fill(&mut draft);
@@ -119,11 +140,11 @@ impl Site {
     }
 }
 
-fn text(value: Option<Value>) -> String {
+pub(super) fn text(value: Option<Value>) -> String {
     String::from_utf8(value.unwrap().into_vec()).unwrap()
 }
 
-fn read_zip(view: &View, module: &ModuleVersion) -> Vec<u8> {
+pub(super) fn read_zip(view: &View, module: &ModuleVersion) -> Vec<u8> {
     let zip = view.zip(module).unwrap().unwrap();
     let mut bytes = Vec::new();
     for n in 0..zip.chunks() {

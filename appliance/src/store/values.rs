@@ -159,6 +159,8 @@ pub struct Totals {
     /// What they brought together, each thing once.
     #[serde(flatten)]
     pub counts: Counts,
+    /// Module versions of which something is held that no stream names any more: what `gc` would remove.
+    pub gone: u64,
     /// The streams, by name.
     pub streams: BTreeMap<String, StreamState>,
 }

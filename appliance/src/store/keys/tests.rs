@@ -54,6 +54,16 @@ proptest! {
     }
 
     #[test]
+    fn a_claims_key_names_module_version_and_stream(module in module(), stream in "[a-z0-9][a-z0-9-]{0,9}") {
+        let key = claim(&module, &stream);
+        prop_assert_eq!(parse(&key), Some(Named::Claim(module.clone(), stream)));
+        prop_assert_eq!(parse_claims(&key), None);
+        prop_assert_eq!(parse_claims(&claims(&module)), Some(module.clone()));
+        prop_assert_eq!(parse(&claims(&module)), None);
+        prop_assert!(key < list(module.path()));
+    }
+
+    #[test]
     fn keys_of_small_things_come_before_all_chunks((it, _) in items(), bundle: [u8; 8], zip: u32, n: u32) {
         prop_assert!(of_item(&it).unwrap()[..] < chunk(&bundle, zip, n)[..]);
     }

@@ -1,0 +1,260 @@
+//! Claims: how much of each module version each stream's selection names, and since which of its bundles.
+//!
+//! What a bundle carries or needs raises its stream's claim; only a tombstone lowers it. A word of a bundle that
+//! comes late counts for nothing where a later bundle of the same stream has spoken. What no stream claims any more
+//! is *gone*: it is served on as before, counted in the totals, and removed by `gc`, never by an import.
+//!
+//! What is held is claimed as long as some stream claims it: of several streams the highest level counts.
+
+use super::view::scan;
+use super::{Draft, StoreError, Totals, View, keys};
+use modferry_protocol::bundle::{Gone, Level};
+use modferry_protocol::module::ModuleVersion;
+
+/// How much of a module version: what a stream claims, or what a store holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Extent {
+    /// Nothing.
+    Nothing,
+    /// Its `.mod`, and its `.info` where it has one.
+    Mod,
+    /// That and its zip.
+    Zip,
+}
+
+impl From<Level> for Extent {
+    fn from(level: Level) -> Self {
+        match level {
+            Level::Mod => Self::Mod,
+            Level::Zip => Self::Zip,
+        }
+    }
+}
+
+/// What one stream says of a module version.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Claim {
+    /// How much its selection names.
+    pub extent: Extent,
+    /// The bundle that said so, by its number in the stream.
+    pub sequence: u64,
+}
+
+impl Claim {
+    fn encode(self) -> [u8; 9] {
+        let mut value = [0; 9];
+        value[0] = self.extent as u8;
+        value[1..].copy_from_slice(&self.sequence.to_be_bytes());
+        value
+    }
+
+    pub(super) fn decode(value: &[u8]) -> Result<Self, StoreError> {
+        let damaged = || StoreError::damaged(format!("a claim of {} bytes", value.len()));
+        let (&extent, sequence) = value.split_first().ok_or_else(damaged)?;
+        let extent = match extent {
+            0 => Extent::Nothing,
+            1 => Extent::Mod,
+            2 => Extent::Zip,
+            _ => return Err(damaged()),
+        };
+        let sequence = u64::from_be_bytes(sequence.try_into().map_err(|_| damaged())?);
+        Ok(Self { extent, sequence })
+    }
+}
+
+/// What a bundle says of a module version.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Word {
+    /// It carries that much.
+    carries: Option<Extent>,
+    /// It needs that much.
+    needs: Option<Extent>,
+    /// Its selection has given up more than that.
+    leaves: Option<Extent>,
+}
+
+impl Word {
+    /// The claim after this word of bundle `sequence`.
+    fn after(self, old: Option<Claim>, sequence: u64) -> Option<Claim> {
+        if old.is_some_and(|old| old.sequence > sequence) {
+            return old;
+        }
+        let before = old.map(|old| old.extent);
+        let extent = self.leaves.or(before).unwrap_or(Extent::Nothing);
+        let extent = [self.carries, self.needs]
+            .into_iter()
+            .flatten()
+            .fold(extent, Extent::max);
+        match old {
+            Some(old) if old.extent == extent => Some(old),
+            _ => Some(Claim { extent, sequence }),
+        }
+    }
+
+    /// As it lies in the scratch database between being said and the commit.
+    fn encode(self) -> [u8; 2] {
+        let byte = |extent: Option<Extent>| extent.map_or(u8::MAX, |extent| extent as u8);
+        [byte(self.needs), byte(self.leaves)]
+    }
+
+    fn decode(value: Option<&[u8]>) -> Self {
+        let extent = |at: usize| match value.and_then(|value| value.get(at)) {
+            Some(0) => Some(Extent::Nothing),
+            Some(1) => Some(Extent::Mod),
+            Some(2) => Some(Extent::Zip),
+            _ => None,
+        };
+        Self {
+            carries: None,
+            needs: extent(0),
+            leaves: extent(1),
+        }
+    }
+}
+
+impl View {
+    /// What each stream says of a module version, by the streams' names; streams that never named it are not there.
+    pub fn claims(&self, module: &ModuleVersion) -> Result<Vec<(String, Claim)>, StoreError> {
+        let mut claims = Vec::new();
+        self.scan(&keys::claims(module), |key, value| {
+            if let Some(keys::Named::Claim(_, stream)) = keys::parse(key) {
+                claims.push((stream, Claim::decode(value)?));
+            }
+            Ok(())
+        })?;
+        Ok(claims)
+    }
+
+    /// How much of a module version is held.
+    pub fn extent(&self, module: &ModuleVersion) -> Result<Extent, StoreError> {
+        Ok(if self.pinned(&keys::zip(module))?.is_some() {
+            Extent::Zip
+        } else if self.has_go_mod(module)? || self.has_info(module)? {
+            Extent::Mod
+        } else {
+            Extent::Nothing
+        })
+    }
+
+    /// The most that any stream but `except` claims.
+    fn claimed_by_others(
+        &self,
+        module: &ModuleVersion,
+        except: &str,
+    ) -> Result<Extent, StoreError> {
+        let claims = self.claims(module)?.into_iter();
+        let others = claims.filter(|(stream, _)| stream != except);
+        Ok(others
+            .map(|(_, claim)| claim.extent)
+            .max()
+            .unwrap_or(Extent::Nothing))
+    }
+}
+
+impl Draft<'_> {
+    /// The bundle says that the destination holds that much of a module version, and that its selection names it.
+    pub fn needed(&mut self, module: &ModuleVersion, level: Level) -> Result<(), StoreError> {
+        self.say(module, |word| word.needs = Some(level.into()))
+    }
+
+    /// The bundle says that its selection names this no longer.
+    pub fn gone(&mut self, module: &ModuleVersion, gone: Gone) -> Result<(), StoreError> {
+        let leaves = match gone {
+            Gone::Zip => Extent::Mod,
+            Gone::All => Extent::Nothing,
+        };
+        self.say(module, |word| word.leaves = Some(leaves))
+    }
+
+    /// Notes a word under the prefix of the module version's claims, which is no claim's key: no stream has an
+    /// empty name.
+    fn say(
+        &self,
+        module: &ModuleVersion,
+        change: impl FnOnce(&mut Word),
+    ) -> Result<(), StoreError> {
+        let key = keys::claims(module);
+        let mut word = Word::decode(self.scratch.get(&key)?.as_deref());
+        change(&mut word);
+        self.scratch.put(&key, &word.encode())
+    }
+
+    /// Turns what the bundle carries and says into its stream's claims, and keeps count of what is gone.
+    pub(super) fn claim(
+        &self,
+        stream: &str,
+        sequence: u64,
+        totals: &mut Totals,
+    ) -> Result<(), StoreError> {
+        // Each module version once: by its zip, else its .mod, else its .info, else by what was only said of it.
+        let scratch = &self.scratch;
+        let kinds = keys::MODULE_KINDS;
+        for n in (0..kinds.len()).rev() {
+            let extent = if n + 1 == kinds.len() {
+                Extent::Zip
+            } else {
+                Extent::Mod
+            };
+            scan(&scratch.0, &kinds[n..=n], |key, _| {
+                let module = keys::parse_module(&key[1..])
+                    .ok_or_else(|| StoreError::damaged("a key that names no module version"))?;
+                for &kind in &kinds[n + 1..] {
+                    if scratch.get(&keys::of_kind(kind, &module))?.is_some() {
+                        return Ok(());
+                    }
+                }
+                let said = keys::claims(&module);
+                let mut word = Word::decode(scratch.get(&said)?.as_deref());
+                word.carries = Some(extent);
+                scratch.delete(&said)?;
+                self.take(&module, word, stream, sequence, totals)
+            })?;
+        }
+        scan(&scratch.0, &keys::all_claims(), |key, value| {
+            let Some(module) = keys::parse_claims(key) else {
+                return Ok(()); // a claim, which this very loop has made
+            };
+            scratch.delete(key)?;
+            self.take(&module, Word::decode(Some(value)), stream, sequence, totals)
+        })
+    }
+
+    fn take(
+        &self,
+        module: &ModuleVersion,
+        word: Word,
+        stream: &str,
+        sequence: u64,
+        totals: &mut Totals,
+    ) -> Result<(), StoreError> {
+        let held: &View = self.store;
+        let key = keys::claim(module, stream);
+        let old = held
+            .pinned(&key)?
+            .map(|value| Claim::decode(&value))
+            .transpose()?;
+        let new = word.after(old, sequence);
+        if new == old && word.carries.is_none() {
+            return Ok(());
+        }
+        if let Some(new) = new.filter(|new| Some(*new) != old) {
+            self.scratch.put(&key, &new.encode())?;
+        }
+        let before = held.extent(module)?;
+        let after = before.max(word.carries.unwrap_or(Extent::Nothing));
+        // Others' claims are looked for only where they decide.
+        let own = |claim: Option<Claim>| claim.map_or(Extent::Nothing, |claim| claim.extent);
+        let (own_before, own_after) = (own(old), own(new));
+        if own_before >= before && own_after >= after {
+            return Ok(());
+        }
+        let others = held.claimed_by_others(module, stream)?;
+        let is_gone = |own: Extent, held: Extent| own.max(others) < held;
+        totals.gone -= u64::from(is_gone(own_before, before));
+        totals.gone += u64::from(is_gone(own_after, after));
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;
