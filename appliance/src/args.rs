@@ -66,6 +66,18 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value_t = 10)]
         ledger: u64,
     },
+    /// Write down what the store holds, signed, for whoever exports the next bundle
+    ///
+    /// The store signs with a key of its own, which is made the first time: STORE/identity.key; give
+    /// STORE/identity.pub to the bundler once. With the receipt, the bundler leaves out what is held here.
+    Receipt {
+        /// Write to this file [default: to standard output]
+        #[arg(long, value_name = "FILE")]
+        out: Option<PathBuf>,
+        /// What the store's key is called when it is made [default: receipt]
+        #[arg(long)]
+        name: Option<String>,
+    },
     /// List module versions
     List {
         /// Only what begins so: a module path's beginning, or PATH@ and a version's

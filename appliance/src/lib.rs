@@ -5,5 +5,6 @@
 
 pub mod evidence;
 pub mod import;
+pub mod receipt;
 pub mod store;
 pub mod trust;

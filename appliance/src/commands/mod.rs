@@ -2,11 +2,13 @@
 
 mod evidence;
 mod list;
+mod receipt;
 mod status;
 mod trust;
 
 pub use evidence::evidence;
 pub use list::list;
+pub use receipt::receipt;
 pub use status::status;
 pub use trust::trust;
 

@@ -56,6 +56,7 @@ pub use reader::Reader;
 pub use values::{Counts, KEPT_NAMES, Kept, Source, StreamState, Totals, Zip};
 pub use view::{Value, View};
 pub use writer::Store;
+pub(crate) use writer::not_for_another;
 
 use std::path::{Path, PathBuf};
 
@@ -129,6 +130,15 @@ fn or_no_room(store: &Store, error: StoreError) -> StoreError {
 /// Bytes in hexadecimal, lower case.
 pub fn hex(bytes: &[u8]) -> String {
     bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}
+
+/// The 32 bytes that [`hex`] made this text of; `None` of any other.
+pub fn unhex(text: &str) -> Option<[u8; 32]> {
+    let mut bytes = [0; 32];
+    for (n, byte) in bytes.iter_mut().enumerate() {
+        *byte = u8::from_str_radix(text.get(2 * n..2 * n + 2)?, 16).ok()?;
+    }
+    (hex(&bytes) == text).then_some(bytes)
 }
 
 #[cfg(test)]

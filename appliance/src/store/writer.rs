@@ -136,7 +136,7 @@ fn ingest(db: &DB, files: &[PathBuf]) -> Result<(), StoreError> {
 }
 
 /// Root must not leave files in a store that another user imports into: that user could not replace them.
-fn not_for_another(store: &Path) -> Result<(), StoreError> {
+pub(crate) fn not_for_another(store: &Path) -> Result<(), StoreError> {
     let owner = fs::metadata(store)
         .map_err(StoreError::io("look at", store))?
         .uid();
