@@ -4,6 +4,7 @@ use crate::Failed;
 use clap::{Parser, Subcommand};
 use modferry_appliance::store::DEFAULT_STORE;
 use modferry_cli::load_config;
+use modferry_protocol::bundle::StreamName;
 use serde::Deserialize;
 use std::path::PathBuf;
 
@@ -110,9 +111,48 @@ pub enum Trust {
     },
     /// Set how many different bundle keys must have signed a bundle
     Require {
-        /// How many
-        number: usize,
+        /// How many; `default` with --stream: as many as for other streams
+        #[arg(value_name = "N", value_parser = parse_required)]
+        number: Required,
+        /// Of this stream only
+        #[arg(long, value_name = "NAME")]
+        stream: Option<StreamName>,
     },
+    /// Apply trust notes: signed changes of the trusted keys; without any, those that bundles brought
+    ///
+    /// A note is accepted if it is the next in its row and as many of the keys trusted now have signed
+    /// it as the strictest stream asks for. Either all of its changes are made or none. Notes that a
+    /// bundle brought are applied by the import itself, where its user may change trust/; else they wait in
+    /// STORE/trust-pending for this command.
+    Apply {
+        /// Trust notes, in the order of their numbers
+        #[arg(value_name = "NOTE")]
+        notes: Vec<PathBuf>,
+    },
+    /// Say which trust note the keys here, which were set by hand, go with: the next one then continues it
+    Begin {
+        /// The newest trust note that was applied elsewhere
+        note: PathBuf,
+    },
+}
+
+/// How many signatures to require.
+#[derive(Clone, Copy, Debug)]
+pub enum Required {
+    /// So many.
+    Number(usize),
+    /// As many as of other streams.
+    Default,
+}
+
+fn parse_required(given: &str) -> Result<Required, String> {
+    match given {
+        "default" => Ok(Required::Default),
+        number => number
+            .parse()
+            .map(Required::Number)
+            .map_err(|_| "want a number, or `default`".into()),
+    }
 }
 
 /// What to do with evidence.

@@ -1,8 +1,8 @@
 //! Why whom to trust could not be read or changed, and what to do about it.
 
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::note::KeyError;
-use modferry_protocol::trust::PolicyError;
+use modferry_protocol::note::{KeyError, NoteError};
+use modferry_protocol::trust::{NoteRefused, PolicyError, TrustNoteError};
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -28,6 +28,55 @@ pub enum TrustStoreError {
     #[error("{} does not say how many signatures are required", path.display())]
     Required {
         /// The file.
+        path: PathBuf,
+    },
+    /// A key that is trusted and revoked at once.
+    #[error("the key {key} is trusted to sign bundles, and revoked")]
+    TrustedAndRevoked {
+        /// The key, as NAME+HASH.
+        key: String,
+    },
+    /// A file that should be a trust note that was applied.
+    #[error("{} is not the trust note that belongs there", path.display())]
+    NotANote {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        #[source]
+        why: NotANote,
+    },
+    /// A trust note is not accepted.
+    #[error("the trust note is not accepted")]
+    Refused(#[from] NoteRefused),
+    /// What was given as a trust note cannot be read.
+    #[error("{} is no trust note", path.display())]
+    GivenNote {
+        /// What was given.
+        path: PathBuf,
+        /// Why it is not.
+        #[source]
+        why: NotANote,
+    },
+    /// A row of notes is to begin with one where there is a row already.
+    #[error("trust note {last} was applied here already: a row of trust notes begins once")]
+    Begun {
+        /// The number of the last note.
+        last: u64,
+    },
+    /// A row of notes is to begin with one that the keys here do not go with.
+    #[error("the keys that are trusted here are not those that trust note {number} leaves")]
+    NotItsKeys {
+        /// The note's number.
+        number: u64,
+        /// What is different, a line each.
+        different: Vec<String>,
+    },
+    /// A key that was revoked is to be trusted again.
+    #[error("the key {key} was revoked here")]
+    WasRevoked {
+        /// The key, as NAME+HASH.
+        key: String,
+        /// The file that says so.
         path: PathBuf,
     },
     /// More signatures required than there are keys to give them.
@@ -101,10 +150,42 @@ pub enum NotAKey {
     Name(String),
 }
 
+/// What is wrong with a trust note's file.
+#[derive(Debug, thiserror::Error)]
+pub enum NotANote {
+    /// It cannot be read, or is not text.
+    #[error(transparent)]
+    File(#[from] NotAKey),
+    /// It has no signatures.
+    #[error("it is no signed note")]
+    NotSigned,
+    /// Its text is no trust note.
+    #[error(transparent)]
+    Text(#[from] TrustNoteError),
+    /// It has another name than its number gives it.
+    #[error("its name is not its number's: want {0}")]
+    Name(String),
+    /// It does not continue the note before it.
+    #[error("it does not continue the trust note before it")]
+    Row,
+    /// A line names a key that is known here, and the signature is not that key's.
+    #[error("a signature on it is false")]
+    False(#[source] NoteError),
+}
+
 impl Failure for TrustStoreError {
     fn exit(&self) -> Exit {
         match self {
             Self::NoKeys { .. } | Self::TooFewKeys { .. } => Exit::Untrusted,
+            Self::NotANote { .. } => Exit::Damaged,
+            Self::Refused(refused) => match refused {
+                NoteRefused::NotSigned | NoteRefused::False(_) | NoteRefused::TooFew { .. } => {
+                    Exit::Untrusted
+                }
+                NoteRefused::TooLong(_) | NoteRefused::Text(_) => Exit::Damaged,
+                NoteRefused::Gap { .. } => Exit::Missing,
+                _ => Exit::Other,
+            },
             Self::Io { .. } => Exit::Other,
             _ => Exit::Usage,
         }
@@ -121,9 +202,37 @@ impl Failure for TrustStoreError {
                 "look who put it there, and remove it: rm {}; keys are added with `modferry-appliance trust add`",
                 path.display()
             ),
-            Self::Required { .. } => {
+            Self::Required { path } if path.ends_with("required") => {
                 "decide how many different keys must sign: modferry-appliance trust require 1".into()
             }
+            Self::Required { path } => format!(
+                "decide how many different keys must sign that stream (modferry-appliance trust require N --stream \
+                 STREAM), or look who put it there, and remove it: rm {}",
+                path.display()
+            ),
+            Self::TrustedAndRevoked { key } => format!(
+                "look who put it there; a key that was revoked is trusted no more: modferry-appliance trust remove {key}"
+            ),
+            Self::NotANote { path, .. } => format!(
+                "look who changed {}, and put it back from a backup of trust/, or from a bundle that carried the \
+                 note (modferry-bundler inspect --list names them)",
+                path.display()
+            ),
+            Self::Refused(refused) => return advice_on(refused),
+            Self::GivenNote { .. } => "give the file that `modferry-bundler trust new` wrote".into(),
+            Self::Begun { .. } => {
+                "apply the notes that follow it: modferry-appliance trust apply NOTE; see `trust list`".into()
+            }
+            Self::NotItsKeys { .. } => {
+                "set the keys by hand first (trust add, trust remove, trust require), or begin with the note that \
+                 they go with"
+                    .into()
+            }
+            Self::WasRevoked { path, .. } => format!(
+                "a key that was given away or stolen does not become safe again: make a new one. If it was revoked by \
+                 mistake, take that back by hand first: rm {}",
+                path.display()
+            ),
             Self::TooFewKeys { .. } => {
                 "add keys with `modferry-appliance trust add`, or require fewer with `trust require`".into()
             }
@@ -148,6 +257,44 @@ impl Failure for TrustStoreError {
             Self::Policy(_) | Self::Io { .. } => return None,
         })
     }
+
+    fn details(&self) -> Vec<String> {
+        match self {
+            Self::NotItsKeys { different, .. } => different.clone(),
+            _ => Vec::new(),
+        }
+    }
+}
+
+fn advice_on(refused: &NoteRefused) -> Option<String> {
+    Some(match refused {
+        NoteRefused::False(_) => {
+            "it was altered on its way, or somebody tries to have other keys trusted here: ask those who sign, over \
+             another channel"
+                .into()
+        }
+        NoteRefused::TooFew { .. } => {
+            "have it signed by more of the keys that are trusted here (modferry-bundler sign NOTE --key KEY), and \
+             carry it again; see `modferry-appliance trust list`"
+                .into()
+        }
+        NoteRefused::Fork { .. } | NoteRefused::Elsewhere { .. } => {
+            "compare `modferry-appliance trust list` with the notes of those who sign, before anything is imported: \
+             one of the two rows of notes is wrong"
+                .into()
+        }
+        NoteRefused::Gap { next, .. } => format!(
+            "apply trust note {next} first, and those after it in order: modferry-appliance trust apply NOTE. Where the \
+             keys were set by hand to what an earlier note left: modferry-appliance trust begin NOTE"
+        ),
+        NoteRefused::TooFewKeys { .. } => {
+            "add the new keys in the same note that revokes the old ones (modferry-bundler trust new)".into()
+        }
+        NoteRefused::Text(TrustNoteError::Newer(_)) => {
+            "use the modferry that made it, or a newer one, on this machine".into()
+        }
+        _ => return None,
+    })
 }
 
 pub(super) fn io_error(

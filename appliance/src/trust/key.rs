@@ -1,7 +1,7 @@
 //! A trusted key, and the file that it is: one line, called after the key.
 
 use super::error::{NotAKey, TrustStoreError};
-use super::files::read_small;
+use super::files::{MAX_KEY_FILE, read_small};
 use modferry_protocol::note::{SUM_GOLANG_ORG, VerifierKey};
 use serde::Serialize;
 use std::path::Path;
@@ -76,9 +76,12 @@ pub(super) fn file_name(key: &VerifierKey) -> String {
     name + ".pub"
 }
 
-pub(super) fn read_key(path: &Path) -> Result<VerifierKey, NotAKey> {
-    let text = read_small(path)?;
-    let key: VerifierKey = text.strip_suffix('\n').unwrap_or(&text).parse()?;
+/// The key that a file's text is, if the file is called after it.
+pub(super) fn read_key(path: &Path, text: &str) -> Result<VerifierKey, NotAKey> {
+    if text.len() as u64 > MAX_KEY_FILE {
+        return Err(NotAKey::NotText);
+    }
+    let key: VerifierKey = text.strip_suffix('\n').unwrap_or(text).parse()?;
     let expected = file_name(&key);
     if path.file_name().is_none_or(|name| *name != *expected) {
         return Err(NotAKey::Name(expected));
@@ -91,7 +94,7 @@ pub(super) fn parse_key(given: &str) -> Result<VerifierKey, TrustStoreError> {
     if let Ok(key) = given.parse() {
         return Ok(key);
     }
-    let read = || Ok(read_small(Path::new(given))?.trim().parse()?);
+    let read = || Ok(read_small(Path::new(given), MAX_KEY_FILE)?.trim().parse()?);
     read().map_err(|why| TrustStoreError::Given {
         given: given.into(),
         why,

@@ -1,10 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+
+mod notes;
+mod pending;
 use modferry_checker::testing::key;
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::trust::PolicyError;
+use std::fs;
 use std::os::unix::fs::PermissionsExt;
 use tempfile::TempDir;
 
@@ -177,25 +181,27 @@ fn anything_strange_among_the_keys_is_an_error() {
 fn the_number_of_signatures_is_never_guessed() {
     let (_dir, trust) = store();
     trust.add(Kind::Bundle, &verifier("a").to_string()).unwrap();
-    assert!(trust.require(2).is_err(), "more than there are keys");
-    assert!(trust.require(0).is_err());
+    assert!(trust.require(2, None).is_err(), "more than there are keys");
+    assert!(trust.require(0, None).is_err());
     trust.add(Kind::Bundle, &verifier("b").to_string()).unwrap();
-    trust.require(2).unwrap();
+    trust.require(2, None).unwrap();
     assert_eq!(trust.policy().unwrap().thresholds().default(), 2);
-    for bad in ["", "0\n", "-1\n", "1000\n", "two\n", " 2\n"] {
-        fs::write(trust.required_file(), bad).unwrap();
+    for bad in [
+        "", "0\n", "-1\n", "1000\n", "two\n", " 2\n", "+2\n", "100\n",
+    ] {
+        fs::write(required_file(&trust.store), bad).unwrap();
         let refused = trust.policy().unwrap_err();
         assert!(
             matches!(refused, TrustStoreError::Required { .. }),
             "{bad:?}"
         );
     }
-    fs::remove_file(trust.required_file()).unwrap();
+    fs::remove_file(required_file(&trust.store)).unwrap();
     assert!(matches!(
         trust.policy(),
         Err(TrustStoreError::Required { .. })
     ));
-    trust.require(2).unwrap();
+    trust.require(2, None).unwrap();
     trust.remove("a").unwrap();
     assert!(matches!(
         trust.policy(),
@@ -227,7 +233,7 @@ fn a_key_under_a_second_name_is_no_second_key() {
     let refused = trust.add(Kind::Bundle, &b.to_string()).unwrap_err();
     assert!(refused.to_string().contains(&a.short_name()), "{refused}");
     assert_eq!(refused.exit(), Exit::Usage);
-    assert!(trust.require(2).is_err());
+    assert!(trust.require(2, None).is_err());
     // Put there by hand: no policy comes of it.
     fs::write(
         trust.folder(Kind::Bundle).join(file_name(&b)),
@@ -240,4 +246,77 @@ fn a_key_under_a_second_name_is_no_second_key() {
         "{refused}"
     );
     assert!(refused.advice().unwrap().contains("trust list"));
+}
+
+#[test]
+fn a_stream_may_need_another_number() {
+    let (_dir, trust) = store();
+    for name in ["a", "b", "c"] {
+        trust
+            .add(Kind::Bundle, &verifier(name).to_string())
+            .unwrap();
+    }
+    let [prod, test] = ["prod", "test"].map(|name| StreamName::new(name).unwrap());
+    trust.require(2, None).unwrap();
+    trust.require(3, Some(&prod)).unwrap();
+    trust.require(1, Some(&test)).unwrap();
+    assert!(trust.require(4, Some(&prod)).is_err(), "more than keys");
+    assert!(trust.require(0, Some(&prod)).is_err());
+    let policy = trust.policy().unwrap();
+    assert_eq!(policy.thresholds().of(&prod), 3);
+    assert_eq!(policy.thresholds().of(&test), 1);
+    assert_eq!(policy.thresholds().default(), 2);
+    assert_eq!(trust.required_by_stream().unwrap().len(), 2);
+    trust.require_default(&test).unwrap();
+    assert_eq!(trust.policy().unwrap().thresholds().of(&test), 2);
+
+    // A number that cannot be read, or is nobody's, could have been a strict one.
+    let own = stream_file(&trust.store, &prod);
+    for bad in ["", "0\n", "many\n"] {
+        fs::write(&own, bad).unwrap();
+        let refused = trust.policy().unwrap_err();
+        assert!(
+            matches!(&refused, TrustStoreError::Required { path } if *path == own),
+            "{bad:?}: {refused}"
+        );
+    }
+    trust.require(2, Some(&prod)).unwrap();
+    let strange = own.with_file_name("No Stream");
+    fs::write(&strange, "1\n").unwrap();
+    let refused = trust.policy().unwrap_err();
+    assert!(refused.advice().unwrap().contains("No Stream"), "{refused}");
+    fs::remove_file(strange).unwrap();
+    trust.policy().unwrap();
+    // A stream that nobody could sign for is told at once, and not when its bundle comes.
+    trust.remove("a").unwrap();
+    trust.require(2, Some(&prod)).unwrap();
+    trust.remove("b").unwrap();
+    assert!(matches!(
+        trust.policy(),
+        Err(TrustStoreError::TooFewKeys { required: 2, .. })
+    ));
+}
+
+#[test]
+fn what_changes_while_it_is_read_is_read_again() {
+    let (_dir, trust) = store();
+    let [a, b] = [verifier("a"), verifier("b")];
+    trust.add(Kind::Bundle, &a.to_string()).unwrap();
+    let stop = std::sync::atomic::AtomicBool::new(false);
+    std::thread::scope(|scope| {
+        scope.spawn(|| {
+            // At no moment is there nobody: b comes before a goes, and a before b goes.
+            for _ in 0..50 {
+                for (new, old) in [(&b, &a), (&a, &b)] {
+                    trust.add(Kind::Bundle, &new.to_string()).unwrap();
+                    trust.remove(&old.short_name()).unwrap();
+                }
+            }
+            stop.store(true, std::sync::atomic::Ordering::Relaxed);
+        });
+        while !stop.load(std::sync::atomic::Ordering::Relaxed) {
+            let policy = trust.policy().unwrap();
+            assert!((1..=2).contains(&policy.bundle_keys().len()));
+        }
+    });
 }

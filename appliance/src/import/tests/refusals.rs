@@ -132,7 +132,7 @@ fn signatures_of_the_sidecar_count() {
     trust
         .add(Kind::Bundle, &second.verifier().to_string())
         .unwrap();
-    trust.require(2).unwrap();
+    trust.require(2, None).unwrap();
     let sealed = site.drop_in(&TestBundle::of(&sumdb, &[&modules[0]], &[]));
     assert_eq!(site.import().unwrap_err().exit(), Exit::Untrusted);
     let both = modferry_protocol::note::add_signature(&sealed.manifest, &second).unwrap();

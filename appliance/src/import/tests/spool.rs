@@ -190,7 +190,7 @@ fn what_builds_on_a_later_arrival_or_lacks_a_signature_waits() {
     trust
         .add(Kind::Bundle, &second.verifier().to_string())
         .unwrap();
-    trust.require(2).unwrap();
+    trust.require(2, None).unwrap();
     let mut third = TestBundle::of(&sumdb, &[&modules[3]], &[300]);
     third.sequence = modferry_protocol::bundle::Sequence::new(3).unwrap();
     let sealed = spool.drop_in(&third);

@@ -1,0 +1,323 @@
+//! Trust notes that a bundle brought: applied where this user may, and else laid down for one who may.
+//!
+//! A bundle is judged by the keys that were trusted before it came, its notes by themselves. What becomes of a note
+//! that is not accepted:
+//!
+//! - One that was applied already is passed over: a bundle may carry the whole row, for stores that were not reached.
+//! - One with a false signature refuses the bundle, before anything is written: it was altered, or forged by
+//!   someone whose bundle is trusted, and neither is a bundle to import.
+//! - Any other (too few signatures, a gap, a second note of one number) changes nothing and is told loudly, in the
+//!   import's report and in `status` until the next import. It does not stop the import: the bundle's modules are
+//!   vouched for by keys that are trusted here, and an old bundle with an old note must stay importable.
+//!
+//! STORE/trust-pending/NNNNNN.note belongs to the user that imports. Whoever applies such a file judges it anew.
+
+use super::apply::read_note;
+use super::error::TrustStoreError;
+use super::state::note_name;
+use super::{Applied, Change, TrustStore, files};
+use modferry_cli::Failure;
+use modferry_protocol::trust::{Judged, Keyring, NoteRefused};
+use serde::{Deserialize, Serialize};
+use std::fs;
+use std::io;
+use std::path::PathBuf;
+
+/// A trust note as a bundle carried it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Carried {
+    /// Its number, as the bundle's index has it.
+    pub number: u64,
+    /// The note with its signatures. What is no text is no note, and is kept as near as text comes to it.
+    pub note: String,
+}
+
+/// What became of a trust note that a bundle brought.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(tag = "outcome", rename_all = "kebab-case")]
+pub enum Taken {
+    /// It is applied.
+    Applied(Change),
+    /// It is right, and waits for one who may change trust/.
+    Pending {
+        /// Its number.
+        number: u64,
+        /// Where it waits.
+        path: PathBuf,
+        /// The command that applies it.
+        command: String,
+    },
+    /// It is not accepted, and changed nothing.
+    Ignored {
+        /// Its number, as the bundle has it.
+        number: u64,
+        /// Why, from the outermost cause to the innermost.
+        why: String,
+        /// What to do about it.
+        advice: Option<String>,
+    },
+}
+
+/// A trust note that waits in STORE/trust-pending.
+#[derive(Clone, Debug, Serialize)]
+pub struct Pending {
+    /// Its file.
+    pub path: PathBuf,
+    /// Its number; `None` where it cannot be read.
+    pub number: Option<u64>,
+    /// Why it would not be accepted, if it would not.
+    pub refused: Option<String>,
+}
+
+impl TrustStore {
+    /// Refuses a bundle whose notes have a false signature; to be asked before anything of the bundle is kept.
+    pub fn refuse_false(&self, notes: &[Carried]) -> Result<(), TrustStoreError> {
+        if notes.is_empty() {
+            return Ok(());
+        }
+        let mut keyring = self.keyring()?;
+        for carried in notes {
+            match judge(&keyring, carried) {
+                Err(refused @ NoteRefused::False(_)) => return Err(refused.into()),
+                Ok(Judged::Next(accepted)) => keyring.apply(accepted.note()),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Takes a bundle's notes, by number. Of those that were applied before nothing is told.
+    ///
+    /// The import that brought them is over: nothing here can fail it.
+    pub fn take(&self, notes: &[Carried]) -> Vec<Taken> {
+        self.take_where(notes, files::may_change(&self.store))
+    }
+
+    pub(super) fn take_where(&self, notes: &[Carried], may_change: bool) -> Vec<Taken> {
+        let mut taken = Vec::new();
+        if notes.is_empty() {
+            return taken;
+        }
+        let mut keyring = match self.keyring() {
+            Ok(keyring) => keyring,
+            Err(error) => {
+                return notes
+                    .iter()
+                    .map(|note| ignored(note.number, &error))
+                    .collect();
+            }
+        };
+        for carried in notes {
+            let accepted = match judge(&keyring, carried) {
+                Ok(Judged::Applied(_)) => continue,
+                // Older than the row here, which began with keys that were set by hand.
+                Err(NoteRefused::Older { .. }) => continue,
+                Ok(Judged::Next(accepted)) if accepted.note().number == carried.number => accepted,
+                Ok(Judged::Next(accepted)) => {
+                    taken.push(Taken::Ignored {
+                        number: carried.number,
+                        why: format!("its text says number {}", accepted.note().number),
+                        advice: None,
+                    });
+                    continue;
+                }
+                Err(refused) => {
+                    taken.push(ignored(carried.number, &refused.into()));
+                    continue;
+                }
+            };
+            keyring.apply(accepted.note());
+            let outcome = match may_change {
+                true => self
+                    .apply(carried.note.as_bytes())
+                    .map(|applied| match applied {
+                        Applied::Applied(change) => Some(Taken::Applied(change)),
+                        Applied::AlreadyApplied { .. } => None,
+                    }),
+                false => self.lay_down(carried).map(Some),
+            };
+            taken.extend(outcome.unwrap_or_else(|error| Some(ignored(carried.number, &error))));
+        }
+        self.clear_pending();
+        taken
+    }
+
+    fn lay_down(&self, carried: &Carried) -> Result<Taken, TrustStoreError> {
+        let folder = self.pending_folder();
+        files::make_folder(&folder, 0o755)?;
+        let path = folder.join(note_name(carried.number));
+        match read_note(&path) {
+            Ok(there) if same_text(&there, &carried.note) => {}
+            // Both were signed as they should be, and neither is applied: it is not for this user to choose.
+            Ok(_) => {
+                return Err(NoteRefused::Fork {
+                    number: carried.number,
+                }
+                .into());
+            }
+            Err(_) => files::write(&folder, &path, &carried.note)?,
+        }
+        Ok(Taken::Pending {
+            number: carried.number,
+            command: format!(
+                "modferry-appliance trust apply {} --store {}",
+                path.display(),
+                self.store.display()
+            ),
+            path,
+        })
+    }
+
+    /// The notes that wait, by number, judged as they would be if they were applied in that order now.
+    pub fn pending(&self) -> Result<Vec<Pending>, TrustStoreError> {
+        let paths = self.pending_files()?;
+        let mut pending = Vec::new();
+        if paths.is_empty() {
+            return Ok(pending);
+        }
+        let mut keyring = self.keyring()?;
+        for path in paths {
+            let judged = read_note(&path).and_then(|signed| Ok(keyring.judge(signed.as_bytes())?));
+            let (number, refused) = match judged {
+                Ok(Judged::Applied(_)) => continue, // nothing waits any more
+                Ok(Judged::Next(accepted)) => {
+                    keyring.apply(accepted.note());
+                    (Some(accepted.note().number), None)
+                }
+                Err(error) => (None, Some(causes(&error))),
+            };
+            pending.push(Pending {
+                path,
+                number,
+                refused,
+            });
+        }
+        Ok(pending)
+    }
+
+    /// The files that wait, in the order of their numbers.
+    pub fn pending_files(&self) -> Result<Vec<PathBuf>, TrustStoreError> {
+        let folder = self.pending_folder();
+        let entries = match fs::read_dir(&folder) {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+            entries => entries.map_err(super::error::io_error("read", &folder))?,
+        };
+        let mut paths = Vec::new();
+        for entry in entries {
+            let path = entry
+                .map_err(super::error::io_error("read", &folder))?
+                .path();
+            if path
+                .extension()
+                .is_some_and(|extension| extension == "note")
+            {
+                paths.push(path);
+            }
+        }
+        paths.sort();
+        Ok(paths)
+    }
+
+    /// Removes what waits for nothing any more. Where this user may not, one who may does it another time.
+    pub fn clear_pending(&self) {
+        let (Ok(paths), Ok(keyring)) = (self.pending_files(), self.keyring()) else {
+            return;
+        };
+        for path in paths {
+            let applied = read_note(&path)
+                .is_ok_and(|note| matches!(keyring.judge(note.as_bytes()), Ok(Judged::Applied(_))));
+            if applied {
+                let _ = files::remove(&path);
+            }
+        }
+    }
+
+    fn pending_folder(&self) -> PathBuf {
+        self.store.join("trust-pending")
+    }
+}
+
+/// Judges a note by its number first: of one that is older than the row here, nobody's signature may be known.
+fn judge(keyring: &Keyring, carried: &Carried) -> Result<Judged, NoteRefused> {
+    if let Some(first) = keyring.applied.first()
+        && carried.number < first.number
+    {
+        return Err(NoteRefused::Older {
+            number: carried.number,
+            first: first.number,
+        });
+    }
+    keyring.judge(carried.note.as_bytes())
+}
+
+fn same_text(a: &str, b: &str) -> bool {
+    let text = |note: &'_ str| note.rsplit_once("\n\n").map(|(text, _)| text.to_owned());
+    text(a).is_some() && text(a) == text(b)
+}
+
+fn ignored(number: u64, error: &TrustStoreError) -> Taken {
+    Taken::Ignored {
+        number,
+        why: causes(error),
+        advice: error.advice(),
+    }
+}
+
+/// The error and what led to it, in one line.
+fn causes(error: &TrustStoreError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text = format!("{text}: {cause}");
+        source = cause.source();
+    }
+    text
+}
+
+/// A line or two for people.
+impl std::fmt::Display for Taken {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        match self {
+            Self::Applied(change) => change.fmt(f),
+            Self::Pending {
+                number, command, ..
+            } => write!(
+                f,
+                "trust note {number} waits for an administrator, and the keys are as before until then: {command}"
+            ),
+            Self::Ignored {
+                number,
+                why,
+                advice,
+            } => {
+                write!(f, "WARNING: trust note {number} was NOT applied: {why}")?;
+                match advice {
+                    Some(advice) => write!(f, "; to do: {advice}"),
+                    None => Ok(()),
+                }
+            }
+        }
+    }
+}
+
+impl std::fmt::Display for Change {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "trust note {} is applied, signed by {}",
+            self.number,
+            self.signers.join(", ")
+        )?;
+        if !self.added.is_empty() {
+            write!(f, "; trusted from now on: {}", self.added.join(", "))?;
+        }
+        if !self.revoked.is_empty() {
+            write!(f, "; revoked: {}", self.revoked.join(", "))?;
+        }
+        write!(f, "; signatures required: {}", self.required)?;
+        for (stream, number) in &self.streams {
+            write!(f, ", stream {stream}: {number}")?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! What becomes of the notes that a bundle brings.
+
+use super::notes::World;
+use super::*;
+
+fn carried(number: u64, note: &str) -> Carried {
+    Carried {
+        number,
+        note: note.into(),
+    }
+}
+
+fn ignored(taken: &[Taken]) -> &str {
+    match taken {
+        [Taken::Ignored { why, .. }] => why,
+        other => panic!("{other:?}"),
+    }
+}
+
+#[test]
+fn notes_are_taken_in_turn_and_once() {
+    let world = World::new("abc", 2);
+    let first = world.next("d", "c");
+    let mut second = world.next("e", "");
+    second.number = 2;
+    second.after = Some(first.sha256());
+    // The second is signed by a key that the first one brings.
+    let notes = [
+        carried(1, &world.signed(&first, "ab")),
+        carried(2, &world.signed(&second, "ad")),
+    ];
+    world.trust.refuse_false(&notes).unwrap();
+    let taken = world.trust.take(&notes);
+    assert!(
+        matches!(taken.as_slice(), [Taken::Applied(a), Taken::Applied(b)] if (a.number, b.number) == (1, 2)),
+        "{taken:?}"
+    );
+    assert_eq!(world.trusted(), "abde");
+    assert!(world.trust.take(&notes).is_empty(), "silently passed over");
+    assert!(world.trust.pending().unwrap().is_empty());
+}
+
+#[test]
+fn a_note_that_is_not_accepted_changes_nothing_and_is_told() {
+    let world = World::new("abc", 2);
+    let note = world.next("d", "c");
+    let take = |number, signed: &str| {
+        let notes = [carried(number, signed)];
+        world.trust.refuse_false(&notes).unwrap();
+        world.trust.take(&notes)
+    };
+    let too_few = take(1, &world.signed(&note, "a"));
+    assert!(ignored(&too_few).contains("1 of the 2"), "{too_few:?}");
+    assert!(
+        too_few[0]
+            .to_string()
+            .starts_with("WARNING: trust note 1 was NOT applied")
+    );
+    assert!(ignored(&take(1, "no note")).contains("no signed note"));
+    assert!(ignored(&take(2, &world.signed(&note, "ab"))).contains("number 1"));
+    assert_eq!(world.trusted(), "abc");
+
+    world
+        .trust
+        .apply(world.signed(&note, "ab").as_bytes())
+        .unwrap();
+    let mut other = note.clone();
+    other.add = world.verifiers("e");
+    let fork = take(1, &world.signed(&other, "ab"));
+    assert!(ignored(&fork).contains("two different ones"), "{fork:?}");
+    let mut late = world.next("e", "");
+    late.number = 4;
+    assert!(ignored(&take(4, &world.signed(&late, "ab"))).contains("trust note 3"));
+    assert_eq!(world.trusted(), "abd");
+}
+
+#[test]
+fn a_false_signature_is_refused_before_anything() {
+    let world = World::new("ab", 1);
+    let note = world.signed(&world.next("d", ""), "a");
+    let altered = note.replace("created 2026", "created 2025");
+    let refused = world
+        .trust
+        .refuse_false(&[carried(1, &altered)])
+        .unwrap_err();
+    assert_eq!(refused.exit(), Exit::Untrusted);
+    assert!(refused.advice().unwrap().contains("altered"), "{refused}");
+    // By a key that the note before it brings.
+    let mut second = world.next("e", "");
+    second.number = 2;
+    let second = world.signed(&second, "d").replace("2026", "2025");
+    assert!(
+        world
+            .trust
+            .refuse_false(&[carried(1, &note), carried(2, &second)])
+            .is_err()
+    );
+    assert!(
+        world.trust.refuse_false(&[carried(2, &second)]).is_ok(),
+        "nobody's signature"
+    );
+    assert_eq!(world.trusted(), "ab");
+}
+
+#[test]
+fn where_trust_may_not_be_changed_a_note_waits() {
+    let world = World::new("abc", 2);
+    let first = world.next("d", "c");
+    let mut second = world.next("", "a");
+    second.number = 2;
+    second.after = Some(first.sha256());
+    let notes = [
+        carried(1, &world.signed(&first, "ab")),
+        carried(2, &world.signed(&second, "bd")),
+    ];
+    let taken = world.trust.take_where(&notes, false);
+    let [
+        Taken::Pending { path, command, .. },
+        Taken::Pending { number: 2, .. },
+    ] = taken.as_slice()
+    else {
+        panic!("{taken:?}");
+    };
+    assert!(command.contains("trust apply") && command.contains(path.to_str().unwrap()));
+    assert_eq!(world.trusted(), "abc", "the old keys, until then");
+    let pending = world.trust.pending().unwrap();
+    assert_eq!(pending.len(), 2);
+    assert!(
+        pending.iter().all(|note| note.refused.is_none()),
+        "{pending:?}"
+    );
+
+    // Another note of a number that waits: neither is preferred.
+    let mut other = first.clone();
+    other.add = world.verifiers("e");
+    let other = carried(1, &world.signed(&other, "ab"));
+    let fork = world.trust.take_where(&[other], false);
+    assert!(ignored(&fork).contains("another trust note 1"), "{fork:?}");
+
+    // What waits is only a file of the importing user's: it is judged anew.
+    let good = fs::read_to_string(path).unwrap();
+    fs::write(path, good.replace("2026", "2025")).unwrap();
+    assert!(world.trust.pending().unwrap()[0].refused.is_some());
+    assert!(world.trust.apply_file(path).is_err());
+    fs::write(path, good).unwrap();
+    for path in world.trust.pending_files().unwrap() {
+        world.trust.apply_file(&path).unwrap();
+    }
+    assert_eq!(world.trusted(), "bd");
+    world.trust.clear_pending();
+    assert!(world.trust.pending_files().unwrap().is_empty());
+}
