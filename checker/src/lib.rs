@@ -20,6 +20,7 @@
 
 mod check;
 mod content;
+pub mod diff;
 mod error;
 mod pipeline;
 mod prove;
