@@ -4,6 +4,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use modferry_checker::CheckError;
+use modferry_checker::diff::DiffError;
 use modferry_cli::{ConfigError, Exit, Failure, Fault};
 use modferry_protocol::bundle::{IndexError, PackError, WriteError};
 
@@ -46,6 +47,9 @@ pub enum Error {
     /// A bundle does not verify.
     #[error(transparent)]
     Check(Box<CheckError>),
+    /// Two bundles or stores cannot be compared.
+    #[error(transparent)]
+    Diff(#[from] DiffError),
     /// The index of the bundle.
     #[error("the bundle's index cannot be made")]
     Index(#[from] IndexError),
@@ -198,6 +202,7 @@ impl Failure for Error {
             Error::Sumdb(error) => error.exit(),
             Error::Unavailable { .. } => Exit::Upstream,
             Error::Check(error) => error.exit(),
+            Error::Diff(error) => error.exit(),
             Error::Write(WriteError::Io { source, .. }) => of_io(source),
             Error::Index(_) | Error::Pack(_) | Error::Write(_) => Exit::Other,
         }
@@ -215,6 +220,7 @@ impl Failure for Error {
                     .into(),
             ),
             Error::Check(error) => error.advice(),
+            Error::Diff(error) => error.advice(),
             _ => None,
         }
     }

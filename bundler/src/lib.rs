@@ -6,10 +6,12 @@
 
 pub mod cache;
 pub mod command;
+pub mod diff;
 pub mod error;
 pub mod export;
 pub mod fetch;
 pub mod files;
+pub mod front;
 pub mod inspect;
 pub mod key;
 pub mod keygen;

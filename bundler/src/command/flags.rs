@@ -136,6 +136,18 @@ pub enum Command {
         #[arg(long = "pub", value_name = "FILE")]
         keys: Vec<PathBuf>,
     },
+    /// Say what bundle A, or store A, has that B lacks, and the other way round
+    ///
+    /// A line for each module version and tree head that only one of them has: `-` only in A, `+` only in B.
+    /// Tiles are counted. A folder of several bundles counts as one that carries what they all carry. A store is
+    /// given as what `modferry-appliance list --all --json` printed there. Nothing is proven: verify does that.
+    /// With --json an object a line, the last of them the counts; with --quiet the counts only.
+    Diff {
+        /// A bundle's folder, volume or manifest; or a store's list, - on standard input
+        a: PathBuf,
+        /// The same
+        b: PathBuf,
+    },
     /// Check a bundle as an import would: signature, every hash, and every proof
     Verify {
         /// A bundle's folder, volume or manifest

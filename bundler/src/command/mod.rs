@@ -97,6 +97,7 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             let signed = unsigned.sign(&flags.or(file).signing_key()?, out.as_deref())?;
             tell::signed(&signed, &told, cli.json)?;
         }
+        Command::Diff { a, b } => tell::diff(a, b, cli)?,
         Command::Inspect { path, list, keys } => {
             let policy = match keys.is_empty() {
                 true => None,

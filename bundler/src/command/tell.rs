@@ -1,5 +1,7 @@
 //! Results, in words for people and as JSON for machines.
 
+mod diff;
+mod inspect;
 mod sign;
 
 use std::io::{self, Write};
@@ -15,11 +17,13 @@ use super::stdout;
 use crate::error::Error;
 use crate::export::Exported;
 use crate::fetch::Level;
-use crate::inspect::{Files, Inspected, each_item};
+use crate::inspect::Files;
 use crate::keygen::Made;
 use crate::plan::Plan;
 use crate::settings::Config;
 
+pub use diff::diff;
+pub use inspect::inspect;
 pub use sign::{as_json, signed, unsigned};
 
 fn say(text: &str) -> Result<(), Error> {
@@ -182,97 +186,6 @@ pub fn plan(plan: &Plan, list: bool, cli: &Cli) -> Result<(), Error> {
     text += "Bundles are whole for now: what is held is carried again. What tests of dependencies need, which\n\
              a named module's own go.sum tells, is found by export only.\n";
     say(&text)
-}
-
-/// `inspect`
-pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Error> {
-    let manifest = &inspected.manifest;
-    let totals = &manifest.totals;
-    if json {
-        let mut items = Vec::new();
-        if list {
-            each_item(inspected, |item, size| {
-                items.push(json!({ "item": item.to_string(), "bytes": size }))
-            })?;
-        }
-        let missing: Vec<_> = manifest
-            .missing
-            .iter()
-            .map(
-                |missing| json!({ "module": missing.module.to_string(), "reason": missing.reason }),
-            )
-            .collect();
-        let heads: Vec<_> = manifest
-            .heads
-            .iter()
-            .map(|(db, head)| json!({ "database": db.as_str(), "size": head.size, "hash": head.hash.to_string() }))
-            .collect();
-        return print_json(&json!({
-            "volume": inspected.files.volume, "volume_bytes": inspected.volume_bytes,
-            "signature_checked": inspected.signers.is_some(), "signers": inspected.signers,
-            "claimed_signers": inspected.claimed,
-            "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
-            "created": manifest.created, "heads": heads, "missing": missing,
-            "records": totals.records, "tiles": totals.tiles, "infos": totals.infos,
-            "mods": totals.mods, "zips": totals.zips, "zip_bytes": totals.zip_bytes,
-            "carried_bytes": totals.carried_bytes, "items": list.then_some(items),
-        }))
-        .map_err(stdout);
-    }
-    let mut text = String::new();
-    let file = inspected.files.volume.display();
-    match &inspected.signers {
-        Some(signers) => text += &format!("{file}: signed by {}\n", signers.join(", ")),
-        None => {
-            text += &format!(
-                "{file}: signature NOT CHECKED (claims to be signed by {}); use verify, or --pub FILE\n",
-                match inspected.claimed.is_empty() {
-                    true => "nobody".into(),
-                    false => inspected.claimed.join(", "),
-                }
-            );
-        }
-    }
-    text += &format!(
-        "  stream {} {}, created {}, {} on disk\n",
-        manifest.stream,
-        manifest.sequence,
-        manifest.created,
-        bytes(inspected.volume_bytes)
-    );
-    for (db, head) in &manifest.heads {
-        text += &format!("  {db}: a tree of {} records, {}\n", head.size, head.hash);
-    }
-    text += &format!(
-        "  {} modules with zips ({}), {} go.mod files, {} records, {} tiles\n",
-        totals.zips,
-        bytes(totals.zip_bytes),
-        totals.mods,
-        totals.records,
-        totals.tiles
-    );
-    for missing in &manifest.missing {
-        text += &format!("  missing {}: {}\n", missing.module, missing.reason);
-    }
-    say(&text)?;
-    let mut out = io::BufWriter::new(io::stdout().lock());
-    let mut failed = None;
-    each_item(inspected, |item, size| {
-        let module = matches!(item, modferry_protocol::bundle::Item::Zip(_));
-        if failed.is_none() && (list || module) {
-            let lead = if list { "" } else { "    " };
-            let line = if list {
-                format!("{item} {size}")
-            } else {
-                format!("{item} ({})", bytes(size))
-            };
-            failed = writeln!(out, "{lead}{line}").err();
-        }
-    })?;
-    failed
-        .map_or(Ok(()), Err)
-        .and_then(|()| out.flush())
-        .map_err(stdout)
 }
 
 /// `verify`

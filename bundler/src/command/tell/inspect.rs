@@ -1,0 +1,97 @@
+//! What a bundle says of itself.
+
+use std::io::{self, Write};
+
+use modferry_cli::{bytes, print_json};
+use modferry_protocol::bundle::Item;
+use serde_json::json;
+
+use super::say;
+use crate::command::stdout;
+use crate::error::Error;
+use crate::inspect::Inspected;
+
+/// `inspect`
+pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Error> {
+    let manifest = &inspected.front.manifest;
+    let totals = &manifest.totals;
+    if json {
+        let mut items = Vec::new();
+        if list {
+            for item in inspected.front.index.items() {
+                let (item, size) = item?;
+                items.push(json!({ "item": item.to_string(), "bytes": size }));
+            }
+        }
+        let missing: Vec<_> = manifest
+            .missing
+            .iter()
+            .map(
+                |missing| json!({ "module": missing.module.to_string(), "reason": missing.reason }),
+            )
+            .collect();
+        let heads: Vec<_> = manifest
+            .heads
+            .iter()
+            .map(|(db, head)| json!({ "database": db.as_str(), "size": head.size, "hash": head.hash.to_string() }))
+            .collect();
+        return print_json(&json!({
+            "volume": inspected.front.path, "volume_bytes": inspected.front.bytes,
+            "signature_checked": inspected.signers.is_some(), "signers": inspected.signers,
+            "claimed_signers": inspected.claimed,
+            "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
+            "created": manifest.created, "heads": heads, "missing": missing,
+            "records": totals.records, "tiles": totals.tiles, "infos": totals.infos,
+            "mods": totals.mods, "zips": totals.zips, "zip_bytes": totals.zip_bytes,
+            "carried_bytes": totals.carried_bytes, "items": list.then_some(items),
+        }))
+        .map_err(stdout);
+    }
+    let mut text = String::new();
+    let file = inspected.front.path.display();
+    match &inspected.signers {
+        Some(signers) => text += &format!("{file}: signed by {}\n", signers.join(", ")),
+        None => {
+            text += &format!(
+                "{file}: signature NOT CHECKED (claims to be signed by {}); use verify, or --pub FILE\n",
+                match inspected.claimed.is_empty() {
+                    true => "nobody".into(),
+                    false => inspected.claimed.join(", "),
+                }
+            );
+        }
+    }
+    text += &format!(
+        "  stream {} {}, created {}, {} on disk\n",
+        manifest.stream,
+        manifest.sequence,
+        manifest.created,
+        bytes(inspected.front.bytes)
+    );
+    for (db, head) in &manifest.heads {
+        text += &format!("  {db}: a tree of {} records, {}\n", head.size, head.hash);
+    }
+    text += &format!(
+        "  {} modules with zips ({}), {} go.mod files, {} records, {} tiles\n",
+        totals.zips,
+        bytes(totals.zip_bytes),
+        totals.mods,
+        totals.records,
+        totals.tiles
+    );
+    for missing in &manifest.missing {
+        text += &format!("  missing {}: {}\n", missing.module, missing.reason);
+    }
+    say(&text)?;
+    let mut out = io::BufWriter::new(io::stdout().lock());
+    for item in inspected.front.index.items() {
+        let (item, size) = item?;
+        let line = match (list, &item) {
+            (true, _) => format!("{item} {size}"),
+            (false, Item::Zip(_)) => format!("    {item} ({})", bytes(size)),
+            (false, _) => continue,
+        };
+        writeln!(out, "{line}").map_err(stdout)?;
+    }
+    out.flush().map_err(stdout)
+}
