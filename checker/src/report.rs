@@ -95,12 +95,14 @@ fn manifest_as_json<S: Serializer>(manifest: &Manifest, serializer: S) -> Result
         stream: String,
         sequence: u64,
         created: &'a str,
+        fingerprint: String,
         missing: Vec<String>,
     }
     Told {
         stream: manifest.stream.to_string(),
         sequence: manifest.sequence.get(),
         created: &manifest.created,
+        fingerprint: manifest.spoken().to_string(),
         missing: manifest
             .missing
             .iter()
@@ -145,6 +147,7 @@ impl fmt::Display for Report {
             "bundle {stream} {sequence} of {created}, signed by {}",
             self.signers.join(", ")
         )?;
+        writeln!(f, "fingerprint {}", self.manifest.spoken())?;
         for (db, head) in &self.served {
             writeln!(f, "checksum database {db}: a tree of {} records", head.size)?;
         }

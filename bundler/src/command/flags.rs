@@ -132,6 +132,9 @@ pub enum Command {
         /// Every item: its kind, its name, its bytes
         #[arg(long)]
         list: bool,
+        /// Only the fingerprint to compare over a telephone with somebody who has the bundle, too
+        #[arg(long, conflicts_with = "list")]
+        fingerprint: bool,
         /// Check the manifest's signature by this public key first
         #[arg(long = "pub", value_name = "FILE")]
         keys: Vec<PathBuf>,
@@ -155,6 +158,9 @@ pub enum Command {
         /// Trust this public key's signature; may be given more than once
         #[arg(long = "pub", value_name = "FILE", required = true)]
         keys: Vec<PathBuf>,
+        /// Then tell only the fingerprint to compare over a telephone with somebody who has the bundle, too
+        #[arg(long)]
+        fingerprint: bool,
         /// Trust this checksum database, besides sum.golang.org [default: as GOSUMDB says]
         #[arg(long = "sumdb", value_name = "SPEC")]
         sumdbs: Vec<String>,

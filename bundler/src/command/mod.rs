@@ -98,22 +98,35 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             tell::signed(&signed, &told, cli.json)?;
         }
         Command::Diff { a, b } => tell::diff(a, b, cli)?,
-        Command::Inspect { path, list, keys } => {
+        Command::Inspect {
+            path,
+            list,
+            fingerprint,
+            keys,
+        } => {
             let policy = match keys.is_empty() {
                 true => None,
                 false => Some(verify::policy(keys, Vec::new())?),
             };
             for files in inspect::find(path)? {
                 let inspected = inspect::inspect(&files, policy.as_ref())?;
-                tell::inspect(&inspected, *list, cli.json)?;
+                match fingerprint {
+                    true => tell::inspect_fingerprint(&inspected, cli.json)?,
+                    false => tell::inspect(&inspected, *list, cli.json)?,
+                }
             }
         }
-        Command::Verify { path, keys, sumdbs } => {
+        Command::Verify {
+            path,
+            keys,
+            fingerprint,
+            sumdbs,
+        } => {
             let policy = verify::policy(keys, sumdb_keys(&file, sumdbs)?)?;
             for files in inspect::find(path)? {
                 let report = verify::verify(&files, &policy, progress)?;
                 progress.finish();
-                tell::verify(&files, &report, cli.json)?;
+                tell::verify(&files, &report, *fingerprint, cli.json)?;
             }
         }
     }

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use modferry_checker::Report;
 use modferry_cli::{bytes, duration, print_json};
+use modferry_protocol::bundle::Manifest;
 use serde_json::json;
 
 use super::flags::Cli;
@@ -23,7 +24,7 @@ use crate::plan::Plan;
 use crate::settings::Config;
 
 pub use diff::diff;
-pub use inspect::inspect;
+pub use inspect::{fingerprint as inspect_fingerprint, inspect};
 pub use sign::{as_json, signed, unsigned};
 
 fn say(text: &str) -> Result<(), Error> {
@@ -83,6 +84,7 @@ pub fn export(
             .collect();
         return print_json(&json!({
             "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
+            "fingerprint": manifest.spoken().to_string(),
             "files": written.files, "bytes": written.bytes,
             "modules": totals.zips, "go_mods": totals.mods, "records": totals.records,
             "tiles": totals.tiles, "zip_bytes": totals.zip_bytes, "heads": heads,
@@ -120,11 +122,13 @@ pub fn export(
     let verifier = exported.signer.verifier();
     text += &format!(
         "{} on disk, signed by {}+{:08x}\n\
+         fingerprint, to compare over a telephone: {}\n\
          next, on the other side: modferry-appliance import {}\n\
          (once before: modferry-appliance trust add {}.pub, fingerprint {})\n",
         bytes(written.bytes),
         verifier.name(),
         verifier.id(),
+        manifest.spoken(),
         out.display(),
         verifier.name(),
         verifier.fingerprint(),
@@ -188,8 +192,31 @@ pub fn plan(plan: &Plan, list: bool, cli: &Cli) -> Result<(), Error> {
     say(&text)
 }
 
+/// `--fingerprint` of inspect and verify: what two people compare, and of what. `signers` are those checked.
+fn fingerprint(manifest: &Manifest, signers: Option<&[String]>, json: bool) -> Result<(), Error> {
+    let (stream, sequence) = (&manifest.stream, manifest.sequence);
+    if json {
+        return print_json(&json!({
+            "stream": stream.to_string(), "sequence": sequence.get(),
+            "fingerprint": manifest.spoken().to_string(), "signers": signers,
+        }))
+        .map_err(stdout);
+    }
+    say(&format!(
+        "{}  {stream} {sequence}, {}\n",
+        manifest.spoken(),
+        match signers {
+            Some(signers) => format!("signed by {}", signers.join(", ")),
+            None => "signature NOT CHECKED".into(),
+        }
+    ))
+}
+
 /// `verify`
-pub fn verify(files: &Files, report: &Report, json: bool) -> Result<(), Error> {
+pub fn verify(files: &Files, report: &Report, only: bool, json: bool) -> Result<(), Error> {
+    if only {
+        return fingerprint(&report.manifest, Some(&report.signers), json);
+    }
     if json {
         return print_json(report).map_err(stdout);
     }

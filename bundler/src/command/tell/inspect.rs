@@ -11,6 +11,12 @@ use crate::command::stdout;
 use crate::error::Error;
 use crate::inspect::Inspected;
 
+/// `inspect --fingerprint`
+pub fn fingerprint(inspected: &Inspected, json: bool) -> Result<(), Error> {
+    let manifest = &inspected.front.manifest;
+    super::fingerprint(manifest, inspected.signers.as_deref(), json)
+}
+
 /// `inspect`
 pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Error> {
     let manifest = &inspected.front.manifest;
@@ -39,6 +45,7 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
             "volume": inspected.front.path, "volume_bytes": inspected.front.bytes,
             "signature_checked": inspected.signers.is_some(), "signers": inspected.signers,
             "claimed_signers": inspected.claimed,
+            "fingerprint": manifest.spoken().to_string(),
             "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
             "created": manifest.created, "heads": heads, "missing": missing,
             "records": totals.records, "tiles": totals.tiles, "infos": totals.infos,
@@ -68,6 +75,7 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
         manifest.created,
         bytes(inspected.front.bytes)
     );
+    text += &format!("  fingerprint {}\n", manifest.spoken());
     for (db, head) in &manifest.heads {
         text += &format!("  {db}: a tree of {} records, {}\n", head.size, head.hash);
     }
