@@ -10,8 +10,14 @@
 
 #![allow(clippy::unwrap_used, reason = "a harness: a panic is how a test fails")]
 
+pub mod answers;
 pub mod bundle;
+pub mod faults;
 pub mod golang;
+pub mod halfway;
+#[path = "../../server/tests/it/common/client.rs"]
+pub mod http;
+pub mod kill;
 pub mod log;
 pub mod module;
 pub mod run;

@@ -105,6 +105,17 @@ pub fn run_with_input(command: &mut Command, input: &[u8]) -> Finished {
     finished(command, output)
 }
 
+/// Runs a command to its end with no input, and looks at nothing but its exit code: `None` when a signal ended it.
+pub fn finished_quietly(command: &mut Command) -> Option<i32> {
+    command
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .status()
+        .unwrap_or_else(|error| panic!("{command:?} does not start: {error}"))
+        .code()
+}
+
 fn finished(command: &Command, output: Output) -> Finished {
     let words = std::iter::once(command.get_program()).chain(command.get_args());
     Finished {

@@ -43,6 +43,11 @@ impl Server {
         &self.url
     }
 
+    /// `127.0.0.1:PORT`.
+    pub fn address(&self) -> &str {
+        self.url.strip_prefix("http://").unwrap()
+    }
+
     /// The process id, for signals.
     pub fn pid(&self) -> u32 {
         self.child.id()

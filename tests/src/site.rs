@@ -1,6 +1,9 @@
 //! A scenario's two sides, and the gap between them.
 
-use std::path::{Path, PathBuf};
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+};
 
 use tempfile::TempDir;
 
@@ -64,6 +67,11 @@ impl Site {
     /// `modferry-bundler ARGS…` with the scenario's upstream and folders.
     #[track_caller]
     pub fn bundler(&self, args: &[&str]) -> Finished {
+        run(&mut self.bundler_command(args))
+    }
+
+    /// The same, not started yet.
+    pub fn bundler_command(&self, args: &[&str]) -> Command {
         let mut command = modferry("modferry-bundler", self.root());
         command
             .args(args)
@@ -71,7 +79,7 @@ impl Site {
             .env("GOSUMDB", self.upstream.verifier_key())
             .env("XDG_CACHE_HOME", self.path("bundler-cache"))
             .env("XDG_STATE_HOME", self.path("bundler-state"));
-        run(&mut command)
+        command
     }
 
     /// `modferry-appliance ARGS… --store STORE`.

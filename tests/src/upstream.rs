@@ -150,6 +150,11 @@ impl Upstream {
         &self.url
     }
 
+    /// The database's name.
+    pub fn sumdb(&self) -> &str {
+        self.verifier_key.split('+').next().unwrap()
+    }
+
     /// The database's verifier key, for GOSUMDB.
     pub fn verifier_key(&self) -> &str {
         &self.verifier_key

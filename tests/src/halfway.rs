@@ -1,0 +1,189 @@
+//! A store that serves one bundle, and a second bundle that is not in yet: what is interrupted, starved and cut off.
+//!
+//! Before anything goes wrong, the second bundle is imported once in peace, so that both states are known byte for
+//! byte as clients see them. After a fault there are only these two. Anything between is a failure, and so is a store
+//! that does not open, a `fsck` that finds something, and a repeated import that does not end in the new state.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::{Duration, Instant},
+};
+
+use crate::{
+    answers::Answers,
+    run::{Finished, modferry, run},
+    site::{Site, file_with_suffix},
+    upstream::noise,
+};
+
+/// Which of the two states a store is in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum State {
+    /// As before the second bundle.
+    Old,
+    /// With all of the second bundle.
+    New,
+}
+
+/// What a store says and serves in one state.
+struct Known {
+    answers: Answers,
+    listed: String,
+}
+
+/// A site whose store is half way between two bundles.
+pub struct HalfWay {
+    /// The site. Its store is in the old state at first, and after [`HalfWay::restore`].
+    pub site: Site,
+    /// The folder of the second bundle.
+    pub bundle: String,
+    /// The modules of the first bundle, then those of the second.
+    pub modules: Vec<String>,
+    /// How long the import of the second bundle takes when nothing happens to it.
+    pub whole: Duration,
+    template: PathBuf,
+    old: Known,
+    new: Known,
+}
+
+impl HalfWay {
+    /// A site with a second bundle of that many modules of about `bytes` each, that compression cannot shrink.
+    #[track_caller]
+    pub fn new(modules: usize, bytes: usize) -> Self {
+        let mut site = Site::new();
+        let hello = "-- hello.go --\npackage hello\n";
+        let first: Vec<String> = (0..3)
+            .map(|n| format!("example.com/first{n}@v1.0.0"))
+            .collect();
+        for module in &first {
+            site.upstream.add(module, hello);
+        }
+        let second: Vec<String> = (0..modules)
+            .map(|n| format!("example.com/second{n}@v1.0.0"))
+            .collect();
+        for (number, module) in second.iter().enumerate() {
+            let noise = noise(number as u64, bytes);
+            site.upstream
+                .add(module, &format!("{hello}-- data.txt --\n{noise}"));
+        }
+        site.carry(&first.iter().map(String::as_str).collect::<Vec<_>>());
+        let (exported, bundle) =
+            site.export(&second.iter().map(String::as_str).collect::<Vec<_>>());
+        exported.ok();
+
+        let modules = [first, second].concat();
+        let template = PathBuf::from(site.path("template"));
+        copy_folder(&site.store(), &template);
+        let old = known(&site, &modules);
+        let started = Instant::now();
+        site.appliance(&["import", &bundle]).ok();
+        let whole = started.elapsed();
+        let new = known(&site, &modules);
+        assert!(new.answers.with_status(200) > old.answers.with_status(200));
+        let half_way = Self {
+            site,
+            bundle,
+            modules,
+            whole,
+            template,
+            old,
+            new,
+        };
+        half_way.restore();
+        half_way
+    }
+
+    /// The second bundle's volume.
+    pub fn volume(&self) -> Vec<u8> {
+        std::fs::read(file_with_suffix(&self.bundle, ".tar")).unwrap()
+    }
+
+    /// Makes the store again as it was before the second bundle.
+    pub fn restore(&self) {
+        let store = self.site.store();
+        if store.exists() {
+            std::fs::remove_dir_all(&store).unwrap();
+        }
+        copy_folder(&self.template, &store);
+    }
+
+    /// Makes `folder` such a store, too.
+    pub fn copy_old_store(&self, folder: &Path) {
+        copy_folder(&self.template, folder);
+    }
+
+    /// `modferry-appliance import BUNDLE --store STORE`, not started yet.
+    pub fn import(&self) -> Command {
+        let mut command = modferry("modferry-appliance", self.site.root());
+        command
+            .args(["import", &self.bundle, "--store"])
+            .arg(self.site.store());
+        command
+    }
+
+    /// The store opens, is found whole, and serves one of the two states, byte for byte.
+    #[track_caller]
+    pub fn state(&self) -> State {
+        sound(&self.site);
+        let now = known(&self.site, &self.modules);
+        if now.listed == self.new.listed {
+            now.answers
+                .assert_eq(&self.new.answers, "half of the new state");
+            return State::New;
+        }
+        assert_eq!(
+            now.listed, self.old.listed,
+            "neither the old list nor the new one"
+        );
+        now.answers
+            .assert_eq(&self.old.answers, "not quite the old state");
+        State::Old
+    }
+
+    /// The old state is served, and nothing else.
+    #[track_caller]
+    pub fn assert_old(&self) {
+        assert_eq!(
+            self.state(),
+            State::Old,
+            "something of the second bundle is there"
+        );
+    }
+
+    /// The same import again ends as if nothing had happened before it, and a third finds nothing left to do.
+    #[track_caller]
+    pub fn finishes(&self) {
+        run(&mut self.import()).ok();
+        assert_eq!(self.state(), State::New);
+        run(&mut self.import()).ok().says("already");
+    }
+}
+
+fn known(site: &Site, modules: &[String]) -> Known {
+    let server = site.serve();
+    Known {
+        answers: Answers::of(&server, site.upstream.sumdb(), modules),
+        listed: site.appliance(&["list", "--all"]).ok().stdout,
+    }
+}
+
+/// The store opens, and a whole check of it finds nothing.
+#[track_caller]
+pub fn sound(site: &Site) -> Finished {
+    site.appliance(&["status"]).ok()
+}
+
+/// Copies a folder with all that is in it.
+pub fn copy_folder(from: &Path, to: &Path) {
+    std::fs::create_dir_all(to).unwrap();
+    for entry in std::fs::read_dir(from).unwrap() {
+        let entry = entry.unwrap();
+        let target = to.join(entry.file_name());
+        if entry.file_type().unwrap().is_dir() {
+            copy_folder(&entry.path(), &target);
+        } else {
+            std::fs::copy(entry.path(), target).unwrap();
+        }
+    }
+}
