@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use modferry_checker::CheckError;
 use modferry_checker::diff::DiffError;
 use modferry_cli::{ConfigError, Exit, Failure, Fault};
-use modferry_protocol::bundle::{IndexError, PackError, WriteError};
+use modferry_protocol::bundle::{CutError, IndexError, PackError, WriteError};
 
 use crate::fetch::{self, Fatal};
 use crate::sumdb::prove::SumdbError;
@@ -56,8 +56,11 @@ pub enum Error {
     /// A pack of the bundle.
     #[error("the bundle's small files cannot be packed")]
     Pack(#[from] PackError),
-    /// The volume.
-    #[error("the bundle's volume cannot be written")]
+    /// The volumes' size.
+    #[error("the bundle cannot be cut into volumes of that size")]
+    Cut(#[from] CutError),
+    /// The volumes.
+    #[error("the bundle's volumes cannot be written")]
     Write(#[from] WriteError),
 }
 
@@ -204,6 +207,7 @@ impl Failure for Error {
             Error::Check(error) => error.exit(),
             Error::Diff(error) => error.exit(),
             Error::Write(WriteError::Io { source, .. }) => of_io(source),
+            Error::Cut(_) => Exit::Usage,
             Error::Index(_) | Error::Pack(_) | Error::Write(_) => Exit::Other,
         }
     }

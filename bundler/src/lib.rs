@@ -12,6 +12,7 @@ pub mod export;
 pub mod fetch;
 pub mod files;
 pub mod front;
+mod hidden;
 pub mod inspect;
 pub mod key;
 pub mod keygen;

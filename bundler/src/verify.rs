@@ -4,7 +4,7 @@ use std::fs::File;
 use std::path::Path;
 
 use modferry_checker::{Report, SpoolStage};
-use modferry_protocol::bundle::MAX_MANIFEST;
+use modferry_protocol::bundle::{MAX_MANIFEST, OneVolume};
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::trust::Policy;
 
@@ -51,7 +51,7 @@ pub fn verify(files_: &Files, policy: &Policy, progress: &Progress) -> Result<Re
     let mut stage = SpoolStage::new().map_err(modferry_checker::CheckError::stage)?;
     progress.phase("verifying");
     Ok(modferry_checker::check(
-        volume,
+        OneVolume::new(volume),
         sidecar.as_deref(),
         policy,
         &mut stage,

@@ -6,13 +6,13 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, BufWriter, Read, Seek, SeekFrom, Write};
+use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault, bytes};
 use modferry_protocol::bundle::{
-    Basis, Encoding, Entry, IndexWriter, Item, MAX_MANIFEST, Manifest, Missing, Pack, PackBuilder,
-    Sequence, StreamName, Volume, VolumeWriter,
+    Basis, BundleWriter, Encoding, Entry, IndexWriter, Item, MAX_MANIFEST, Manifest, Missing, Pack,
+    PackBuilder, Sequence, StreamName, Volume, cut, front_size,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -22,6 +22,7 @@ use modferry_protocol::sumdb::{DbName, TileSource};
 use crate::error::Error;
 use crate::fetch::{Module, Sources};
 use crate::files;
+use crate::hidden::HiddenVolumes;
 use crate::progress::Progress;
 use crate::state::State;
 use crate::sumdb::prove::Proof;
@@ -51,9 +52,9 @@ pub struct Written {
     pub manifest: Manifest,
     /// The manifest as it was signed.
     pub note: Vec<u8>,
-    /// The manifest's file, then the volume.
+    /// The manifest's file, then the volumes.
     pub files: Vec<PathBuf>,
-    /// Bytes of both.
+    /// Bytes of all.
     pub bytes: u64,
 }
 
@@ -155,16 +156,17 @@ pub fn write(
     };
     let note = note::sign(&manifest.encode(), &[key])
         .map_err(|source| Error::usage_because("the manifest cannot be signed", source))?;
-    room(
-        out,
-        totals.carried_bytes + digest.size + note.len() as u64 + 1024 * spool.entries.len() as u64,
+    let plans = cut(
+        front_size(note.len() as u64, digest.size),
+        spool.entries.iter().map(|entry| entry.stored),
+        None,
     )?;
+    let volumes_bytes: u64 = plans.iter().map(|plan| plan.size).sum();
+    room(out, volumes_bytes + note.len() as u64)?;
 
     progress.total(totals.carried_bytes);
     progress.phase("writing");
-    let volume_path = out.join(manifest.volume_file_name(1));
-    let temp = files::held_temp_in(out).map_err(Error::file("write into", out))?;
-    let mut writer = VolumeWriter::new(BufWriter::with_capacity(1 << 20, temp), &note, &index)?;
+    let mut writer = BundleWriter::new(HiddenVolumes::new(out), &note, &index, plans)?;
     let mut small = spool.file;
     small
         .seek(SeekFrom::Start(0))
@@ -179,15 +181,7 @@ pub fn write(
         let zip = File::open(path).map_err(Error::file("read", path))?;
         writer.entry(entry, &mut counted(zip, progress))?;
     }
-    let temp = writer
-        .finish()?
-        .into_inner()
-        .map_err(|error| Error::file("write into", out)(error.into_error()))?;
-    let size = temp
-        .as_file()
-        .metadata()
-        .map_err(Error::file("read", &volume_path))?
-        .len();
+    let volumes = writer.finish()?.done;
 
     let manifest_path = out.join(manifest.file_name());
     let mut sidecar = files::held_temp_in(out).map_err(Error::file("write into", out))?;
@@ -196,16 +190,28 @@ pub fn write(
         .map_err(Error::file("write into", out))?;
     // From here on a run that is killed may leave the bundle's files: the next run has to know them.
     state.intend(&manifest, &note, &index)?;
-    persist_new(temp, &volume_path)?;
-    if let Err(error) = persist_new(sidecar, &manifest_path) {
-        let _ = std::fs::remove_file(&volume_path);
+    let mut files = Vec::new();
+    let persisted = (1..)
+        .zip(volumes)
+        .map(|(number, temp)| (temp, out.join(manifest.volume_file_name(number))))
+        .chain([(sidecar, manifest_path)])
+        .try_for_each(|(temp, path)| {
+            persist_new(temp, &path)?;
+            files.push(path);
+            Ok(())
+        });
+    if let Err(error) = persisted {
+        for path in files {
+            let _ = std::fs::remove_file(path);
+        }
         return Err(error);
     }
+    files.rotate_right(1);
     Ok(Written {
-        bytes: size + note.len() as u64,
+        bytes: volumes_bytes + note.len() as u64,
         manifest,
         note,
-        files: vec![manifest_path, volume_path],
+        files,
     })
 }
 

@@ -1,13 +1,12 @@
-//! The one loop: opens a volume, has its manifest accepted, and takes its entries in, in the order of trust.
+//! The one loop: opens a bundle's volumes, has its manifest accepted, and takes its entries in, in the order of trust.
 
 use std::fs::File;
-use std::io::Read;
 use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
 use modferry_protocol::bundle::{
-    Encoding, Incoming, Item, MAX_MANIFEST, Manifest, ReadError, Volume,
+    Encoding, Incoming, Item, MAX_MANIFEST, Manifest, ReadError, Volume, Volumes,
 };
 use modferry_protocol::note::MAX_SIGNATURES;
 use modferry_protocol::sumdb::DbName;
@@ -19,15 +18,15 @@ use crate::prove::Prover;
 use crate::spool::default_folder;
 use crate::{CheckError, Progress, Report, Stage, content};
 
-/// Reads a volume from its first byte to its last, hands what it carries to `stage`, and proves it.
+/// Reads a bundle's volumes, each from its first byte to its last, hands what they carry to `stage`, and proves it.
 ///
-/// `sidecar` is the manifest file beside the volume, where there is one: its text must be the volume's own, and
+/// `sidecar` is the manifest file beside the volumes, where there is one: its text must be the first volume's own, and
 /// the signatures of both count. Nothing but the manifest is read before `policy` accepts them.
 ///
 /// When this returns a report, every check has passed for everything that is staged. When it returns an
 /// error, what is staged is worth nothing, and it is the stage's owner who throws it away.
-pub fn check<R: Read, S: Stage>(
-    volume: R,
+pub fn check<V: Volumes, S: Stage>(
+    mut volumes: V,
     sidecar: Option<&[u8]>,
     policy: &Policy,
     stage: &mut S,
@@ -35,8 +34,10 @@ pub fn check<R: Read, S: Stage>(
 ) -> Result<Report, CheckError> {
     let begun = Instant::now();
     progress.step("reading the manifest");
-    let unnamed = "the volume";
-    let volume = Volume::open(volume).map_err(|error| from_read(unnamed, error))?;
+    let first = volumes
+        .open(1)
+        .map_err(|source| CheckError::io("opening the first volume", source))?;
+    let volume = Volume::open(first).map_err(|error| from_read("the volume", error))?;
     let note = united_note(volume.manifest_note(), sidecar)?;
     let accepted = policy
         .accept(&note)
@@ -45,21 +46,20 @@ pub fn check<R: Read, S: Stage>(
     known_databases(&manifest, policy)?;
     let signers = accepted.signers().iter().map(ToString::to_string);
     let mut report = Report::new(manifest.clone(), signers.collect());
-    let name = manifest.volume_file_name(1);
-    let volume = volume
-        .trust(&accepted)
-        .map_err(|error| from_read(&name, error))?;
+    let named = |error: ReadError| from_volume(&manifest, error);
+    let volume = volume.trust(&accepted).map_err(named)?;
 
     progress.step("checking the index");
     let folder = stage.scratch().unwrap_or_else(default_folder);
     let mut entries = volume
         .index(temp_file(&folder)?)
-        .map_err(|error| from_read(&name, error))?;
+        .and_then(|volume| volume.entries(volumes))
+        .map_err(named)?;
 
     progress.step("reading the entries");
     progress.total(manifest.totals.carried_bytes);
     let mut intake = Intake {
-        volume: &name,
+        manifest: &manifest,
         folder,
         stage,
         progress,
@@ -67,13 +67,13 @@ pub fn check<R: Read, S: Stage>(
         prover: Prover::new(&manifest, policy),
     };
     with_workers(|pipeline| {
-        while let Some(incoming) = entries.next().map_err(|error| from_read(&name, error))? {
+        while let Some(incoming) = entries.next().map_err(named)? {
             intake.entry(incoming, pipeline)?;
         }
         while intake.take_result(pipeline)? {}
         Ok(())
     })?;
-    entries.finish().map_err(|error| from_read(&name, error))?;
+    entries.finish().map_err(named)?;
 
     intake.small_things_are_in()?;
     let missing = intake.prover.into_missing();
@@ -84,7 +84,7 @@ pub fn check<R: Read, S: Stage>(
 
 /// What takes the entries in.
 struct Intake<'a, S> {
-    volume: &'a str,
+    manifest: &'a Manifest,
     folder: PathBuf,
     stage: &'a mut S,
     progress: &'a dyn Progress,
@@ -93,9 +93,9 @@ struct Intake<'a, S> {
 }
 
 impl<S: Stage> Intake<'_, S> {
-    fn entry<R: Read>(
+    fn entry<V: Volumes>(
         &mut self,
-        incoming: Incoming<'_, R>,
+        incoming: Incoming<'_, V>,
         pipeline: &mut Pipeline,
     ) -> Result<(), CheckError> {
         let stored = incoming.entry().stored;
@@ -115,25 +115,26 @@ impl<S: Stage> Intake<'_, S> {
         Ok(())
     }
 
-    fn pack<R: Read>(&mut self, incoming: Incoming<'_, R>) -> Result<(), CheckError> {
+    fn pack<V: Volumes>(&mut self, incoming: Incoming<'_, V>) -> Result<(), CheckError> {
         let Intake {
-            volume,
+            manifest,
             stage,
             report,
             ..
         } = self;
+        let volume = manifest.volume_file_name(incoming.volume());
         let entry = incoming.entry().to_string();
         incoming
             .small_items(|item, bytes| {
                 content::check(&item, bytes)
-                    .map_err(|e| CheckError::damaged(volume, &*entry, e))?;
+                    .map_err(|e| CheckError::damaged(&volume, &*entry, e))?;
                 report.infos += u64::from(matches!(item, Item::Info(_)));
                 stage
                     .put(&item, bytes)
                     .map_err(|error| Stopped::Check(CheckError::stage(error)))
             })
             .map_err(|stopped| match stopped {
-                Stopped::Read(error) => from_read(volume, error),
+                Stopped::Read(error) => from_volume(manifest, error),
                 Stopped::Check(error) => error,
             })
     }
@@ -150,15 +151,16 @@ impl<S: Stage> Intake<'_, S> {
         Ok(())
     }
 
-    fn zip<R: Read>(
+    fn zip<V: Volumes>(
         &mut self,
-        mut incoming: Incoming<'_, R>,
+        mut incoming: Incoming<'_, V>,
         pipeline: &mut Pipeline,
     ) -> Result<(), CheckError> {
+        let volume = self.manifest.volume_file_name(incoming.volume());
         let entry = incoming.entry();
         let [(Item::Zip(module), size)] = entry.items.as_slice() else {
             return Err(CheckError::damaged(
-                self.volume,
+                &volume,
                 entry.to_string(),
                 "it is not one zip",
             ));
@@ -167,6 +169,7 @@ impl<S: Stage> Intake<'_, S> {
         let ticket = Ticket {
             module: module.clone(),
             sha256: entry.sha256,
+            volume,
             entry: entry.to_string(),
         };
         self.prover.zip_is_accompanied(self.stage, &ticket.module)?;
@@ -196,7 +199,7 @@ impl<S: Stage> Intake<'_, S> {
         };
         incoming
             .finish()
-            .map_err(|error| from_read(self.volume, error))?;
+            .map_err(|error| from_volume(self.manifest, error))?;
         pipeline.submit(ticket, body)?;
         while pipeline.is_ready() {
             self.take_result(pipeline)?;
@@ -215,9 +218,9 @@ impl<S: Stage> Intake<'_, S> {
         ))
     }
 
-    fn fill<R: Read>(
+    fn fill<V: Volumes>(
         &self,
-        incoming: &mut Incoming<'_, R>,
+        incoming: &mut Incoming<'_, V>,
         mut buf: &mut [u8],
     ) -> Result<(), CheckError> {
         while !buf.is_empty() {
@@ -225,7 +228,7 @@ impl<S: Stage> Intake<'_, S> {
             let piece = buf.len().min(PIECE);
             let n = incoming
                 .read(&mut buf[..piece])
-                .map_err(|error| from_read(self.volume, error))?;
+                .map_err(|error| from_volume(self.manifest, error))?;
             if n == 0 {
                 break; // `finish` says what is wrong
             }
@@ -235,14 +238,14 @@ impl<S: Stage> Intake<'_, S> {
         Ok(())
     }
 
-    fn spool<R: Read>(&self, incoming: &mut Incoming<'_, R>) -> Result<File, CheckError> {
+    fn spool<V: Volumes>(&self, incoming: &mut Incoming<'_, V>) -> Result<File, CheckError> {
         let file = temp_file(&self.folder)?;
         let mut piece = vec![0; PIECE];
         let mut offset = 0;
         loop {
             let n = incoming
                 .read(&mut piece)
-                .map_err(|error| from_read(self.volume, error))?;
+                .map_err(|error| from_volume(self.manifest, error))?;
             if n == 0 {
                 return Ok(file);
             }
@@ -270,6 +273,7 @@ impl<S: Stage> Intake<'_, S> {
         let Ticket {
             module,
             sha256,
+            volume,
             entry,
         } = ticket;
         let facts = facts.map_err(|error| match error {
@@ -278,7 +282,7 @@ impl<S: Stage> Intake<'_, S> {
                 format!("reading a temporary file in {}", self.folder.display()),
                 source,
             ),
-            error => CheckError::damaged(self.volume, &*entry, error),
+            error => CheckError::damaged(&volume, &*entry, error),
         })?;
         self.prover.zip(self.stage, &module, &facts)?;
         let size = body.size();
@@ -289,7 +293,7 @@ impl<S: Stage> Intake<'_, S> {
             .map_err(CheckError::stage)?;
         if !same {
             let what = "its temporary copy is no longer what was checked, or was not kept whole";
-            return Err(CheckError::damaged(self.volume, entry, what));
+            return Err(CheckError::damaged(&volume, entry, what));
         }
         self.report.zips += 1;
         self.report.zip_bytes += size;
@@ -385,17 +389,30 @@ fn temp_file(folder: &std::path::Path) -> Result<File, CheckError> {
     })
 }
 
+/// The same of a bundle whose manifest is accepted: the error has the volume's number, the manifest its name.
+pub(crate) fn from_volume(manifest: &Manifest, error: ReadError) -> CheckError {
+    from_read(
+        &manifest.volume_file_name(error.volume().unwrap_or(1)),
+        error,
+    )
+}
+
 /// What the reader says, in the words that name the volume, the entry, and what is wrong with it.
 pub fn from_read(volume: &str, error: ReadError) -> CheckError {
     match error {
-        ReadError::Damaged { entry, what } => CheckError::damaged(volume, entry, what),
-        ReadError::Truncated { entry } => {
+        ReadError::Damaged { entry, what, .. } => CheckError::damaged(volume, entry, what),
+        ReadError::Truncated { entry, .. } => {
             CheckError::damaged(volume, entry, "the volume ends in it")
         }
-        ReadError::Unexpected { expected, found } => {
-            CheckError::damaged(volume, expected, format!("{found} is in its place"))
-        }
-        ReadError::Io { entry, source } => CheckError::damaged(volume, entry, source),
+        ReadError::Unexpected {
+            expected, found, ..
+        } => CheckError::damaged(volume, expected, format!("{found} is in its place")),
+        ReadError::Io { entry, source, .. } => CheckError::damaged(volume, entry, source),
+        ReadError::Absent { of, source, .. } => CheckError::NoVolume {
+            volume: volume.into(),
+            of,
+            source,
+        },
         ReadError::Index(source) => CheckError::damaged(volume, "index", source),
         ReadError::Spool(source) => CheckError::io("keeping the index in a temporary file", source),
         ReadError::Unfinished { ref entry } => CheckError::damaged(volume, entry.clone(), error),

@@ -8,7 +8,9 @@ use modferry_protocol::bundle::ManifestError;
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use modferry_protocol::trust::TrustError;
 
-/// How many missing things an error names; the others are counted.
+use crate::volume::DamagedPart;
+
+/// How many missing or damaged things an error names; the others are counted.
 pub const MAX_NAMED: usize = 200;
 
 /// One side of a fork: what the checksum database signed.
@@ -45,6 +47,26 @@ pub enum CheckError {
         entry: String,
         /// What is wrong with it.
         source: Box<dyn Error + Send + Sync>,
+    },
+    /// A volume that was looked at by itself has damaged parts.
+    #[error("{volume} is damaged in {}", parts_named(parts, *more))]
+    DamagedParts {
+        /// The volume's file name.
+        volume: String,
+        /// Them, in order, at most [`MAX_NAMED`].
+        parts: Vec<DamagedPart>,
+        /// How many more there are.
+        more: usize,
+    },
+    /// A volume of the bundle is not there.
+    #[error("{volume}, one of the {of} volumes of this bundle, is not there")]
+    NoVolume {
+        /// The volume's file name.
+        volume: String,
+        /// How many volumes there are.
+        of: u32,
+        /// What the system said.
+        source: io::Error,
     },
     /// Something that the proof needs is neither in the bundle nor held.
     #[error("{}", missing(what, *more))]
@@ -124,6 +146,14 @@ fn missing(what: &[String], more: usize) -> String {
     }
 }
 
+/// The one part by name, or how many; [`Failure::details`] has what is wrong with each.
+fn parts_named(parts: &[DamagedPart], more: usize) -> String {
+    match (parts, more) {
+        ([only], 0) => only.part.clone(),
+        _ => format!("{} places", parts.len() + more),
+    }
+}
+
 impl CheckError {
     /// A failure of the stage itself.
     pub fn stage<E: Failure + Send + Sync + 'static>(error: E) -> CheckError {
@@ -162,8 +192,8 @@ impl Failure for CheckError {
                 source: TrustError::Manifest(_),
             } => Exit::Damaged,
             CheckError::Untrusted { .. } | CheckError::UnknownDb { .. } => Exit::Untrusted,
-            CheckError::Damaged { .. } => Exit::Damaged,
-            CheckError::Missing { .. } => Exit::Missing,
+            CheckError::Damaged { .. } | CheckError::DamagedParts { .. } => Exit::Damaged,
+            CheckError::Missing { .. } | CheckError::NoVolume { .. } => Exit::Missing,
             CheckError::Sumdb { .. } | CheckError::Unproven { .. } | CheckError::Fork { .. } => {
                 Exit::Sumdb
             }
@@ -196,8 +226,11 @@ impl Failure for CheckError {
                 "if you rely on {db}, add its verifier key to what is trusted here \
                  (modferry-appliance trust add); otherwise refuse the bundle"
             ),
-            CheckError::Damaged { volume, .. } => {
+            CheckError::Damaged { volume, .. } | CheckError::DamagedParts { volume, .. } => {
                 format!("copy {volume} again from where it was exported to, and repeat; if that does not help, export it again")
+            }
+            CheckError::NoVolume { volume, .. } => {
+                format!("copy {volume} from where it was exported to, and repeat with it beside the others")
             }
             CheckError::Missing { cure, .. } => cure.clone(),
             CheckError::Sumdb { .. } | CheckError::Unproven { .. } => {
@@ -221,6 +254,13 @@ impl Failure for CheckError {
             CheckError::Missing { what, more, .. } if what.len() + more > 1 => {
                 let rest = (*more > 0).then(|| format!("and {more} more"));
                 what.iter().cloned().chain(rest).collect()
+            }
+            CheckError::DamagedParts { parts, more, .. } => {
+                let named = parts
+                    .iter()
+                    .map(|part| format!("{}: {}", part.part, part.what));
+                let rest = (*more > 0).then(|| format!("and {more} more"));
+                named.chain(rest).collect()
             }
             _ => Vec::new(),
         }

@@ -29,6 +29,7 @@ mod spool;
 mod stage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod volume;
 
 pub use check::{check, from_read, united_note};
 pub use content::MAX_INFO;

@@ -168,7 +168,9 @@ impl Pool {
 pub(crate) struct Ticket {
     pub(crate) module: ModuleVersion,
     pub(crate) sha256: [u8; 32],
-    /// The entry's name, for errors.
+    /// The volume's name, for errors.
+    pub(crate) volume: String,
+    /// The entry's.
     pub(crate) entry: String,
 }
 
@@ -389,6 +391,7 @@ mod tests {
                 let ticket = Ticket {
                     module: module.clone(),
                     sha256: [0; 32],
+                    volume: String::new(),
                     entry: n.to_string(),
                 };
                 pipeline.submit(ticket, Body::Memory { buffer, size: 4 })?;
@@ -412,6 +415,7 @@ mod tests {
                 let ticket = Ticket {
                     module: module.clone(),
                     sha256: [0; 32],
+                    volume: String::new(),
                     entry: String::new(),
                 };
                 pipeline.submit(

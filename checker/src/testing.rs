@@ -14,8 +14,8 @@ mod zip;
 use std::collections::BTreeMap;
 
 use modferry_protocol::bundle::{
-    Basis, Digest, Encoding, Entry, Item, Manifest, Missing, PackBuilder, Sequence, StreamName,
-    Totals, VolumeWriter, encode_index,
+    Basis, BundleWriter, Digest, Encoding, Entry, Item, Manifest, Missing, PackBuilder, Sequence,
+    StreamName, Totals, cut, encode_index, front_size,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -108,13 +108,15 @@ pub struct TestBundle {
     pub missing: Vec<Missing>,
 }
 
-/// A sealed bundle's two files.
+/// A sealed bundle's files.
 #[derive(Clone, Debug)]
 pub struct Sealed {
     /// The manifest beside the volume.
     pub manifest: Vec<u8>,
-    /// The volume.
+    /// The volume, or the first one.
     pub volume: Vec<u8>,
+    /// Those behind it, where it was sealed in several.
+    pub more: Vec<Vec<u8>>,
     /// The index's entries, to know what lies where.
     pub entries: Vec<Entry>,
 }
@@ -245,19 +247,28 @@ impl TestBundle {
             .sum()
     }
 
-    /// Signs it with these keys, and writes it.
+    /// Signs it with these keys, and writes it as one volume.
     pub fn seal(&self, keys: &[&SigningKey]) -> Sealed {
+        self.seal_in(keys, None)
+    }
+
+    /// The same in volumes of at most so many bytes.
+    pub fn seal_in(&self, keys: &[&SigningKey], limit: Option<u64>) -> Sealed {
         let entries = self.entries();
         let listed: Vec<Entry> = entries.iter().map(|(entry, _)| entry.clone()).collect();
         let index = encode_index(&listed).unwrap();
         let manifest = sign(&self.manifest(&listed, &index).encode(), keys).unwrap();
-        let mut writer = VolumeWriter::new(Vec::new(), &manifest, &index).unwrap();
+        let front = front_size(manifest.len() as u64, index.len() as u64);
+        let plans = cut(front, listed.iter().map(|entry| entry.stored), limit).unwrap();
+        let mut writer = BundleWriter::new(Vec::new(), &manifest, &index, plans).unwrap();
         for (entry, bytes) in &entries {
             writer.entry(entry, &mut &bytes[..]).unwrap();
         }
+        let mut volumes = writer.finish().unwrap();
         Sealed {
             manifest,
-            volume: writer.finish().unwrap(),
+            volume: volumes.remove(0),
+            more: volumes,
             entries: listed,
         }
     }

@@ -18,15 +18,16 @@ use std::io::Cursor;
 use std::sync::LazyLock;
 
 use modferry_protocol::bundle::{
-    Encoding, Entry, Gone, IndexReader, Level, ListKind, ListReader, Manifest, ReadError,
-    Sequences, Volume, VolumeWriter, encode_index, list_texts,
+    BundleWriter, Encoding, Entries, Entry, Gone, IndexReader, Level, ListKind, ListReader,
+    Manifest, OneVolume, ReadError, Sequences, Volume, VolumeText, Volumes, cut, encode_index,
+    front_size, list_texts,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::{self, SigningKey, VerifierKey};
 use modferry_protocol::receipt::Receipt;
 use modferry_protocol::request::Request;
 use modferry_protocol::sumdb::{Record, SignedHead, Tile, TreeHead, split_lookup};
-use modferry_protocol::trust::{Judged, Keyring, Policy, Thresholds, TrustNote};
+use modferry_protocol::trust::{Accepted, Judged, Keyring, Policy, Thresholds, TrustNote};
 use modferry_protocol::zip::{self, Checker};
 
 /// A target's name, which is that of its folder in corpus/, and what it checks.
@@ -44,6 +45,7 @@ pub const TARGETS: &[Target] = &[
     ("tile_path", tile_path),
     ("trust_note", trust_note),
     ("volume", volume),
+    ("volume_text", volume_text),
     ("zip", zip),
 ];
 
@@ -176,19 +178,72 @@ pub fn trust_note(data: &[u8]) {
     }
 }
 
-/// A volume, as it is and with its hashes and signature put right: what reads whole is written again as it was.
+/// The text of a `volume` file, as it is and with its own hash put right: what parses encodes to the same text.
+pub fn volume_text(data: &[u8]) {
+    round_trip(
+        data,
+        |text| VolumeText::parse(text.as_bytes()),
+        VolumeText::encode,
+    );
+    let repaired = repair::volume_text(&String::from_utf8_lossy(data), None);
+    round_trip(
+        repaired.as_bytes(),
+        |text| VolumeText::parse(text.as_bytes()),
+        VolumeText::encode,
+    );
+}
+
+/// A volume, as it is and with its hashes and signature put right: what reads whole is written again as it was, and
+/// is whole part by part, too.
 pub fn volume(data: &[u8]) {
     let _ = read_volume(data);
+    let _ = whole_by_parts(data);
     let Some(repaired) = repair::volume(data, &KEY) else {
         return;
     };
+    let whole = whole_by_parts(&repaired);
     if let Ok((note, index, entries)) = read_volume(&repaired) {
-        let mut writer = VolumeWriter::new(Vec::new(), &note, &index).unwrap();
+        let front = front_size(note.len() as u64, index.len() as u64);
+        let stored = entries.iter().map(|(entry, _)| entry.stored);
+        let plans = cut(front, stored, None).unwrap();
+        let mut writer = BundleWriter::new(Vec::new(), &note, &index, plans).unwrap();
         for (entry, bytes) in &entries {
             writer.entry(entry, &mut bytes.as_slice()).unwrap();
         }
-        assert_eq!(writer.finish().unwrap(), repaired);
+        assert_eq!(writer.finish().unwrap(), [repaired]);
+        assert!(whole.unwrap());
     }
+}
+
+/// Looks at each part of one volume, and says whether all are as they were written.
+fn whole_by_parts(data: &[u8]) -> Result<bool, Box<dyn std::error::Error>> {
+    let volume = Volume::open(data)?;
+    let accepted = POLICY.accept(volume.manifest_note())?;
+    let mut parts = volume
+        .trust(&accepted)?
+        .index(Cursor::new(Vec::new()))?
+        .parts();
+    let mut whole = true;
+    while let Some(part) = parts.next()? {
+        whole &= part.result.is_ok();
+    }
+    Ok(whole)
+}
+
+/// A bundle of one volume, in memory as its index is.
+type Only<'d> = Entries<OneVolume<&'d [u8]>, Cursor<&'d mut Vec<u8>>>;
+
+/// The entries of a bundle's only volume, its index kept in `spool`.
+fn entries_of<'d>(
+    data: &'d [u8],
+    accepted: &Accepted,
+    spool: &'d mut Vec<u8>,
+) -> Result<Only<'d>, ReadError> {
+    let mut only = OneVolume::new(data);
+    Volume::open(only.open(1).map_err(ReadError::Spool)?)?
+        .trust(accepted)?
+        .index(Cursor::new(spool))?
+        .entries(only)
 }
 
 /// A volume that was read whole: the manifest's note, the index, and the entries as stored.
@@ -200,7 +255,7 @@ fn read_volume(data: &[u8]) -> Result<Whole, Box<dyn std::error::Error>> {
     let note = volume.manifest_note().to_vec();
     let accepted = POLICY.accept(&note)?;
     let mut spool = Vec::new();
-    let mut entries = volume.trust(&accepted)?.index(Cursor::new(&mut spool))?;
+    let mut entries = entries_of(data, &accepted, &mut spool)?;
     let mut read = Vec::new();
     while let Some(mut incoming) = entries.next()? {
         let entry = incoming.entry().clone();
@@ -219,9 +274,7 @@ fn read_volume(data: &[u8]) -> Result<Whole, Box<dyn std::error::Error>> {
 
     // Once more from the front, now with the packs restored.
     let mut spool_again = Vec::new();
-    let mut entries = Volume::open(data)?
-        .trust(&accepted)?
-        .index(Cursor::new(&mut spool_again))?;
+    let mut entries = entries_of(data, &accepted, &mut spool_again)?;
     while let Some(incoming) = entries.next()? {
         let items = incoming.entry().items.clone();
         if incoming.entry().encoding == Encoding::Raw {

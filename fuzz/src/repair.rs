@@ -11,6 +11,9 @@ use sha2::{Digest as _, Sha256};
 
 const BLOCK: usize = 512;
 
+/// Files in front of a volume's entries: manifest, index, volume.
+const FRONT: usize = 3;
+
 /// A file of the tar: its header's name field, and its contents.
 struct File {
     name: Vec<u8>,
@@ -20,10 +23,10 @@ struct File {
 /// The volume with hashes and signature put right; `None` where there is too little of it for that.
 pub fn volume(data: &[u8], key: &SigningKey) -> Option<Vec<u8>> {
     let (mut files, end) = files(data);
-    if files.len() < 2 {
+    if files.len() < FRONT {
         return None;
     }
-    let contents = files.split_off(2);
+    let contents = files.split_off(FRONT);
     let mut manifest = Manifest::parse(text_of(&files[0].data)?).ok()?;
     if let Some((index, digest, totals)) = index(&files[1].data, &contents) {
         manifest.index = digest;
@@ -34,6 +37,8 @@ pub fn volume(data: &[u8], key: &SigningKey) -> Option<Vec<u8>> {
         manifest.index.sha256 = Sha256::digest(&files[1].data).into();
     }
     files[0].data = note::sign(&manifest.encode(), &[key]).ok()?;
+    let text = String::from_utf8_lossy(&files[2].data);
+    files[2].data = volume_text(&text, Some(&files[0].data)).into_bytes();
     let mut out = Vec::new();
     for file in files.iter().chain(&contents) {
         out.extend_from_slice(&header(file));
@@ -71,6 +76,22 @@ fn text_of(note: &[u8]) -> Option<&str> {
         .split_once("\n\n")
         .map_or(note, |(text, _)| &note[..=text.len()]);
     Some(text)
+}
+
+/// A `volume` file's text with its own hash put right, and the manifest's.
+pub fn volume_text(text: &str, manifest: Option<&[u8]>) -> String {
+    let mut out = String::new();
+    for line in text.split_inclusive('\n') {
+        match manifest {
+            _ if line.starts_with("check ") => break,
+            Some(note) if line.starts_with("manifest ") => {
+                out += &format!("manifest {:x}\n", Sha256::digest(note));
+            }
+            _ => out += line,
+        }
+    }
+    let check = Sha256::digest(&out);
+    out + &format!("check {check:x}\n")
 }
 
 /// The index with each entry's stored size and hash as the files have them, if it is an index.

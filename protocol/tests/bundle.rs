@@ -20,5 +20,7 @@ mod round_trip;
 mod tamper;
 #[path = "bundle/trust_order.rs"]
 mod trust_order;
+#[path = "bundle/volumes.rs"]
+mod volumes;
 #[path = "bundle/write.rs"]
 mod write;

@@ -7,7 +7,10 @@ use std::{
 };
 
 use modferry_protocol::{
-    bundle::{Encoding, Entry, IndexWriter, Item, Manifest, PackBuilder, Volume, VolumeWriter},
+    bundle::{
+        BundleWriter, Encoding, Entry, IndexWriter, Item, Manifest, PackBuilder, Volume, cut,
+        front_size,
+    },
     note::{self, SigningKey, VerifierKey},
     trust::Policy,
 };
@@ -35,6 +38,8 @@ impl Contents {
             .trust(&accepted)
             .unwrap()
             .index(Cursor::new(Vec::new()))
+            .unwrap()
+            .entries(|_| Err(std::io::ErrorKind::NotFound.into()))
             .unwrap();
         let mut items = Vec::new();
         while let Some(mut entry) = entries.next().unwrap() {
@@ -128,11 +133,13 @@ impl Contents {
         self.manifest.index = digest;
         self.manifest.totals = totals;
         let signed = note::sign(&self.manifest.encode(), &[key]).unwrap();
-        let mut writer = VolumeWriter::new(Vec::new(), &signed, &index).unwrap();
+        let front = front_size(signed.len() as u64, index.len() as u64);
+        let plans = cut(front, entries.iter().map(|(entry, _)| entry.stored), None).unwrap();
+        let mut writer = BundleWriter::new(Vec::new(), &signed, &index, plans).unwrap();
         for (entry, bytes) in &entries {
             writer.entry(entry, &mut &bytes[..]).unwrap();
         }
-        let volume = writer.finish().unwrap();
+        let volume = writer.finish().unwrap().remove(0);
         std::fs::create_dir_all(folder).unwrap();
         let folder = Path::new(folder);
         std::fs::write(folder.join(self.manifest.volume_file_name(1)), volume).unwrap();

@@ -36,6 +36,7 @@ use crate::evidence;
 use crate::store::{Source, Store, StoreError};
 use crate::trust::TrustStore;
 use modferry_checker::{CheckError, Progress, check};
+use modferry_protocol::bundle::OneVolume;
 use modferry_protocol::trust::Policy;
 use stage::ImportStage;
 use std::io;
@@ -97,7 +98,7 @@ impl Session {
 
         let mut stage = ImportStage(self.store.draft(&sha256)?);
         let report = check(
-            opened.reader,
+            OneVolume::new(opened.reader),
             opened.sidecar.as_deref(),
             &self.policy,
             &mut stage,

@@ -5,6 +5,7 @@ use super::{Bundle, Done, ImportError, stream};
 use crate::store::{Reader, StoreError};
 use crate::trust::TrustStore;
 use modferry_checker::{CheckError, Progress, SpoolStage, check};
+use modferry_protocol::bundle::OneVolume;
 use std::path::Path;
 use std::time::Instant;
 
@@ -50,7 +51,7 @@ pub fn verify(
             held: held.as_deref(),
         };
         let report = check(
-            opened.reader,
+            OneVolume::new(opened.reader),
             opened.sidecar.as_deref(),
             &policy,
             &mut stage,

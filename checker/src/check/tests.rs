@@ -11,8 +11,10 @@ mod trust;
 use super::*;
 use crate::testing::{Sealed, TestBundle, TestModule, TestSumdb, key, policy};
 use crate::{MemoryStage, NoProgress, SpoolStage};
+use modferry_protocol::bundle::OneVolume;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::SigningKey;
+use std::io::Read;
 
 /// A checksum database with three modules in it, and a key for bundles.
 struct World {
@@ -53,7 +55,7 @@ impl World {
     fn check_on(&self, stage: &mut MemoryStage, bundle: &TestBundle) -> Result<Report, CheckError> {
         stage.discard();
         check(
-            &*self.seal(bundle).volume,
+            OneVolume::new(&*self.seal(bundle).volume),
             None,
             &self.policy,
             stage,
@@ -145,7 +147,7 @@ fn a_stage_in_a_file_comes_to_the_same() {
     let sealed = world.seal(&world.bundle());
     let mut stage = SpoolStage::new().unwrap();
     let report = check(
-        &*sealed.volume,
+        OneVolume::new(&*sealed.volume),
         Some(&sealed.manifest),
         &world.policy,
         &mut stage,

@@ -94,6 +94,23 @@ impl Entry {
         }
     }
 
+    /// The name in the tar of one of its extents, numbered from 1, where it is cut over volumes.
+    pub fn extent_file_name(&self, extent: u32) -> String {
+        format!("{}.{extent:03}", self.file_name())
+    }
+
+    /// As errors name it, or a part of it, by the name in the tar.
+    pub(super) fn shown_as(&self, file_name: &str) -> String {
+        match self.items.as_slice() {
+            [] => format!("entry {file_name} ()"),
+            [(only, _)] => format!("entry {file_name} ({only})"),
+            [(first, _), .., (last, _)] => {
+                let count = self.items.len();
+                format!("entry {file_name} ({count} items: {first} to {last})")
+            }
+        }
+    }
+
     /// The bytes of all its items together.
     pub fn restored(&self) -> u64 {
         self.items.iter().map(|(_, size)| size).sum()
@@ -103,14 +120,6 @@ impl Entry {
 /// `entry 000017.zip (zip example.com/a@v1.0.0)`: as errors name it.
 impl fmt::Display for Entry {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "entry {} (", self.file_name())?;
-        match self.items.as_slice() {
-            [] => {}
-            [(only, _)] => write!(f, "{only}")?,
-            [(first, _), .., (last, _)] => {
-                write!(f, "{} items: {first} to {last}", self.items.len())?
-            }
-        }
-        write!(f, ")")
+        f.write_str(&self.shown_as(&self.file_name()))
     }
 }

@@ -1,41 +1,50 @@
 //! The bundle: what is carried across the gap. docs/bundle-format.md is the specification; this is its writer and reader.
 //!
-//! A bundle is a signed manifest and a plain tar that opens with the same manifest, then the index, then the
-//! entries. The manifest binds the index by its SHA-256, and the index binds each entry by its own, so one
-//! signature covers every byte, and every entry is verified as it streams by, from a pipe or a read-only disc.
+//! A bundle is a signed manifest and one or more volumes: plain tars that open with the same manifest, then the index,
+//! then the entries, or some of them. The manifest binds the index by its SHA-256, and the index binds each entry by its
+//! own, so one signature covers every entry's bytes however they are cut into volumes, and every entry is verified as it
+//! streams by, from a pipe or a read-only disc.
 //!
 //! The order in which a reader may believe things is in the types, so that it cannot be got wrong:
 //! [`Volume`] (nothing is believed) → [`Trusted`] (a manifest that the [policy](crate::trust::Policy) accepted) →
-//! [`Entries`] (an index of the size and hash that the manifest names) → [`Incoming`] (one entry, whose bytes
-//! are not interpreted before their hash is right).
+//! [`Indexed`] (an index of the size and hash that the manifest names) → [`Entries`] (all volumes) → [`Incoming`] (one
+//! entry, whose bytes are not interpreted before their hash is right).
 //!
 //! Being signed does not make a bundle sane: each limit below holds for signed input too.
 
+mod cut;
+mod entries;
 mod index;
 mod item;
 mod lists;
 mod manifest;
 mod names;
 mod pack;
+mod parts;
 mod read;
 mod rules;
 mod sequences;
 mod spoken;
 mod stream;
 mod ustar;
+mod volume;
 mod write;
 
+pub use cut::{CutError, VolumePlan, cut, front_size};
+pub use entries::{Entries, Incoming, OneVolume, Volumes};
 pub use index::{IndexReader, IndexWriter, encode_index};
 pub use item::{Digest, Encoding, Entry, Item};
 pub use lists::{Gone, Level, ListError, ListKind, ListReader, ListTexts, list_texts};
 pub use manifest::{Basis, MAX_REASON, Manifest, ManifestError, Missing, Totals};
 pub use names::{MAX_STREAM_NAME, NameError, Sequence, StreamName};
 pub use pack::{Pack, PackBuilder, PackError};
-pub use read::{Entries, Incoming, ReadError, Trusted, Volume};
+pub use parts::{CheckedPart, VolumeParts};
+pub use read::{Indexed, ReadError, Trusted, Volume};
 pub use rules::IndexError;
 pub use sequences::{MAX_SEQUENCE_RANGES, Sequences, SequencesError};
 pub use spoken::Spoken;
-pub use write::{VolumeWriter, WriteError};
+pub use volume::{Extent, MAX_VOLUME_TEXT, MAX_VOLUMES, VolumeText, VolumeTextError};
+pub use write::{BundleWriter, VolumeFiles, WriteError};
 
 use crate::{text, zip};
 

@@ -1,7 +1,8 @@
-//! Reads a volume as a stream, once from front to back, and believes nothing before its turn.
+//! Opens a volume as a stream, once from front to back, and believes nothing before its turn.
 //!
 //! The types are the order of trust. Each step takes the one before it by value, and the only way from
-//! [`Volume`] to [`Trusted`] is an [`Accepted`] manifest, which only a policy makes.
+//! [`Volume`] to [`Trusted`] is an [`Accepted`] manifest, which only a policy makes. From [`Indexed`] two ways lead on:
+//! [`Indexed::entries`] reads the bundle, this volume and all that follow it; [`Indexed::parts`] examines just this one.
 //!
 //! A tar header is not parsed but predicted: manifest and index say what it must be, byte for byte. Memory is
 //! bounded by the constants of [`crate::bundle`], and grows only as bytes arrive, never by what a header says.
@@ -10,21 +11,25 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 
 use sha2::{Digest as _, Sha256};
 
+use super::entries::{Entries, Volumes};
 use super::index::IndexReader;
-use super::item::{Encoding, Entry, Item};
 use super::manifest::Manifest;
+use super::parts::VolumeParts;
 use super::rules::IndexError;
-use super::stream::{Tar, check_hash, damaged, other_than};
-use super::ustar::{self, BLOCK};
-use super::{MAX_MANIFEST, pack};
+use super::stream::{SIGNED, Tar};
+use super::volume::VolumeText;
+use super::{MAX_MANIFEST, MAX_VOLUME_TEXT};
 use crate::trust::Accepted;
 
-/// Why a volume is not read on. Each says the entry, or the part of the volume, that it is about.
+/// Why a bundle is not read on. Each says the entry, or the part of the volume, that it is about, and the volume's
+/// number, where that is known.
 #[derive(Debug, thiserror::Error)]
 pub enum ReadError {
     /// Bytes are other than those that were signed, or were signed and are not as the format has them.
     #[error("{entry}: {what}")]
     Damaged {
+        /// The volume's number.
+        volume: Option<u32>,
         /// The entry.
         entry: String,
         /// What is wrong with it.
@@ -33,12 +38,16 @@ pub enum ReadError {
     /// The volume ends early.
     #[error("the volume ends in {entry}")]
     Truncated {
+        /// The volume's number.
+        volume: Option<u32>,
         /// The entry that is not whole.
         entry: String,
     },
-    /// The tar has something else than the index says.
+    /// The tar has something else than the index says, or it is another volume than the one whose turn it is.
     #[error("expected {expected}, found {found}")]
     Unexpected {
+        /// The volume's number.
+        volume: Option<u32>,
         /// What the index says comes here.
         expected: String,
         /// What is there instead.
@@ -47,8 +56,20 @@ pub enum ReadError {
     /// The volume's manifest is not the one that was accepted.
     #[error("the volume belongs to another bundle: its manifest is not that of {expected}")]
     Foreign {
+        /// The volume's number.
+        volume: Option<u32>,
         /// The accepted manifest's file name.
         expected: String,
+    },
+    /// The next volume is not there.
+    #[error("volume {volume} of {of} is not there")]
+    Absent {
+        /// Its number.
+        volume: u32,
+        /// How many there are.
+        of: u32,
+        /// What the system said.
+        source: io::Error,
     },
     /// The index is signed, and is no index.
     #[error("the index is not as the format has it")]
@@ -62,6 +83,8 @@ pub enum ReadError {
     /// Reading the volume failed.
     #[error("reading {entry} failed")]
     Io {
+        /// The volume's number.
+        volume: Option<u32>,
         /// The entry.
         entry: String,
         /// Why.
@@ -70,6 +93,21 @@ pub enum ReadError {
     /// The index's spool failed.
     #[error("the temporary copy of the index failed")]
     Spool(#[source] io::Error),
+}
+
+impl ReadError {
+    /// The number of the volume that it is about; `None` where that is not known, or it is about no volume.
+    pub fn volume(&self) -> Option<u32> {
+        match self {
+            Self::Damaged { volume, .. }
+            | Self::Truncated { volume, .. }
+            | Self::Unexpected { volume, .. }
+            | Self::Foreign { volume, .. }
+            | Self::Io { volume, .. } => *volume,
+            Self::Absent { volume, .. } => Some(*volume),
+            Self::Index(_) | Self::Unfinished { .. } | Self::Spool(_) => None,
+        }
+    }
 }
 
 impl From<IndexError> for ReadError {
@@ -90,23 +128,13 @@ pub struct Volume<R> {
 impl<R: Read> Volume<R> {
     /// Reads the manifest's bytes, at most [`MAX_MANIFEST`], and interprets none of them.
     pub fn open(input: R) -> Result<Self, ReadError> {
-        let mut tar = Tar::new(input);
-        let block = tar.block(&"manifest")?;
-        let Some(size) = ustar::size_of(&block, "manifest") else {
-            return Err(other_than("manifest", &block));
-        };
-        if !(1..=MAX_MANIFEST).contains(&size) {
-            return Err(damaged(
-                &"manifest",
-                format!("{size} bytes: want 1 to {MAX_MANIFEST}"),
-            ));
-        }
-        let mut note = Vec::new();
-        tar.each_chunk(&"manifest", size, |chunk| {
-            note.extend_from_slice(chunk);
-            Ok(())
-        })?;
-        tar.padding(&"manifest", size)?;
+        Self::open_as(input, None)
+    }
+
+    /// The same of what should be the volume of that number.
+    pub(super) fn open_as(input: R, volume: Option<u32>) -> Result<Self, ReadError> {
+        let mut tar = Tar::new(input, volume);
+        let note = tar.small_file("manifest", MAX_MANIFEST)?;
         Ok(Self { tar, note })
     }
 
@@ -119,19 +147,24 @@ impl<R: Read> Volume<R> {
     /// Goes on with an accepted manifest, if it is this volume's: the texts must be equal. The signatures need not
     /// be, since some may have been added later to the file beside the volume.
     pub fn trust(self, accepted: &Accepted) -> Result<Trusted<R>, ReadError> {
-        let manifest = accepted.manifest().clone();
+        self.trust_manifest(accepted.manifest())
+    }
+
+    pub(super) fn trust_manifest(self, manifest: &Manifest) -> Result<Trusted<R>, ReadError> {
         // A manifest has no empty line, so the first one in the note ends the text.
         let same = self
             .note
             .starts_with(format!("{}\n", manifest.encode()).as_bytes());
         if !same {
             return Err(ReadError::Foreign {
+                volume: self.tar.volume,
                 expected: manifest.file_name(),
             });
         }
         Ok(Trusted {
             tar: self.tar,
-            manifest,
+            manifest: manifest.clone(),
+            note_sha256: Sha256::digest(&self.note).into(),
         })
     }
 }
@@ -140,6 +173,7 @@ impl<R: Read> Volume<R> {
 pub struct Trusted<R> {
     tar: Tar<R>,
     manifest: Manifest,
+    note_sha256: [u8; 32],
 }
 
 impl<R: Read> Trusted<R> {
@@ -149,172 +183,111 @@ impl<R: Read> Trusted<R> {
     }
 
     /// Copies the index into an empty spool, and refuses it unless it is the one that the manifest names; only then
-    /// reads it, from end to end, so that a malformed one is refused before any entry is.
+    /// reads it, from end to end, so that a malformed one is refused before any entry is. Then reads which volume
+    /// this is.
     pub fn index<S: Read + Write + Seek>(
         mut self,
         mut spool: S,
-    ) -> Result<Entries<R, S>, ReadError> {
+    ) -> Result<Indexed<R, S>, ReadError> {
+        self.index_bytes(|chunk| spool.write_all(chunk).map_err(ReadError::Spool))?;
+        spool.flush().map_err(ReadError::Spool)?;
+        spool.seek(SeekFrom::Start(0)).map_err(ReadError::Spool)?;
+        let index = IndexReader::new(BufReader::new(&mut spool));
+        if let Some(what) = index.differs(&self.manifest)? {
+            return Err(self.tar.damaged(&"index", what));
+        }
+        spool.seek(SeekFrom::Start(0)).map_err(ReadError::Spool)?;
+        let text = self.volume_text()?;
+        Ok(Indexed {
+            tar: self.tar,
+            manifest: self.manifest,
+            index: IndexReader::new(BufReader::new(spool)),
+            text,
+        })
+    }
+
+    /// Reads a volume's front whose index is known already: it must be the same. Gives the rest, and which volume it is.
+    pub(super) fn same_index(mut self) -> Result<(Tar<R>, VolumeText), ReadError> {
+        self.index_bytes(|_| Ok(()))?;
+        let text = self.volume_text()?;
+        Ok((self.tar, text))
+    }
+
+    fn index_bytes(
+        &mut self,
+        mut take: impl FnMut(&[u8]) -> Result<(), ReadError>,
+    ) -> Result<(), ReadError> {
         let want = self.manifest.index;
         self.tar.header(&"index", "index", want.size)?;
         let mut hasher = Sha256::new();
         self.tar.each_chunk(&"index", want.size, |chunk| {
             hasher.update(chunk);
-            spool.write_all(chunk).map_err(ReadError::Spool)
+            take(chunk)
         })?;
         self.tar.padding(&"index", want.size)?;
-        check_hash(&"index", hasher, &want.sha256)?;
+        self.tar.check_hash(&"index", hasher, &want.sha256, SIGNED)
+    }
 
-        spool.flush().map_err(ReadError::Spool)?;
-        spool.seek(SeekFrom::Start(0)).map_err(ReadError::Spool)?;
-        let index = IndexReader::new(BufReader::new(&mut spool));
-        if let Some(what) = index.differs(&self.manifest)? {
-            return Err(damaged(&"index", what));
+    fn volume_text(&mut self) -> Result<VolumeText, ReadError> {
+        let name = "volume";
+        let bytes = self.tar.small_file(name, MAX_VOLUME_TEXT)?;
+        let text = VolumeText::parse(&bytes)
+            .map_err(|error| self.tar.damaged(&name, error.to_string()))?;
+        if text.manifest_sha256 != self.note_sha256 {
+            return Err(self.tar.damaged(
+                &"manifest",
+                "it is not as it was written: a signature's line is another".into(),
+            ));
         }
-        spool.seek(SeekFrom::Start(0)).map_err(ReadError::Spool)?;
-        Ok(Entries {
-            tar: self.tar,
-            index: IndexReader::new(BufReader::new(spool)),
-            ended: false,
-        })
+        // Volumes that are opened in order have a number already: the text has to agree.
+        match self.tar.volume {
+            Some(number) if number != text.number => Err(ReadError::Unexpected {
+                volume: self.tar.volume,
+                expected: format!("volume {number}"),
+                found: format!("volume {} of {}", text.number, text.of),
+            }),
+            _ => {
+                self.tar.volume = Some(text.number);
+                Ok(text)
+            }
+        }
     }
 }
 
-/// A volume's entries, one after the other, each where the index says it is.
-pub struct Entries<R, S> {
+/// A volume whose index is the accepted manifest's, and that has said which volume it is. Of its entries, nothing is read.
+pub struct Indexed<R, S> {
     tar: Tar<R>,
+    manifest: Manifest,
     index: IndexReader<BufReader<S>>,
-    ended: bool,
+    text: VolumeText,
 }
 
-impl<R: Read, S: Read> Entries<R, S> {
-    /// The next entry; `None` after the last, and then [`finish`](Self::finish) is due.
-    ///
-    /// The one before must have been finished.
-    // Not an Iterator: what it gives borrows the volume, so that there is one entry under way at a time.
-    #[allow(clippy::should_implement_trait)]
-    pub fn next(&mut self) -> Result<Option<Incoming<'_, R>>, ReadError> {
-        self.tar.none_open()?;
-        let Some(entry) = self.index.next().transpose()? else {
-            self.ended = true;
-            return Ok(None);
-        };
-        self.tar.open = Some(entry.to_string());
-        self.tar.header(&entry, &entry.file_name(), entry.stored)?;
-        let left = entry.stored;
-        Ok(Some(Incoming {
-            tar: &mut self.tar,
-            entry,
-            left,
-            hasher: Sha256::new(),
-        }))
+impl<R: Read, S: Read> Indexed<R, S> {
+    /// Which volume it says that it is, and what it has.
+    pub fn volume(&self) -> &VolumeText {
+        &self.text
     }
 
-    /// Reads the archive's end: two blocks of zeros and nothing behind them. All entries must have been read.
-    pub fn finish(mut self) -> Result<(), ReadError> {
-        self.tar.none_open()?;
-        if !self.ended {
-            return Err(ReadError::Unfinished {
-                entry: "the index's last entry".into(),
+    /// All of the bundle's entries: this must be the first volume, and `volumes` gives those behind it.
+    pub fn entries<V: Volumes<Reader = R>>(self, volumes: V) -> Result<Entries<V, S>, ReadError> {
+        if self.text.number != 1 {
+            return Err(ReadError::Unexpected {
+                volume: self.tar.volume,
+                expected: "volume 1".into(),
+                found: format!("volume {} of {}", self.text.number, self.text.of),
             });
         }
-        let end = "end of the archive";
-        for _ in 0..2 {
-            let block = self.tar.block(&end)?;
-            if block != [0; BLOCK] {
-                return Err(other_than(end, &block));
-            }
-        }
-        match self.tar.read(&end, &mut [0])? {
-            0 => Ok(()),
-            _ => Err(damaged(&end, "there are bytes behind it".into())),
-        }
-    }
-}
-
-/// One entry that is coming in. Its bytes are as stored, and not to be interpreted before they are all hashed.
-pub struct Incoming<'v, R> {
-    tar: &'v mut Tar<R>,
-    entry: Entry,
-    left: u64,
-    hasher: Sha256,
-}
-
-impl<R: Read> Incoming<'_, R> {
-    /// What the index says that it is.
-    pub fn entry(&self) -> &Entry {
-        &self.entry
+        Ok(Entries::new(
+            volumes,
+            self.tar,
+            self.text,
+            self.manifest,
+            self.index,
+        ))
     }
 
-    /// Reads some of the stored bytes; 0 when there are no more, or `buf` is empty. They are not proven before
-    /// [`finish`](Self::finish) says so.
-    pub fn read(&mut self, buf: &mut [u8]) -> Result<usize, ReadError> {
-        let most = usize::try_from(self.left)
-            .unwrap_or(usize::MAX)
-            .min(buf.len());
-        if most == 0 {
-            return Ok(0);
-        }
-        let n = self.tar.read(&self.entry, &mut buf[..most])?;
-        if n == 0 {
-            return Err(ReadError::Truncated {
-                entry: self.entry.to_string(),
-            });
-        }
-        self.hasher.update(&buf[..n]);
-        self.left -= n as u64;
-        Ok(n)
-    }
-
-    /// Ends the entry: reads what was not read of it, and checks its hash and padding. Until this has been
-    /// well, nothing that was read may be believed; without it, there is no next entry.
-    pub fn finish(mut self) -> Result<Entry, ReadError> {
-        self.rest(|_| {})?;
-        self.tar.padding(&self.entry, self.entry.stored)?;
-        check_hash(&self.entry, self.hasher, &self.entry.sha256)?;
-        self.tar.open = None;
-        Ok(self.entry)
-    }
-
-    /// Reads a pack whole, checks its hash, and only then restores it and gives each item and its bytes to `each`.
-    ///
-    /// Nothing may have been read of it before.
-    pub fn small_items<E: From<ReadError>>(
-        mut self,
-        mut each: impl FnMut(Item, &[u8]) -> Result<(), E>,
-    ) -> Result<(), E> {
-        if self.entry.encoding != Encoding::Zstd || self.left != self.entry.stored {
-            return Err(ReadError::Unfinished {
-                entry: self.entry.to_string(),
-            }
-            .into());
-        }
-        let mut frame = Vec::new();
-        self.rest(|chunk| frame.extend_from_slice(chunk))?;
-        let entry = self.finish()?;
-        let bytes =
-            pack::restore(&frame, entry.restored()).map_err(|what| damaged(&entry, what))?;
-        let mut rest = bytes.as_slice();
-        for (item, size) in entry.items {
-            // The sizes' sum is what was restored, and fits in memory.
-            let (item_bytes, behind) = rest.split_at(size as usize);
-            each(item, item_bytes)?;
-            rest = behind;
-        }
-        Ok(())
-    }
-
-    /// Reads and hashes what is left of the stored bytes.
-    fn rest(&mut self, mut take: impl FnMut(&[u8])) -> Result<(), ReadError> {
-        let Self {
-            tar,
-            entry,
-            left,
-            hasher,
-        } = self;
-        tar.each_chunk(entry, std::mem::take(left), |chunk| {
-            hasher.update(chunk);
-            take(chunk);
-            Ok(())
-        })
+    /// What this one volume has, part by part.
+    pub fn parts(self) -> VolumeParts<R, S> {
+        VolumeParts::new(self.tar, self.text, self.index)
     }
 }

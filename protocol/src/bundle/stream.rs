@@ -6,28 +6,18 @@ use std::io::{self, Read};
 use sha2::{Digest as _, Sha256};
 
 use super::read::ReadError;
-use super::text;
 use super::ustar::{self, BLOCK, Block, Found};
+use crate::text;
 
-/// The input, and whether something of it is half read.
+/// A volume's bytes, and its number where that is known: each error has it.
 pub(super) struct Tar<R> {
     input: R,
-    /// The entry that is under way, or that an error was in.
-    pub(super) open: Option<String>,
+    pub(super) volume: Option<u32>,
 }
 
 impl<R: Read> Tar<R> {
-    pub(super) fn new(input: R) -> Self {
-        Self { input, open: None }
-    }
-
-    pub(super) fn none_open(&self) -> Result<(), ReadError> {
-        match &self.open {
-            None => Ok(()),
-            Some(entry) => Err(ReadError::Unfinished {
-                entry: entry.clone(),
-            }),
-        }
+    pub(super) fn new(input: R, volume: Option<u32>) -> Self {
+        Self { input, volume }
     }
 
     /// Reads some bytes; 0 at the end of the input.
@@ -38,11 +28,27 @@ impl<R: Read> Tar<R> {
                 Err(e) if e.kind() == io::ErrorKind::Interrupted => {}
                 Err(source) => {
                     return Err(ReadError::Io {
+                        volume: self.volume,
                         entry: entry.to_string(),
                         source,
                     });
                 }
             }
+        }
+    }
+
+    /// The same; the input must not end here.
+    pub(super) fn read_some(
+        &mut self,
+        entry: &dyn Display,
+        buf: &mut [u8],
+    ) -> Result<usize, ReadError> {
+        match self.read(entry, buf)? {
+            0 => Err(ReadError::Truncated {
+                volume: self.volume,
+                entry: entry.to_string(),
+            }),
+            n => Ok(n),
         }
     }
 
@@ -55,14 +61,7 @@ impl<R: Read> Tar<R> {
     fn fill(&mut self, entry: &dyn Display, buf: &mut [u8]) -> Result<(), ReadError> {
         let mut done = 0;
         while done < buf.len() {
-            match self.read(entry, &mut buf[done..])? {
-                0 => {
-                    return Err(ReadError::Truncated {
-                        entry: entry.to_string(),
-                    });
-                }
-                n => done += n,
-            }
+            done += self.read_some(entry, &mut buf[done..])?;
         }
         Ok(())
     }
@@ -78,8 +77,27 @@ impl<R: Read> Tar<R> {
         if block == ustar::header(name, size) {
             Ok(())
         } else {
-            Err(other_than(&entry.to_string(), &block))
+            Err(self.other_than(entry, &block))
         }
+    }
+
+    /// Reads a whole file whose size only its own header says, up to that many bytes: the rest of the header is
+    /// predicted.
+    pub(super) fn small_file(&mut self, name: &str, most: u64) -> Result<Vec<u8>, ReadError> {
+        let block = self.block(&name)?;
+        let Some(size) = ustar::size_of(&block, name) else {
+            return Err(self.other_than(&name, &block));
+        };
+        if !(1..=most).contains(&size) {
+            return Err(self.damaged(&name, format!("{size} bytes: want 1 to {most}")));
+        }
+        let mut bytes = Vec::new();
+        self.each_chunk(&name, size, |chunk| {
+            bytes.extend_from_slice(chunk);
+            Ok(())
+        })?;
+        self.padding(&name, size)?;
+        Ok(bytes)
     }
 
     /// Reads that many bytes, in pieces that do not depend on how many there are said to be.
@@ -93,12 +111,7 @@ impl<R: Read> Tar<R> {
         let mut left = size;
         while left > 0 {
             let most = left.min(buf.len() as u64) as usize;
-            let n = self.read(entry, &mut buf[..most])?;
-            if n == 0 {
-                return Err(ReadError::Truncated {
-                    entry: entry.to_string(),
-                });
-            }
+            let n = self.read_some(entry, &mut buf[..most])?;
             take(&buf[..n])?;
             left -= n as u64;
         }
@@ -112,43 +125,65 @@ impl<R: Read> Tar<R> {
         if padding.iter().all(|b| *b == 0) {
             Ok(())
         } else {
-            Err(damaged(entry, "its padding is not all zeros".into()))
+            Err(self.damaged(entry, "its padding is not all zeros".into()))
+        }
+    }
+
+    /// Reads the archive's end: two blocks of zeros and nothing behind them.
+    pub(super) fn end(&mut self) -> Result<(), ReadError> {
+        let end = &END;
+        for _ in 0..2 {
+            let block = self.block(end)?;
+            if block != [0; BLOCK] {
+                return Err(self.other_than(end, &block));
+            }
+        }
+        match self.read(end, &mut [0])? {
+            0 => Ok(()),
+            _ => Err(self.damaged(end, "there are bytes behind it".into())),
+        }
+    }
+
+    pub(super) fn check_hash(
+        &self,
+        entry: &dyn Display,
+        hasher: Sha256,
+        want: &[u8; 32],
+        who: &str,
+    ) -> Result<(), ReadError> {
+        let have: [u8; 32] = hasher.finalize().into();
+        if have == *want {
+            return Ok(());
+        }
+        let (have, want) = (text::Hex(&have), text::Hex(want));
+        Err(self.damaged(entry, format!("SHA-256 is {have}, {who} is {want}")))
+    }
+
+    pub(super) fn damaged(&self, entry: &dyn Display, what: String) -> ReadError {
+        ReadError::Damaged {
+            volume: self.volume,
+            entry: entry.to_string(),
+            what,
+        }
+    }
+
+    pub(super) fn other_than(&self, expected: &dyn Display, block: &Block) -> ReadError {
+        match ustar::describe(block) {
+            Found::Damaged => self.damaged(expected, "its tar header is damaged".into()),
+            Found::Other(found) => ReadError::Unexpected {
+                volume: self.volume,
+                expected: expected.to_string(),
+                found,
+            },
         }
     }
 }
 
-pub(super) fn check_hash(
-    entry: &dyn Display,
-    hasher: Sha256,
-    want: &[u8; 32],
-) -> Result<(), ReadError> {
-    let have: [u8; 32] = hasher.finalize().into();
-    if have == *want {
-        return Ok(());
-    }
-    Err(damaged(
-        entry,
-        format!(
-            "SHA-256 is {}, signed is {}",
-            text::Hex(&have),
-            text::Hex(want)
-        ),
-    ))
-}
+/// What the end of a volume is called in errors.
+pub(super) const END: &str = "end of the archive";
 
-pub(super) fn damaged(entry: &dyn Display, what: String) -> ReadError {
-    ReadError::Damaged {
-        entry: entry.to_string(),
-        what,
-    }
-}
+/// Whose word a hash is: the manifest's and the index's, which are signed,
+pub(super) const SIGNED: &str = "signed";
 
-pub(super) fn other_than(expected: &str, block: &Block) -> ReadError {
-    match ustar::describe(block) {
-        Found::Damaged => damaged(&expected, "its tar header is damaged".into()),
-        Found::Other(found) => ReadError::Unexpected {
-            expected: expected.to_owned(),
-            found,
-        },
-    }
-}
+/// or only the volume's own, which tells nothing but where a damage is.
+pub(super) const WRITTEN: &str = "written";

@@ -2,12 +2,12 @@
 
 #![allow(clippy::unwrap_used)]
 
-use std::io::{Cursor, Read};
+use std::io::{self, Cursor, ErrorKind, Read};
 use std::ops::Range;
 
 use modferry_protocol::bundle::{
-    Basis, Encoding, Entry, IndexWriter, Item, Manifest, PackBuilder, ReadError, Sequence,
-    StreamName, Volume, VolumeWriter,
+    Basis, BundleWriter, Encoding, Entries, Entry, IndexWriter, Item, Manifest, PackBuilder,
+    ReadError, Sequence, StreamName, Volume, VolumeText, Volumes, WriteError, cut, front_size,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::{self, SigningKey};
@@ -97,6 +97,20 @@ pub fn items() -> Vec<Carried> {
     all
 }
 
+/// Items of every kind, and zips of these sizes, whose bytes do not repeat.
+pub fn items_with_zips(sizes: &[usize]) -> Vec<Carried> {
+    let mut all = items();
+    all.retain(|(item, _)| !matches!(item, Item::Zip(_)));
+    for (n, size) in sizes.iter().enumerate() {
+        let zip = Item::Zip(module(&format!("example.com/z@v1.{n}.0")));
+        let bytes = (0u32..)
+            .flat_map(|at| Sha256::digest([at.to_le_bytes(), (n as u32).to_le_bytes()].concat()));
+        all.push((zip, bytes.take(*size).collect()));
+    }
+    all.sort();
+    all
+}
+
 /// Packs, indexes and signs, as the bundler does.
 pub fn parts(items: &[Carried]) -> Parts {
     let mut entries = Vec::new();
@@ -169,13 +183,30 @@ pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
     }
 }
 
-/// Writes the volume.
+/// Writes the bundle as one volume.
 pub fn volume(parts: &Parts) -> Vec<u8> {
-    let mut writer = VolumeWriter::new(Vec::new(), &parts.note, &parts.index).unwrap();
+    volumes(parts, None).remove(0)
+}
+
+/// Writes the bundle in volumes of at most so many bytes.
+pub fn volumes(parts: &Parts, limit: Option<u64>) -> Vec<Vec<u8>> {
+    write(parts, limit).unwrap()
+}
+
+/// The same, where it may fail.
+pub fn write(parts: &Parts, limit: Option<u64>) -> Result<Vec<Vec<u8>>, WriteError> {
+    let stored = parts.entries.iter().map(|(entry, _)| entry.stored);
+    let plans = cut(front(parts), stored, limit).unwrap();
+    let mut writer = BundleWriter::new(Vec::new(), &parts.note, &parts.index, plans)?;
     for (entry, bytes) in &parts.entries {
-        writer.entry(entry, &mut bytes.as_slice()).unwrap();
+        writer.entry(entry, &mut bytes.as_slice())?;
     }
-    writer.finish().unwrap()
+    writer.finish()
+}
+
+/// The bytes of a bundle's manifest and index at the front of a volume.
+pub fn front(parts: &Parts) -> u64 {
+    front_size(parts.note.len() as u64, parts.index.len() as u64)
 }
 
 /// Reads a volume whole, as an importer does; gives what it carried.
@@ -190,12 +221,33 @@ pub fn read_from(input: impl Read) -> Result<Vec<Carried>, Failed> {
     Ok(read_accepted(volume, &accepted)?)
 }
 
-/// What a volume carries whose manifest was accepted.
+/// What a bundle's only volume carries whose manifest was accepted.
 pub fn read_accepted<R: Read>(
     volume: Volume<R>,
     accepted: &Accepted,
 ) -> Result<Vec<Carried>, ReadError> {
-    let mut entries = volume.trust(accepted)?.index(Cursor::new(Vec::new()))?;
+    read_all(volume, accepted, |_| Err(ErrorKind::NotFound.into()))
+}
+
+/// What volumes carry whose manifest was accepted.
+pub fn read_volumes<B: AsRef<[u8]>>(
+    volumes: &[B],
+    accepted: &Accepted,
+) -> Result<Vec<Carried>, ReadError> {
+    let nth = |number: u32| -> io::Result<&[u8]> {
+        let volume = volumes.get(number as usize - 1);
+        Ok(volume.ok_or(ErrorKind::NotFound)?.as_ref())
+    };
+    let first = volumes.first().map_or(&[][..], |volume| volume.as_ref());
+    read_all(Volume::open(first)?, accepted, nth)
+}
+
+fn read_all<V: Volumes>(
+    first: Volume<V::Reader>,
+    accepted: &Accepted,
+    volumes: V,
+) -> Result<Vec<Carried>, ReadError> {
+    let mut entries = entries_of(first, accepted, volumes)?;
     let mut out = Vec::new();
     while let Some(mut incoming) = entries.next()? {
         match incoming.entry().encoding {
@@ -219,6 +271,29 @@ pub fn read_accepted<R: Read>(
     }
     entries.finish()?;
     Ok(out)
+}
+
+/// A bundle's entries, behind an accepted manifest.
+pub fn entries_of<V: Volumes>(
+    first: Volume<V::Reader>,
+    accepted: &Accepted,
+    volumes: V,
+) -> Result<Entries<V, Cursor<Vec<u8>>>, ReadError> {
+    first
+        .trust(accepted)?
+        .index(Cursor::new(Vec::new()))?
+        .entries(volumes)
+}
+
+/// A bundle of one volume, which is open already.
+type Only<R> = Entries<fn(u32) -> io::Result<R>, Cursor<Vec<u8>>>;
+
+/// The same of its only volume.
+pub fn entries_of_one<R: Read>(
+    volume: Volume<R>,
+    accepted: &Accepted,
+) -> Result<Only<R>, ReadError> {
+    entries_of(volume, accepted, |_| Err(ErrorKind::NotFound.into()))
 }
 
 /// Either of the errors that end a reading.
@@ -268,6 +343,7 @@ pub fn layout(parts: &Parts) -> Vec<(Range<usize>, String)> {
     };
     part(parts.note.len(), "manifest".into());
     part(parts.index.len(), "index".into());
+    part(1, "volume".into());
     for (entry, bytes) in &parts.entries {
         part(bytes.len(), entry.to_string());
     }
@@ -279,8 +355,21 @@ pub fn layout(parts: &Parts) -> Vec<(Range<usize>, String)> {
 pub fn forge(parts: &Parts, rest: &[u8]) -> Vec<u8> {
     let mut volume = file("manifest", &parts.note);
     volume.extend(file("index", &parts.index));
+    volume.extend(file("volume", text_of(parts).encode().as_bytes()));
     volume.extend_from_slice(rest);
     volume
+}
+
+/// The text of a bundle's only volume.
+pub fn text_of(parts: &Parts) -> VolumeText {
+    let count = parts.entries.len() as u32;
+    VolumeText {
+        number: 1,
+        of: 1,
+        manifest_sha256: Sha256::digest(&parts.note).into(),
+        entries: (count > 0).then_some((1, count)),
+        extents: Vec::new(),
+    }
 }
 
 /// A file in a tar, as volumes have them.

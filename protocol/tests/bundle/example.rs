@@ -156,6 +156,8 @@ fn shown(parts: &Parts, volume: &[u8]) -> String {
     out += &fenced(std::str::from_utf8(&parts.note).unwrap());
     out += "`index`:\n\n";
     out += &fenced(std::str::from_utf8(&parts.index).unwrap());
+    out += "`volume`:\n\n";
+    out += &fenced(&text_of(parts).encode());
     out += "`000001.zst` restored, item by item:\n\n";
     for (item, bytes) in read(volume).unwrap() {
         if matches!(item, Item::Zip(_)) {
@@ -251,6 +253,8 @@ fn the_document_has_the_limits() {
         ("MAX_WINDOW_LOG", u64::from(MAX_WINDOW_LOG)),
         ("MAX_STREAM_NAME", MAX_STREAM_NAME as u64),
         ("MAX_REASON", MAX_REASON as u64),
+        ("MAX_VOLUMES", u64::from(MAX_VOLUMES)),
+        ("MAX_VOLUME_TEXT", MAX_VOLUME_TEXT),
     ];
     for (name, value) in limits {
         let row = format!("| `{name}` | {value} |");

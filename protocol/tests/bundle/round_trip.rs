@@ -55,11 +55,7 @@ fn an_entry_may_be_passed_over_but_not_left_half_read() {
     let written = volume(&parts);
     let opened = Volume::open(written.as_slice()).unwrap();
     let accepted = policy().accept(opened.manifest_note()).unwrap();
-    let mut entries = opened
-        .trust(&accepted)
-        .unwrap()
-        .index(io::Cursor::new(Vec::new()))
-        .unwrap();
+    let mut entries = entries_of_one(opened, &accepted).unwrap();
     // Unread, but hashed all the same.
     entries.next().unwrap().unwrap().finish().unwrap();
     entries.next().unwrap().unwrap().read(&mut [0; 5]).unwrap();
@@ -77,11 +73,7 @@ fn the_end_is_not_the_end_before_all_entries_are_read() {
     let written = volume(&parts);
     let opened = Volume::open(written.as_slice()).unwrap();
     let accepted = policy().accept(opened.manifest_note()).unwrap();
-    let entries = opened
-        .trust(&accepted)
-        .unwrap()
-        .index(io::Cursor::new(Vec::new()))
-        .unwrap();
+    let entries = entries_of_one(opened, &accepted).unwrap();
     assert!(entries.finish().is_err());
 }
 
@@ -121,7 +113,7 @@ fn system_tar_lists_and_unpacks_a_volume() {
     };
     assert_eq!(
         tar(&["-tf"]),
-        "manifest\nindex\n000001.zst\n000002.zip\n000003.zip\n000004.zip\n"
+        "manifest\nindex\nvolume\n000001.zst\n000002.zip\n000003.zip\n000004.zip\n"
     );
     let long = tar(&["--utc", "--numeric-owner", "-tvf"]);
     assert!(

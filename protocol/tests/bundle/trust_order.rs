@@ -38,10 +38,16 @@ fn before_the_manifest_is_trusted_only_it_is_read() {
     let accepted = policy().accept(opened.manifest_note()).unwrap();
     let trusted = opened.trust(&accepted).unwrap();
     assert_eq!(read.get(), layout[0].0.end, "still only the manifest");
-    let mut entries = trusted.index(Cursor::new(Vec::new())).unwrap();
-    assert_eq!(read.get(), layout[1].0.end, "and the index");
+    let indexed = trusted.index(Cursor::new(Vec::new())).unwrap();
+    assert_eq!(
+        read.get(),
+        layout[2].0.end,
+        "and the index, and which volume"
+    );
+    let nothing = |_: u32| Err(io::ErrorKind::NotFound.into());
+    let mut entries = indexed.entries(nothing).unwrap();
     drop(entries.next().unwrap());
-    assert_eq!(read.get(), layout[1].0.end + 512, "and a header");
+    assert_eq!(read.get(), layout[2].0.end + 512, "and a header");
 }
 
 #[test]
@@ -50,14 +56,10 @@ fn nothing_of_an_altered_pack_is_shown() {
     let layout = layout(&parts);
     let mut bad = volume(&parts);
     // The last byte of the pack: all before it would restore.
-    bad[layout[2].0.start + 512 + parts.entries[0].1.len() - 1] ^= 1;
+    bad[layout[3].0.start + 512 + parts.entries[0].1.len() - 1] ^= 1;
     let opened = Volume::open(bad.as_slice()).unwrap();
     let accepted = policy().accept(opened.manifest_note()).unwrap();
-    let mut entries = opened
-        .trust(&accepted)
-        .unwrap()
-        .index(Cursor::new(Vec::new()))
-        .unwrap();
+    let mut entries = entries_of_one(opened, &accepted).unwrap();
     let mut shown = 0;
     let pack = entries.next().unwrap().unwrap();
     let error = pack.small_items(|_, _| -> Result<(), ReadError> {
@@ -87,11 +89,7 @@ fn a_callers_error_comes_back_as_it_is() {
     let written = volume(&parts(&items()));
     let opened = Volume::open(written.as_slice()).unwrap();
     let accepted = policy().accept(opened.manifest_note()).unwrap();
-    let mut entries = opened
-        .trust(&accepted)
-        .unwrap()
-        .index(Cursor::new(Vec::new()))
-        .unwrap();
+    let mut entries = entries_of_one(opened, &accepted).unwrap();
     assert!(matches!(
         entries
             .next()

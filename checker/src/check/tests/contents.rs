@@ -8,7 +8,7 @@ use modferry_protocol::sumdb::Record;
 
 fn check_bytes(world: &World, volume: &[u8]) -> CheckError {
     check(
-        volume,
+        OneVolume::new(volume),
         None,
         &world.policy,
         &mut MemoryStage::new(),

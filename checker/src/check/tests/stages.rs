@@ -141,7 +141,7 @@ impl Progress for Counting {
 
 fn run(world: &World, bundle: &TestBundle, stage: &mut Noting) -> Result<Report, CheckError> {
     check(
-        &*world.seal(bundle).volume,
+        OneVolume::new(&*world.seal(bundle).volume),
         None,
         &world.policy,
         stage,
@@ -156,7 +156,7 @@ fn everything_is_put_once_in_the_order_of_items() {
     let mut stage = Noting::default();
     let progress = Counting::default();
     let report = check(
-        &*world.seal(&bundle).volume,
+        OneVolume::new(&*world.seal(&bundle).volume),
         None,
         &world.policy,
         &mut stage,

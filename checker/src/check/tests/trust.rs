@@ -25,7 +25,7 @@ fn a_bundle_by_an_unknown_key_is_not_read_past_its_manifest() {
     let front = 512 + sealed.manifest.len().next_multiple_of(512);
     let volume = OnlyTheManifest(&sealed.volume, front);
     let error = check(
-        volume,
+        OneVolume::new(volume),
         None,
         &world.policy,
         &mut MemoryStage::new(),
@@ -42,7 +42,7 @@ fn a_key_of_a_trusted_name_is_not_a_trusted_key() {
     let world = World::new();
     let sealed = world.bundle().seal(&[&key("site")]);
     let error = check(
-        &*sealed.volume,
+        OneVolume::new(&*sealed.volume),
         None,
         &world.policy,
         &mut MemoryStage::new(),
@@ -64,7 +64,7 @@ fn a_changed_manifest_is_not_trusted() {
     let mut volume = sealed.volume;
     volume[at] ^= 1;
     let error = check(
-        &*volume,
+        OneVolume::new(&*volume),
         None,
         &world.policy,
         &mut MemoryStage::new(),
@@ -82,7 +82,7 @@ fn a_checksum_database_without_a_key_is_told_before_anything_is_read() {
     let front = 512 + sealed.manifest.len().next_multiple_of(512);
     let volume = OnlyTheManifest(&sealed.volume, front);
     let error = check(
-        volume,
+        OneVolume::new(volume),
         None,
         &world.policy,
         &mut MemoryStage::new(),
@@ -109,7 +109,7 @@ fn signatures_in_the_volume_and_beside_it_both_count() {
     let sealed = world.seal(&world.bundle());
     let check_with = |sidecar: Option<&[u8]>| {
         check(
-            &*sealed.volume,
+            OneVolume::new(&*sealed.volume),
             sidecar,
             &world.policy,
             &mut MemoryStage::new(),
@@ -157,7 +157,7 @@ fn a_manifest_file_of_another_bundle_is_refused() {
         (&too_large, "larger than a manifest may be"),
     ] {
         let result = check(
-            &*sealed.volume,
+            OneVolume::new(&*sealed.volume),
             Some(sidecar),
             &world.policy,
             &mut MemoryStage::new(),
@@ -208,7 +208,7 @@ fn a_rightly_signed_manifest_that_cannot_be_read_is_no_question_of_trust() {
         let mut volume = good.volume.clone();
         volume[512..][..note.len()].copy_from_slice(&note);
         let error = check(
-            &*volume,
+            OneVolume::new(&*volume),
             None,
             &world.policy,
             &mut MemoryStage::new(),
