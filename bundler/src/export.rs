@@ -17,6 +17,7 @@ use crate::select::args;
 use crate::settings::Config;
 use crate::state::State;
 use crate::sumdb::prove::{Claims, prove};
+use crate::trust;
 use crate::write::{self, Contents, Written};
 
 /// What an export came to.
@@ -38,6 +39,7 @@ pub struct Exported {
 pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let (wants, mut notes) = args::wants(&config.modules, &config.go_mod)?;
     let key = config.signing_key()?;
+    let trust = trust::carried(&config.trust)?;
     let out = config
         .out
         .as_deref()
@@ -103,6 +105,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         proof: &proof,
         sources: &sources,
         modules: &fetched.modules,
+        trust,
         missing: missing(&fetched.failures),
     };
     let written = write::write(&contents, &key, out, &state, progress)?;

@@ -24,6 +24,7 @@ pub mod settings;
 pub mod sign;
 pub mod state;
 pub mod sumdb;
+pub mod trust;
 pub mod upstream;
 pub mod verify;
 pub mod write;

@@ -50,6 +50,8 @@ pub struct Config {
     pub go_mod: Vec<PathBuf>,
     /// Heads that clients hold: files or sizes.
     pub known_head: Vec<String>,
+    /// Trust notes to carry.
+    pub trust: Vec<PathBuf>,
     /// Whether a bundle is written although something cannot be had.
     pub keep_going: Option<bool>,
     /// Transfers at once.
@@ -71,6 +73,7 @@ impl Config {
         .into_iter()
         .flatten()
         .chain(&mut config.go_mod)
+        .chain(&mut config.trust)
         {
             *path = folder.join(&*path);
         }
@@ -101,6 +104,7 @@ impl Config {
             modules: if asked { self.modules } else { file.modules },
             go_mod: if asked { self.go_mod } else { file.go_mod },
             known_head: list(self.known_head, file.known_head),
+            trust: list(self.trust, file.trust),
             keep_going: self.keep_going.or(file.keep_going),
             transfers: self.transfers.or(file.transfers),
         }

@@ -41,6 +41,8 @@ pub struct Contents<'c> {
     pub sources: &'c Sources,
     /// The modules.
     pub modules: &'c BTreeMap<ModuleVersion, Module>,
+    /// Trust notes, by number.
+    pub trust: Vec<(u64, Vec<u8>)>,
     /// What could not be had.
     pub missing: Vec<Missing>,
 }
@@ -215,10 +217,13 @@ pub fn write(
     })
 }
 
-/// Heads, records, tiles, infos and go.mods, each verified as it is read.
+/// Trust notes, heads, records, tiles, infos and go.mods, each verified as it is read.
 fn small_things(contents: &Contents<'_>, spool: &mut Spool) -> Result<(), Error> {
     let sources = contents.sources;
     let db = &contents.db;
+    for (number, note) in &contents.trust {
+        spool.put(Item::Trust(*number), note)?;
+    }
     spool.put(Item::Head(db.clone()), contents.proof.head.note())?;
     for (module, entry) in contents.modules {
         spool.put(

@@ -164,10 +164,8 @@ impl TrustStore {
             path: path.into(),
             why,
         };
-        let (text, _) = signed
-            .rsplit_once("\n\n")
-            .ok_or_else(|| given(NotANote::NotSigned))?;
-        let note = TrustNote::parse(&format!("{text}\n")).map_err(|e| given(e.into()))?;
+        let text = note::text(signed.as_bytes()).map_err(|_| given(NotANote::NotSigned))?;
+        let note = TrustNote::parse(text).map_err(|e| given(e.into()))?;
         let keyring = state.keyring()?;
         if let Err(error) = note::open(signed.as_bytes(), &keyring.keys)
             && !matches!(error, NoteError::Untrusted(_))

@@ -17,6 +17,7 @@ use super::error::TrustStoreError;
 use super::state::note_name;
 use super::{Applied, Change, TrustStore, files};
 use modferry_cli::Failure;
+use modferry_protocol::note;
 use modferry_protocol::trust::{Judged, Keyring, NoteRefused};
 use serde::{Deserialize, Serialize};
 use std::fs;
@@ -251,8 +252,10 @@ fn judge(keyring: &Keyring, carried: &Carried) -> Result<Judged, NoteRefused> {
 }
 
 fn same_text(a: &str, b: &str) -> bool {
-    let text = |note: &'_ str| note.rsplit_once("\n\n").map(|(text, _)| text.to_owned());
-    text(a).is_some() && text(a) == text(b)
+    match (note::text(a.as_bytes()), note::text(b.as_bytes())) {
+        (Ok(a), Ok(b)) => a == b,
+        _ => false,
+    }
 }
 
 fn ignored(number: u64, error: &TrustStoreError) -> Taken {

@@ -4,7 +4,7 @@ use super::error::{NotAKey, NotANote, TrustStoreError};
 use super::key::{Kind, read_key};
 use super::snapshot::Snapshot;
 use modferry_protocol::bundle::StreamName;
-use modferry_protocol::note::VerifierKey;
+use modferry_protocol::note::{self, VerifierKey};
 use modferry_protocol::trust::{
     AppliedNote, Keyring, MAX_REQUIRED, MAX_TRUST_NUMBER, Policy, Thresholds, TrustNote,
 };
@@ -246,8 +246,8 @@ fn follows(kept: &KeptNote, before: Option<&KeptNote>) -> Result<(), NotANote> {
 fn kept_note(files: &Snapshot, path: &Path) -> Result<KeptNote, TrustStoreError> {
     let parse = || {
         let signed = files.text(path).unwrap_or(Err(NotAKey::NotText))?;
-        let (text, _) = signed.rsplit_once("\n\n").ok_or(NotANote::NotSigned)?;
-        let note = TrustNote::parse(&format!("{text}\n"))?;
+        let text = note::text(signed.as_bytes()).map_err(|_| NotANote::NotSigned)?;
+        let note = TrustNote::parse(text)?;
         Ok(KeptNote {
             path: path.into(),
             signed: signed.into(),

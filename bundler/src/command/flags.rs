@@ -56,6 +56,7 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
     - github.com/caddyserver/caddy/v2@v2.11.9
   go-mod: [app/go.mod]             # --go-mod
   known-head: [41234567]           # --known-head
+  trust: [trust-2.note]            # --trust
   keep-going: false                # --keep-going
   goproxy: https://proxy.corp.example,direct   # --goproxy
   gosumdb: sum.golang.org          # --gosumdb
@@ -125,6 +126,12 @@ pub enum Command {
         #[arg(long, value_name = "FILE")]
         out: Option<PathBuf>,
     },
+    /// Make a signed change of the keys that the other side trusts
+    Trust {
+        /// What to do.
+        #[command(subcommand)]
+        action: Trust,
+    },
     /// Show what a bundle says of itself; proves nothing without --pub
     Inspect {
         /// A bundle's folder, volume or manifest
@@ -167,6 +174,43 @@ pub enum Command {
     },
 }
 
+/// What to do about trust notes.
+#[derive(Debug, Subcommand)]
+pub enum Trust {
+    /// Write a trust note: keys to add or to revoke, signatures to require
+    ///
+    /// It counts on the other side once as many of the keys trusted there have signed it as the strictest
+    /// stream asks for; `sign` adds signatures. Carry it in bundles (export --trust), or alone
+    /// (modferry-appliance trust apply). Numbers to require are never lowered by it, and a revoked key
+    /// never comes back.
+    New {
+        /// The note's place in the row of notes: 1 for the first [default: the one behind --after]
+        #[arg(long, value_name = "N")]
+        number: Option<u64>,
+        /// The note before this one
+        #[arg(long, value_name = "NOTE")]
+        after: Option<PathBuf>,
+        /// A key to trust from now on: its .pub file, or its line
+        #[arg(long, value_name = "PUB")]
+        add: Vec<String>,
+        /// A key never to trust again: its .pub file, or its line
+        #[arg(long, value_name = "PUB")]
+        revoke: Vec<String>,
+        /// So many different keys must sign each bundle from now on, at least, or those of one stream
+        #[arg(long, value_name = "N|STREAM=N")]
+        require: Vec<String>,
+        /// Sign with this key
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// The key's passphrase is this file's first line (/dev/fd/N: a pipe's) [default: asked for]
+        #[arg(long, value_name = "FILE")]
+        passphrase_file: Option<PathBuf>,
+        /// Write the note here
+        #[arg(long, value_name = "FILE")]
+        out: PathBuf,
+    },
+}
+
 /// What to carry, and how.
 #[derive(Args, Clone, Debug)]
 pub struct Selection {
@@ -194,6 +238,9 @@ pub struct Selection {
     /// A tree head that a machine on the other side holds: its `latest` file, or the tree's size
     #[arg(long, value_name = "FILE|SIZE")]
     pub known_head: Vec<String>,
+    /// Carry this trust note, a signed change of the keys that the other side trusts
+    #[arg(long, value_name = "NOTE")]
+    pub trust: Vec<PathBuf>,
     /// Fetch from these proxies, in GOPROXY's form [default: as the go command]
     #[arg(long, value_name = "LIST")]
     pub goproxy: Option<String>,
@@ -238,6 +285,7 @@ impl Selection {
             modules: flags.modules,
             go_mod: flags.go_mod,
             known_head: flags.known_head,
+            trust: flags.trust,
             keep_going: flags.keep_going.then_some(true),
             transfers: flags.transfers,
         }

@@ -11,8 +11,8 @@ use modferry_cli::{Exit, Failure};
 use crate::error::Error;
 use crate::progress::{Mode, Progress};
 use crate::settings::Config;
-use crate::{export, inspect, keygen, plan, sign, verify};
-use flags::{Cli, Command};
+use crate::{export, inspect, keygen, plan, sign, trust, verify};
+use flags::{Cli, Command, Trust};
 
 const PROGRAM: &str = "modferry-bundler";
 
@@ -98,6 +98,34 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             tell::signed(&signed, &told, cli.json)?;
         }
         Command::Diff { a, b } => tell::diff(a, b, cli)?,
+        Command::Trust {
+            action:
+                Trust::New {
+                    number,
+                    after,
+                    add,
+                    revoke,
+                    require,
+                    key,
+                    passphrase_file,
+                    out,
+                },
+        } => {
+            let change = trust::Change {
+                number: *number,
+                after: after.clone(),
+                add: add.clone(),
+                revoke: revoke.clone(),
+                require: require.clone(),
+            };
+            let flags = Config {
+                key: key.clone(),
+                passphrase_file: passphrase_file.clone(),
+                ..Config::default()
+            };
+            let made = trust::new(&change, &flags.or(file).signing_key()?, out)?;
+            tell::trust_note(&made, cli.json)?;
+        }
         Command::Inspect {
             path,
             list,

@@ -3,6 +3,7 @@
 mod diff;
 mod inspect;
 mod sign;
+mod trust;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -26,6 +27,7 @@ use crate::settings::Config;
 pub use diff::diff;
 pub use inspect::{fingerprint as inspect_fingerprint, inspect};
 pub use sign::{as_json, signed, unsigned};
+pub use trust::trust_note;
 
 fn say(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();

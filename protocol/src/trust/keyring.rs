@@ -274,9 +274,8 @@ impl Keyring {
     }
 }
 
-/// SHA-256 of a signed note's text, which ends before the last empty line; `None` where there is none.
+/// SHA-256 of a signed note's text; `None` where it is no note.
 fn text_sha256(signed: &[u8]) -> Option<[u8; 32]> {
     use sha2::Digest as _;
-    let at = signed.windows(2).rposition(|two| two == b"\n\n")?;
-    Some(sha2::Sha256::digest(&signed[..=at]).into())
+    Some(sha2::Sha256::digest(note::text(signed).ok()?).into())
 }
