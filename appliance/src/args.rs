@@ -67,6 +67,11 @@ pub enum Command {
         #[arg(long, value_name = "N", default_value_t = 10)]
         ledger: u64,
     },
+    /// Remove what no stream's selection names any more, after showing what, and what keeps what
+    ///
+    /// Bundles only say that something is no longer selected (export --prune); it is served until this removes
+    /// it. What any stream still names stays. It is safe beside a running server: what is being sent is sent to its end.
+    Gc(Gc),
     /// Write down what the store holds, signed, for whoever exports the next bundle
     ///
     /// The store signs with a key of its own, which is made the first time: STORE/identity.key; give
@@ -188,6 +193,18 @@ pub struct Import {
     pub spool: Option<PathBuf>,
 
     /// Wait for another import to end, instead of failing
+    #[arg(long)]
+    pub wait: bool,
+}
+
+/// How to remove what is gone.
+#[derive(Debug, clap::Args)]
+pub struct Gc {
+    /// Remove it without asking
+    #[arg(long)]
+    pub yes: bool,
+
+    /// Wait for an import to end, instead of failing
     #[arg(long)]
     pub wait: bool,
 }

@@ -1,8 +1,10 @@
 //! What the store has for a request.
 
+use std::sync::Arc;
+
 use actix_http::header::HeaderValue;
 use bytes::Bytes;
-use modferry_appliance::store::Zip;
+use modferry_appliance::store::{PinnedState, Zip};
 
 use crate::conditional::Etag;
 
@@ -40,6 +42,14 @@ pub enum Found {
     Small(Small),
     /// A zip that is too large to be held whole, by its place in the store.
     Zip(Zip),
+}
+
+/// What is answered: what was found, and for a large zip the state in which it is read on.
+pub enum Answer {
+    /// All of it.
+    Small(Small),
+    /// A zip, and a state of the store that has it.
+    Zip(Zip, Arc<PinnedState>),
 }
 
 /// Bytes that are there, with their tag.

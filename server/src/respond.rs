@@ -14,7 +14,7 @@ use bytes::Bytes;
 use crate::access::Access;
 use crate::answer::Refusal;
 use crate::conditional::{Asked, Etag, Sent, decide};
-use crate::found::{Found, Kind, Small};
+use crate::found::{Answer, Kind, Small};
 use crate::gate::Latch;
 use crate::site::Site;
 use crate::tail::{NoBody, Tail};
@@ -90,14 +90,14 @@ pub struct Exchange<'a> {
 
 impl Exchange<'_> {
     /// The response with that answer. What follows its head is with the connection already.
-    pub fn respond(&self, answer: Result<Found, Refusal>) -> Response<NoBody> {
+    pub fn respond(&self, answer: Result<Answer, Refusal>) -> Response<NoBody> {
         match answer {
-            Ok(Found::Small(small)) => self.small(&small),
-            Ok(Found::Zip(zip)) => {
+            Ok(Answer::Small(small)) => self.small(&small),
+            Ok(Answer::Zip(zip, pin)) => {
                 let (etag, size) = (Etag::of_hash(&zip.sha256), zip.size);
                 let tag = (&etag, etag.header());
                 self.represent(Kind::Zip, tag, size, |access, start, end| {
-                    Tail::zip(self.site.clone(), zip, start, end, access)
+                    Tail::zip(self.site.clone(), (zip, pin), start, end, access)
                 })
             }
             Err(refusal) => self.refuse(refusal),

@@ -6,12 +6,12 @@ use std::time::Instant;
 
 use actix_http::{Method, Request as HttpRequest, Response, StatusCode};
 use bytes::Bytes;
-use modferry_appliance::store::{CHUNK, Zip};
+use modferry_appliance::store::{CHUNK, PinnedState, Zip};
 use modferry_protocol::request::{Request, RequestError, SumdbRequest};
 
 use crate::answer::{self, Refusal};
 use crate::conditional::Etag;
-use crate::found::{Found, Kind, Small};
+use crate::found::{Answer, Found, Kind, Small};
 use crate::gate::Latch;
 use crate::recent::Recent;
 use crate::respond::Exchange;
@@ -38,10 +38,40 @@ pub fn serve(site: &Arc<Site>, recent: &Recent, request: &HttpRequest) -> Respon
     }
     let path = head.uri.path();
     let state = site.store.state();
-    exchange.respond(match recent.get(path, state) {
+    let found = match recent.get(path, state) {
         Some(found) => Ok(found),
         None => decide(site, path).inspect(|found| recent.put(path, state, found)),
-    })
+    };
+    exchange.respond(found.and_then(|found| match found {
+        Found::Small(small) => Ok(Answer::Small(small)),
+        Found::Zip(zip) => pinned(site, path, state, zip),
+    }))
+}
+
+/// A zip that takes a while to send, with a state of the store that has it. `zip` was found after the store was in
+/// `state`.
+fn pinned(site: &Site, path: &str, state: Option<u64>, zip: Zip) -> Result<Answer, Refusal> {
+    let pin = site.store.pin().ok_or_else(|| not_ready(site))?;
+    if state == Some(pin.generation()) && site.store.state() == state {
+        return Ok(Answer::Zip(zip, pin));
+    }
+    // The store has moved on meanwhile, or is just moving: asked once more, in the state that stays.
+    match zip_in(&pin, path)? {
+        Some(zip) => Ok(Answer::Zip(zip, pin)),
+        None => Err(not_carried(path)),
+    }
+}
+
+/// Where the zip is that the path asks for, in that state.
+fn zip_in(pin: &PinnedState, path: &str) -> Result<Option<Zip>, Refusal> {
+    match Request::parse(path) {
+        Ok(Request::Zip(module)) => Ok(pin.zip(&module)?),
+        _ => Ok(None),
+    }
+}
+
+fn not_carried(path: &str) -> Refusal {
+    Refusal::NotCarried(format!("{path} any more"))
 }
 
 fn decide(site: &Site, path: &str) -> Result<Found, Refusal> {
@@ -71,15 +101,25 @@ fn decide(site: &Site, path: &str) -> Result<Found, Refusal> {
         }
     })?;
     match found {
-        Found::Zip(zip) if zip.size <= CHUNK as u64 => read_at_once(site, zip),
+        Found::Zip(zip) if zip.size <= CHUNK as u64 => read_at_once(site, path, zip),
         found => Ok(found),
     }
 }
 
 /// A zip of one chunk is read here and now: it costs less than handing it to another thread, and a failure
 /// still has a status. A HEAD reads it too, and so says whether a GET would get it.
-fn read_at_once(site: &Site, zip: Zip) -> Result<Found, Refusal> {
-    let chunk = site.chunk(&zip, 0).map_err(Refusal::Fault)?;
+///
+/// It may be removed between the two reads. Then it is looked for once more, in a state that stays.
+fn read_at_once(site: &Site, path: &str, zip: Zip) -> Result<Found, Refusal> {
+    let pin = site.store.pin().ok_or_else(|| not_ready(site))?;
+    let (zip, chunk) = match site.chunk(&zip, 0, &pin) {
+        Ok(chunk) => (zip, chunk),
+        Err(_) => {
+            let zip = zip_in(&pin, path)?.ok_or_else(|| not_carried(path))?;
+            let chunk = site.chunk(&zip, 0, &pin).map_err(Refusal::Fault)?;
+            (zip, chunk)
+        }
+    };
     if chunk.len() as u64 != zip.size {
         let what = format!("a zip has {} bytes, not {}", chunk.len(), zip.size);
         return Err(Refusal::Fault(what));

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
-use modferry_appliance::store::{StoreError, Zip};
+use modferry_appliance::store::{PinnedState, StoreError, Zip};
 
 use crate::chunks::Chunks;
 use crate::store::{Store, whole};
@@ -48,8 +48,9 @@ impl Site {
         format!("{:08x}-{number}", self.run)
     }
 
-    /// A chunk of a zip, from the cache or from the store. The error is whole, in one line.
-    pub fn chunk(&self, zip: &Zip, number: u32) -> Result<Bytes, String> {
+    /// A chunk of a zip, from the cache, from the store, or, where it was removed meanwhile, from the state in which
+    /// the zip was found. The error is whole, in one line.
+    pub fn chunk(&self, zip: &Zip, number: u32, found_in: &PinnedState) -> Result<Bytes, String> {
         if zip.size == 0 {
             return Ok(Bytes::new()); // it has no chunk at all
         }
@@ -58,14 +59,11 @@ impl Site {
             return Ok(chunk);
         }
         let missing = || format!("chunk {number} is not in the store");
-        let chunk = self
-            .store
-            .reader()
-            .ok_or_else(missing)?
-            .chunk(zip, number)
-            .map_err(|error: StoreError| whole(&error))?
-            .ok_or_else(missing)?;
-        let chunk = Bytes::from(chunk.into_vec());
+        let reader = self.store.reader().ok_or_else(missing)?;
+        let chunk = reader.chunk(zip, number);
+        let chunk = chunk.or_else(|_| found_in.chunk(zip, number));
+        let chunk = chunk.map_err(|error: StoreError| whole(&error))?;
+        let chunk = Bytes::from(chunk.ok_or_else(missing)?.into_vec());
         self.chunks.put(name, chunk.clone());
         Ok(chunk)
     }

@@ -7,13 +7,13 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use modferry_appliance::evidence;
-use modferry_appliance::store::{Reader, StoreError};
+use modferry_appliance::store::{PinnedState, Reader, StoreError};
 use modferry_cli::{Exit, Failure};
 
 /// How long a new import can stay unseen, less the time that catching up takes.
@@ -99,7 +99,9 @@ pub struct Store {
     path: PathBuf,
     /// Where the reading side of RocksDB keeps its own log.
     secondary: PathBuf,
-    reader: OnceLock<Reader>,
+    reader: OnceLock<Arc<Reader>>,
+    /// The state of the last refresh, for whoever is to read on in it.
+    pin: Mutex<Option<Arc<PinnedState>>>,
     /// How many imports there were at the last refresh: kept here, because each request asks.
     imports: AtomicU64,
     /// The reader's generation at the last refresh: it also changes when something is removed.
@@ -117,6 +119,7 @@ impl Store {
             path: path.into(),
             secondary: secondary.into(),
             reader: OnceLock::new(),
+            pin: Mutex::new(None),
             imports: AtomicU64::new(0),
             generation: AtomicU64::new(0),
             state: AtomicU64::new(0),
@@ -133,7 +136,8 @@ impl Store {
 
     /// The reading side, once something has been imported.
     pub fn reader(&self) -> Option<&Reader> {
-        self.reader.get().filter(|_| self.imports() > 0)
+        let reader = self.reader.get().filter(|_| self.imports() > 0);
+        reader.map(|reader| &**reader)
     }
 
     /// How many imports are visible.
@@ -182,10 +186,11 @@ impl Store {
                 Found::Fresh => return Ok(()),
                 Found::Database => {
                     let reader = Reader::open(&self.path, &self.secondary).map_err(wrong)?;
-                    self.reader.get_or_init(|| reader)
+                    self.reader.get_or_init(|| Arc::new(reader))
                 }
             },
         };
+        self.move_pin(reader).map_err(wrong)?;
         let generation = reader.generation();
         if generation != self.generation.load(Ordering::Acquire) {
             let imports = reader.totals().map_err(wrong)?.imports;
@@ -194,6 +199,29 @@ impl Store {
             self.generation.store(generation, Ordering::Release);
         }
         Ok(())
+    }
+
+    /// The state of the last refresh; `None` where there is no database yet.
+    pub fn pin(&self) -> Option<Arc<PinnedState>> {
+        self.held_pin().clone()
+    }
+
+    /// Lets go of the state before, unless someone still reads in it: also where only files have changed, so that
+    /// the room of those that are needed no longer is given back.
+    fn move_pin(&self, reader: &Arc<Reader>) -> Result<(), StoreError> {
+        let current = match self.pin() {
+            Some(pin) => pin.is_current(reader)?,
+            None => false,
+        };
+        if !current {
+            let pin = Arc::new(PinnedState::new(reader)?);
+            *self.held_pin() = Some(pin);
+        }
+        Ok(())
+    }
+
+    fn held_pin(&self) -> MutexGuard<'_, Option<Arc<PinnedState>>> {
+        self.pin.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn look(&self) -> Result<Found, OpenError> {

@@ -19,7 +19,7 @@ use std::task::{Context, Poll, ready};
 
 use actix_http::body::{BodySize, MessageBody};
 use bytes::{Buf as _, Bytes};
-use modferry_appliance::store::{CHUNK, Zip};
+use modferry_appliance::store::{CHUNK, PinnedState, Zip};
 use tokio::task::JoinHandle;
 
 use crate::access::Access;
@@ -70,12 +70,19 @@ impl Tail {
         }
     }
 
-    /// The bytes of a zip from `start` up to, not including, `end`.
-    pub fn zip(site: Arc<Site>, zip: Zip, start: u64, end: u64, access: Option<Access>) -> Tail {
+    /// The bytes of a zip, which was found in that state, from `start` up to, not including, `end`.
+    pub fn zip(
+        site: Arc<Site>,
+        (zip, pin): (Zip, Arc<PinnedState>),
+        start: u64,
+        end: u64,
+        access: Option<Access>,
+    ) -> Tail {
         Tail {
             content: Content::Zip(Box::new(ZipStream {
                 site,
                 zip: Arc::new(zip),
+                pin,
                 at: start,
                 end,
                 reading: None,
@@ -123,6 +130,8 @@ impl Drop for Tail {
 struct ZipStream {
     site: Arc<Site>,
     zip: Arc<Zip>,
+    /// The state in which it was found: it is sent to its end, also where it is removed meanwhile.
+    pin: Arc<PinnedState>,
     /// The next byte to send.
     at: u64,
     /// One past the last byte to send.
@@ -191,7 +200,7 @@ impl ZipStream {
     }
 
     fn read(&self, number: u32) -> JoinHandle<Result<Bytes, String>> {
-        let (site, zip) = (self.site.clone(), self.zip.clone());
-        tokio::task::spawn_blocking(move || site.chunk(&zip, number))
+        let (site, zip, pin) = (self.site.clone(), self.zip.clone(), self.pin.clone());
+        tokio::task::spawn_blocking(move || site.chunk(&zip, number, &pin))
     }
 }

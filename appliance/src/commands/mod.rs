@@ -1,12 +1,14 @@
 //! The commands: each calls the library and prints what it says, for people or as JSON.
 
 mod evidence;
+mod gc;
 mod list;
 mod receipt;
 mod status;
 mod trust;
 
 pub use evidence::evidence;
+pub use gc::gc;
 pub use list::list;
 pub use receipt::receipt;
 pub use status::status;

@@ -110,6 +110,13 @@ fn text(status: &Status) -> String {
         status.trusted_bundle_keys
     );
     // Writing to a String cannot fail.
+    if status.totals.gone > 0 {
+        let _ = write!(
+            text,
+            "\n  gone             {} module versions that no stream names any more (modferry-appliance gc)",
+            status.totals.gone
+        );
+    }
     for head in &status.tree_heads {
         let _ = write!(
             text,

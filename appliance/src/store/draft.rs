@@ -19,9 +19,6 @@ use modferry_protocol::zip::ZipFacts;
 use std::io::Read;
 use std::path::Path;
 
-/// A file of small things is closed when it has this many bytes: few, in tests, so that there are several.
-const SMALL_FILE: u64 = if cfg!(test) { 8 << 10 } else { 64 << 20 };
-
 /// What one bundle brings, on its way into the store. Dropping it undoes it.
 pub struct Draft<'s> {
     pub(super) store: &'s Store,
@@ -235,7 +232,7 @@ impl<'s> Draft<'s> {
                 kept: kept.clone(),
             },
         )?;
-        let mut small = SortedFiles::new(self.staging.path(), "small", SMALL_FILE);
+        let mut small = SortedFiles::new(self.staging.path(), "small", super::SMALL_FILE);
         scan(&self.scratch.0, &[], |key, value| small.put(key, value))?;
         let mut files = std::mem::take(&mut self.chunks).finish()?;
         files.extend(small.finish()?);

@@ -32,12 +32,30 @@ impl SortedFiles {
     }
 
     pub(super) fn put(&mut self, key: &[u8], value: &[u8]) -> Result<(), StoreError> {
+        self.write(key.len() + value.len(), |writer| writer.put(key, value))
+    }
+
+    /// What is there under the key goes when the file comes in.
+    pub(super) fn delete(&mut self, key: &[u8]) -> Result<(), StoreError> {
+        self.write(key.len(), |writer| writer.delete(key))
+    }
+
+    /// The next key is the first of another file.
+    pub(super) fn cut(&mut self) -> Result<(), StoreError> {
+        self.close()
+    }
+
+    fn write(
+        &mut self,
+        bytes: usize,
+        write: impl FnOnce(&mut SstFileWriter<'static>) -> Result<(), rocksdb::Error>,
+    ) -> Result<(), StoreError> {
         let mut open = match self.open.take() {
             Some(open) => open,
             None => self.next()?,
         };
-        open.writer.put(key, value).map_err(failed(&open.path))?;
-        open.bytes += (key.len() + value.len()) as u64;
+        write(&mut open.writer).map_err(failed(&open.path))?;
+        open.bytes += bytes as u64;
         let full = open.bytes >= self.limit;
         self.open = Some(open);
         if full { self.close() } else { Ok(()) }

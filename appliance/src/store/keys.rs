@@ -153,6 +153,16 @@ pub fn zips(path: &ModulePath) -> Vec<u8> {
     text(ZIP, &[path.as_str(), ""])
 }
 
+/// What the keys of a module's `.mod`s begin with.
+pub fn mods(path: &ModulePath) -> Vec<u8> {
+    text(MOD, &[path.as_str(), ""])
+}
+
+/// What the keys of a module's `.info`s begin with.
+pub fn infos(path: &ModulePath) -> Vec<u8> {
+    text(INFO, &[path.as_str(), ""])
+}
+
 /// What the keys of `.mod`s begin with whose module paths begin with `prefix`; with an `@` in it, whose path
 /// is what stands before and whose versions begin with what stands behind.
 pub fn go_mods_from(prefix: &str) -> Vec<u8> {
@@ -214,6 +224,14 @@ pub fn chunk(bundle: &BundleId, zip: u32, chunk: u32) -> [u8; 17] {
     key[9..13].copy_from_slice(&zip.to_be_bytes());
     key[13..17].copy_from_slice(&chunk.to_be_bytes());
     key
+}
+
+/// Behind every key.
+pub(super) const BEHIND_ALL: &[u8] = &[0xff];
+
+/// What the keys of all chunks begin with.
+pub fn all_chunks() -> Vec<u8> {
+    vec![ZIP_CHUNK]
 }
 
 /// The kinds that a bundle's items have, that a store keeps, in the order of [`Item`].

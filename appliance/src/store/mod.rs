@@ -20,6 +20,7 @@
 //! it does not return (kill -9, a power cut), the record is in the MANIFEST whole or is ignored: a
 //! torn record fails its checksum, and files that no record names are deleted at the next opening.
 //! Readers follow the same MANIFEST, record by record, and therefore see all of an import or nothing.
+//! What `gc` removes goes in the same way: as deletions in such files ([`gc`]).
 //! The write-ahead log is never used: nothing is ever put into the database by any other way.
 //!
 //! The known gap: a disk that acknowledges a flush and loses it anyway loses the last records of the
@@ -31,11 +32,13 @@ mod claims;
 mod draft;
 mod error;
 mod files;
+mod gc;
 pub mod keys;
 mod ledger;
 mod listing;
 mod lock;
 mod options;
+mod pin;
 mod reader;
 mod scratch;
 mod settle;
@@ -46,12 +49,14 @@ mod writer;
 pub use claims::{Claim, Extent};
 pub use draft::{Committed, Draft};
 pub use error::StoreError;
+pub use gc::{Collection, Found};
 pub use keys::BundleId;
 pub use ledger::{
     Acknowledgement, Event, Import, LedgerEntry, REMOVED_NAMES, Removed, TrustChange, spoken_head,
 };
 pub use lock::Lock;
 pub use options::{READER_CACHE, WRITER_CACHE, ZIP_FILE};
+pub use pin::PinnedState;
 pub use reader::Reader;
 pub use values::{Counts, KEPT_NAMES, Kept, Source, StreamState, Totals, Zip};
 pub use view::{Value, View};
@@ -115,6 +120,9 @@ pub fn room(folder: &Path) -> std::io::Result<u64> {
     let disk = rustix::fs::statvfs(folder)?;
     Ok(disk.f_bavail.saturating_mul(disk.f_frsize))
 }
+
+/// A file of small things is closed when it has this many bytes: few, in tests, so that there are several.
+const SMALL_FILE: u64 = if cfg!(test) { 8 << 10 } else { 64 << 20 };
 
 /// With less than this free, in bytes, a failed write is put down to want of room.
 const NO_ROOM: u64 = 16 << 20;

@@ -14,6 +14,7 @@ use tempfile::TempDir;
 
 mod ledger;
 mod life;
+mod pin;
 mod readers;
 
 pub(super) fn module(text: &str) -> ModuleVersion {

@@ -118,6 +118,28 @@ impl Counts {
         self.tiles += more.tiles;
         self.heads += more.heads;
     }
+
+    /// What is left without these. They must have been there.
+    pub(super) fn take_away(&mut self, less: &Self) -> Result<(), StoreError> {
+        for (count, less) in [
+            (&mut self.modules, less.modules),
+            (&mut self.versions, less.versions),
+            (&mut self.infos, less.infos),
+            (&mut self.mods, less.mods),
+            (&mut self.zips, less.zips),
+            (&mut self.zip_bytes, less.zip_bytes),
+            (&mut self.records, less.records),
+            (&mut self.tiles, less.tiles),
+            (&mut self.heads, less.heads),
+        ] {
+            *count = count.checked_sub(less).ok_or_else(|| {
+                StoreError::damaged(format!(
+                    "the totals say {count} where {less} are to be removed"
+                ))
+            })?;
+        }
+        Ok(())
+    }
 }
 
 /// What was imported of a stream.

@@ -1,7 +1,8 @@
 //! The questions that a store answers, whoever has it open: one point read each.
 //!
 //! [`super::Reader`] and [`super::Store`] both give these. Every answer comes from one state of the
-//! store: a zip's locator and its chunks were written by one import, and nothing is ever deleted.
+//! store: a zip's locator and its chunks came by one import, and go by one `gc`. Who reads a locator in one
+//! state and chunks in a later one holds a [`super::PinnedState`].
 
 use super::{CHUNK, StoreError, Totals, Zip, keys};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
@@ -117,23 +118,15 @@ impl View {
 
     /// Chunk `n` of a zip, from 0; `None` behind its end. Every chunk but the last has [`CHUNK`] bytes.
     pub fn chunk(&self, zip: &Zip, n: u32) -> Result<Option<Value>, StoreError> {
-        let start = u64::from(n) * CHUNK as u64;
-        if start >= zip.size {
+        if u64::from(n) * CHUNK as u64 >= zip.size {
             return Ok(None);
         }
-        let expected = (zip.size - start).min(CHUNK as u64);
         let key = keys::chunk(&zip.bundle, zip.number, n);
         let value = self
             .db
             .get_pinned_opt(key, &self.chunks)
             .map_err(StoreError::rocks("read a zip from the store"))?;
-        match value {
-            Some(value) if value.len() as u64 == expected => Ok(Some(Value(value.to_vec()))),
-            _ => Err(StoreError::damaged(format!(
-                "chunk {n} of the zip with SHA-256 {}",
-                super::hex(&zip.sha256)
-            ))),
-        }
+        whole_chunk(zip, n, value.map(|value| value.to_vec())).map(Some)
     }
 
     /// What a checksum database says of a module version: the record as a lookup answers it, less the head.
@@ -239,6 +232,19 @@ impl View {
         let found = raw.key().is_some_and(|key| key.starts_with(prefix));
         raw.status().map_err(StoreError::rocks("read the store"))?;
         Ok(found)
+    }
+}
+
+/// What was read as chunk `n`, which the zip has, if it has the chunk's length.
+pub(super) fn whole_chunk(zip: &Zip, n: u32, value: Option<Vec<u8>>) -> Result<Value, StoreError> {
+    let start = u64::from(n) * CHUNK as u64;
+    let expected = zip.size.saturating_sub(start).min(CHUNK as u64);
+    match value {
+        Some(value) if value.len() as u64 == expected => Ok(Value(value)),
+        _ => Err(StoreError::damaged(format!(
+            "chunk {n} of the zip with SHA-256 {}",
+            super::hex(&zip.sha256)
+        ))),
     }
 }
 

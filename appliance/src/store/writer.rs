@@ -87,6 +87,14 @@ impl Store {
         ingest(&self.view.db, files)
     }
 
+    /// The database's files.
+    pub(super) fn live_files(&self) -> Result<Vec<rocksdb::LiveFile>, StoreError> {
+        self.view
+            .db
+            .live_files()
+            .map_err(StoreError::rocks("list the store's files"))
+    }
+
     /// Lets RocksDB merge the small things of the last imports, if there are enough of them by now.
     pub fn tidy(&self) {
         let mut options = WaitForCompactOptions::default();

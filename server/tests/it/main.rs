@@ -6,4 +6,5 @@ mod common;
 mod connection;
 mod lifecycle;
 mod ranges;
+mod removal;
 mod tls;

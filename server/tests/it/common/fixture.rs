@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use modferry_appliance::store::{CHUNK, Draft, Source, Store};
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{Gone, Item};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Hash, Tile, TreeHead};
@@ -92,6 +92,20 @@ impl Fixture {
             .unwrap();
     }
 
+    /// Imports a bundle, number `number`, that gives up module versions, and removes them.
+    pub fn remove(&self, number: u8, names: &[&str]) {
+        self.import(number, |draft| {
+            for name in names {
+                draft.gone(&module(name), Gone::All).unwrap();
+            }
+        });
+        let store = Store::open(&self.store(), "test", false).unwrap();
+        let gone = store.find_gone(|_| Ok(())).unwrap();
+        assert_eq!(gone.versions(), names.len() as u64);
+        gone.commit().unwrap();
+        assert_eq!(store.reclaim().unwrap(), 0);
+    }
+
     /// Imports one module version, as bundle number `number`.
     pub fn import_module(&self, number: u8, name: &str) {
         self.import(number, |draft| {
@@ -144,7 +158,8 @@ pub fn tile_bytes(tile: &Tile) -> Vec<u8> {
         .collect()
 }
 
-fn module(name: &str) -> ModuleVersion {
+/// A module version by its name.
+pub fn module(name: &str) -> ModuleVersion {
     name.parse().unwrap()
 }
 
@@ -156,7 +171,8 @@ fn put_head(draft: &mut Draft<'_>, size: u64) {
     draft.put(&Item::Head(db()), &head_of(size)).unwrap();
 }
 
-fn put_whole(draft: &mut Draft<'_>, module: &ModuleVersion, zip: &[u8]) {
+/// Puts all of a module version into a draft.
+pub fn put_whole(draft: &mut Draft<'_>, module: &ModuleVersion, zip: &[u8]) {
     let name = module.to_string();
     draft
         .put(&Item::Info(module.clone()), &info(&name))

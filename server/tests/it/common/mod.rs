@@ -6,5 +6,7 @@ mod fixture;
 mod process;
 
 pub use client::{Client, Response, get};
-pub use fixture::{BIG, Fixture, SIZES, TREE, head_of, info, sized, tile_bytes, zip_bytes};
+pub use fixture::{
+    BIG, Fixture, SIZES, TREE, head_of, info, module, put_whole, sized, tile_bytes, zip_bytes,
+};
 pub use process::{Process, eventually, refused};

@@ -68,6 +68,14 @@ impl Process {
         std::fs::read_to_string(&self.log).unwrap()
     }
 
+    /// How many of the database's files this keeps open although they are removed.
+    pub fn removed_files(&self) -> usize {
+        let open = std::fs::read_dir(format!("/proc/{}/fd", self.child.id())).unwrap();
+        open.filter_map(|file| std::fs::read_link(file.ok()?.path()).ok())
+            .filter(|file| file.to_string_lossy().ends_with(".sst (deleted)"))
+            .count()
+    }
+
     /// Sends a signal, by its name without SIG.
     pub fn signal(&self, name: &str) {
         let pid = self.child.id().to_string();

@@ -1,0 +1,136 @@
+//! `gc`: removes what no stream's selection names any more, after showing what.
+
+use super::{failed, print, say, unwritable};
+use crate::Failed;
+use crate::args::{Args, Gc};
+use modferry_appliance::store::{Extent, Found, Store, StoreError};
+use modferry_cli::{Exit, Fault, bytes, print_json};
+use serde_json::{Map, Value, json};
+use std::io::{self, IsTerminal, Write};
+use std::path::Path;
+
+pub fn gc(args: &Args, store: &Path, what: &Gc) -> Result<(), Failed> {
+    let store = Store::open(store, "gc", what.wait).map_err(failed)?;
+    let mut printed = Ok(());
+    let collection = store.find_gone(|found| {
+        if printed.is_ok() {
+            printed = match args.json {
+                true => print_json(&as_json(found)),
+                false => print(&as_text(found)),
+            };
+        }
+        Ok::<(), StoreError>(())
+    });
+    let collection = collection.map_err(failed)?;
+    printed.map_err(unwritable)?;
+    if collection.versions() == 0 {
+        drop(collection);
+        store.reclaim().map_err(failed)?; // what an interrupted one left
+        let none = json!({ "removed": null });
+        return say(args, &none, || "nothing is gone: nothing to do".into());
+    }
+    let removed = collection.removed().clone();
+    if !args.json {
+        let all = format!(
+            "{} module versions: {} zips ({}), {} go.mod files; {} modules wholly",
+            collection.versions(),
+            removed.zips,
+            bytes(removed.zip_bytes),
+            removed.mods,
+            removed.modules
+        );
+        print(&all).map_err(unwritable)?;
+    }
+    if !what.yes && !agreed() {
+        let fault = Fault::new(Exit::Usage, "nothing was removed");
+        return Err(failed(
+            fault.advise("to remove what is shown: modferry-appliance gc --yes"),
+        ));
+    }
+    let entry = collection.commit().map_err(failed)?;
+    let left = store.reclaim().map_err(failed)?;
+    store.tidy();
+    say(
+        args,
+        &json!({ "removed": removed, "entry": entry.number, "files_left": left }),
+        || {
+            let mut text = format!("removed; entry {} of the ledger", entry.number);
+            if left > 0 {
+                text += "\n  its room on the disk is not free yet: run gc again";
+            }
+            text
+        },
+    )
+}
+
+/// Asks, where there is someone to answer.
+fn agreed() -> bool {
+    if !io::stdin().is_terminal() || !io::stderr().is_terminal() {
+        return false;
+    }
+    let mut answer = String::new();
+    let asked =
+        write!(io::stderr(), "remove all of it? [y/N] ").and_then(|()| io::stderr().flush());
+    asked
+        .and_then(|()| io::stdin().read_line(&mut answer))
+        .is_ok()
+        && matches!(answer.trim(), "y" | "Y" | "yes")
+}
+
+fn goes(found: &Found) -> &'static str {
+    match (found.goes(), found.stays) {
+        (false, _) => "nothing",
+        (true, Extent::Nothing) => "all",
+        (true, _) => "zip",
+    }
+}
+
+fn word(extent: Extent) -> &'static str {
+    match extent {
+        Extent::Nothing => "nothing",
+        Extent::Mod => "go.mod",
+        Extent::Zip => "zip",
+    }
+}
+
+fn as_json(found: &Found) -> Value {
+    let claims: Map<String, Value> = (found.claims.iter())
+        .map(|(stream, claim)| {
+            let says = json!({ "names": word(claim.extent), "since": claim.sequence });
+            (stream.clone(), says)
+        })
+        .collect();
+    json!({
+        "module": found.module.path().as_str(),
+        "version": found.module.version().as_str(),
+        "goes": goes(found),
+        "zip_bytes": found.zip_bytes,
+        "streams": claims,
+    })
+}
+
+fn as_text(found: &Found) -> String {
+    let says: Vec<String> = (found.claims.iter())
+        .map(|(stream, claim)| match claim.extent {
+            Extent::Nothing => format!(
+                "{stream} no longer names it since bundle {}",
+                claim.sequence
+            ),
+            extent => format!(
+                "{stream} names its {} since bundle {}",
+                word(extent),
+                claim.sequence
+            ),
+        })
+        .collect();
+    let what = match (found.goes(), found.stays) {
+        (false, _) => format!("kept: {}", found.module),
+        (true, Extent::Nothing) => format!("goes: {} ({})", found.module, bytes(found.zip_bytes)),
+        (true, _) => format!(
+            "goes: the zip of {} ({}); its go.mod stays",
+            found.module,
+            bytes(found.zip_bytes)
+        ),
+    };
+    format!("{what}\n  {}", says.join(", "))
+}
