@@ -23,5 +23,6 @@ pub mod module;
 pub mod run;
 pub mod server;
 pub mod site;
+pub mod small_disk;
 pub mod txtar;
 pub mod upstream;
