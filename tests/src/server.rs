@@ -3,7 +3,7 @@
 use std::{
     io::{BufRead as _, BufReader},
     path::Path,
-    process::{Child, Stdio},
+    process::{Child, Command, Stdio},
 };
 
 use crate::run::modferry;
@@ -18,8 +18,16 @@ impl Server {
     /// Starts the built server over `store`, and waits for the line in which it says where it listens.
     #[track_caller]
     pub fn start(store: &Path, folder: &Path) -> Self {
+        Self::start_with(store, folder, |_| {})
+    }
+
+    /// The same, with something changed in the command.
+    #[track_caller]
+    pub fn start_with(store: &Path, folder: &Path, change: impl FnOnce(&mut Command)) -> Self {
         let log = std::fs::File::create(folder.join("server.log")).unwrap();
-        let mut child = modferry("modferry-server", folder)
+        let mut command = modferry("modferry-server", folder);
+        change(&mut command);
+        let mut child = command
             .args(["--listen", "127.0.0.1:0", "--store"])
             .arg(store)
             .stdout(Stdio::piped())

@@ -85,9 +85,14 @@ impl Site {
     /// `modferry-appliance ARGS… --store STORE`.
     #[track_caller]
     pub fn appliance(&self, args: &[&str]) -> Finished {
+        run(&mut self.appliance_command(args))
+    }
+
+    /// The same, not started yet.
+    pub fn appliance_command(&self, args: &[&str]) -> Command {
         let mut command = modferry("modferry-appliance", self.root());
         command.args(args).arg("--store").arg(self.store());
-        run(&mut command)
+        command
     }
 
     /// Exports into a folder of its own; returns the finished command and that folder.
