@@ -13,6 +13,7 @@ use modferry_protocol::sumdb::DbName;
 use modferry_protocol::trust::Policy;
 use modferry_protocol::zip::{ReadAt, ZipError};
 
+use crate::lists::Lists;
 use crate::pipeline::{Body, Checked, Pipeline, SPOOL_ABOVE, Ticket, with_workers};
 use crate::prove::Prover;
 use crate::spool::default_folder;
@@ -58,13 +59,15 @@ pub fn check<V: Volumes, S: Stage>(
 
     progress.step("reading the entries");
     progress.total(manifest.totals.carried_bytes);
+    let prover = Prover::new(&manifest, policy);
     let mut intake = Intake {
         manifest: &manifest,
+        lists: Lists::new(&manifest, &folder, prover.dbs().to_vec()),
         folder,
         stage,
         progress,
         report: &mut report,
-        prover: Prover::new(&manifest, policy),
+        prover,
     };
     with_workers(|pipeline| {
         while let Some(incoming) = entries.next().map_err(named)? {
@@ -76,8 +79,7 @@ pub fn check<V: Volumes, S: Stage>(
     entries.finish().map_err(named)?;
 
     intake.small_things_are_in()?;
-    let missing = intake.prover.into_missing();
-    missing.none_or_error(&manifest)?;
+    intake.nothing_is_missing()?;
     report.stage_time = begun.elapsed().saturating_sub(report.prove_time);
     Ok(report)
 }
@@ -85,6 +87,7 @@ pub fn check<V: Volumes, S: Stage>(
 /// What takes the entries in.
 struct Intake<'a, S> {
     manifest: &'a Manifest,
+    lists: Lists<'a>,
     folder: PathBuf,
     stage: &'a mut S,
     progress: &'a dyn Progress,
@@ -118,8 +121,10 @@ impl<S: Stage> Intake<'_, S> {
     fn pack<V: Volumes>(&mut self, incoming: Incoming<'_, V>) -> Result<(), CheckError> {
         let Intake {
             manifest,
+            lists,
             stage,
             report,
+            prover,
             ..
         } = self;
         let volume = manifest.volume_file_name(incoming.volume());
@@ -128,10 +133,20 @@ impl<S: Stage> Intake<'_, S> {
             .small_items(|item, bytes| {
                 content::check(&item, bytes)
                     .map_err(|e| CheckError::damaged(&volume, &*entry, e))?;
-                report.infos += u64::from(matches!(item, Item::Info(_)));
-                stage
-                    .put(&item, bytes)
-                    .map_err(|error| Stopped::Check(CheckError::stage(error)))
+                match &item {
+                    Item::Needs(_) => lists.need(&item, bytes, *stage, prover.missing(), report)?,
+                    Item::Tombstones(_) => lists.take_back(&item, bytes, *stage, report)?,
+                    Item::Trust(number) => {
+                        report.trust_notes += 1;
+                        (stage.trust_note(*number, bytes)).map_err(CheckError::stage)?;
+                    }
+                    _ => {
+                        lists.carries(&item)?;
+                        report.infos += u64::from(matches!(item, Item::Info(_)));
+                        stage.put(&item, bytes).map_err(CheckError::stage)?;
+                    }
+                }
+                Ok(())
             })
             .map_err(|stopped| match stopped {
                 Stopped::Read(error) => from_volume(manifest, error),
@@ -141,14 +156,23 @@ impl<S: Stage> Intake<'_, S> {
 
     fn small_things_are_in(&mut self) -> Result<(), CheckError> {
         if !self.prover.has_begun() {
+            self.lists.are_whole()?;
             self.progress
                 .step("proving tiles, records and go.mod files");
             let begun = Instant::now();
             self.prover.prove_small_things(self.stage, self.report)?;
             self.report.prove_time = begun.elapsed();
+            if self.lists.lacks() {
+                // What the zips would lack besides comes with the cure: no need to read gigabytes for its names.
+                self.nothing_is_missing()?;
+            }
             self.progress.step("reading the zips");
         }
         Ok(())
+    }
+
+    fn nothing_is_missing(&mut self) -> Result<(), CheckError> {
+        (self.prover.missing()).none_or_error(self.manifest, self.stage)
     }
 
     fn zip<V: Volumes>(
@@ -166,6 +190,7 @@ impl<S: Stage> Intake<'_, S> {
             ));
         };
         let size = *size;
+        self.lists.carries(&entry.items[0].0)?;
         let ticket = Ticket {
             module: module.clone(),
             sha256: entry.sha256,
@@ -380,7 +405,7 @@ fn known_databases(manifest: &Manifest, policy: &Policy) -> Result<(), CheckErro
     }
 }
 
-fn temp_file(folder: &std::path::Path) -> Result<File, CheckError> {
+pub(crate) fn temp_file(folder: &std::path::Path) -> Result<File, CheckError> {
     tempfile::tempfile_in(folder).map_err(|source| {
         CheckError::io(
             format!("making a temporary file in {}", folder.display()),

@@ -11,6 +11,7 @@ use std::fmt;
 use modferry_protocol::bundle::Item;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::Record;
+use modferry_protocol::trust::TrustNote;
 use modferry_protocol::zip::MAX_GO_MOD;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Visitor};
 
@@ -28,6 +29,11 @@ pub(crate) enum ContentError {
     TileKind { item: Item },
     #[error("{item}: not a record of this module version")]
     Record {
+        item: Item,
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+    #[error("{item}: not a trust note of this number")]
+    TrustNote {
         item: Item,
         source: Box<dyn std::error::Error + Send + Sync>,
     },
@@ -52,9 +58,13 @@ pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
         Ok(())
     };
     match item {
-        // Lists, notes and records have limits of their own; a zip comes another way.
-        Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) | Item::Head(_) | Item::Zip(_) => {
-            Ok(())
+        // Lists and heads are read elsewhere, and have limits of their own; a zip comes another way.
+        Item::Needs(_) | Item::Tombstones(_) | Item::Head(_) | Item::Zip(_) => Ok(()),
+        Item::Trust(number) => {
+            check_trust_note(*number, bytes).map_err(|source| ContentError::TrustNote {
+                item: item.clone(),
+                source,
+            })
         }
         Item::Record(_, module) => {
             Record::parse(bytes, module)
@@ -86,6 +96,22 @@ pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
             })
         }
         Item::Mod(_) => at_most(MAX_GO_MOD),
+    }
+}
+
+/// A trust note is one, and has the number that the index says. Whether enough keys have signed it, and whether it
+/// is the next one here, is the question of whoever applies it.
+fn check_trust_note(
+    number: u64,
+    note: &[u8],
+) -> Result<(), Box<dyn std::error::Error + Send + Sync>> {
+    let text = std::str::from_utf8(note)?
+        .split_once("\n\n")
+        .map(|(text, _)| format!("{text}\n"))
+        .ok_or("it is not signed")?;
+    match TrustNote::parse(&text)?.number {
+        is if is == number => Ok(()),
+        other => Err(format!("its number is {other}").into()),
     }
 }
 

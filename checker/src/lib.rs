@@ -5,8 +5,9 @@
 //!
 //! 1. the manifest, bounded and unread, whose signatures the caller's [`Policy`] must accept;
 //! 2. the index, hashed against the manifest before a line of it is parsed;
-//! 3. the entries, each hashed against the index as it streams by: small things are decompressed, looked at
-//!    and handed to the [`Stage`]; zips are checked on all cores and then handed over, in order;
+//! 3. the entries, each hashed against the index as it streams by: first the lists of what the bundle builds on
+//!    and takes back, compared with what is held; then small things, which are decompressed, looked at and handed
+//!    to the [`Stage`]; zips are checked on all cores and then handed over, in order;
 //! 4. the proof: signed heads, tiles, records, and the h1 of each go.mod and zip against them, out of what
 //!    the bundle brought and what the destination already holds.
 //!
@@ -22,6 +23,7 @@ mod check;
 mod content;
 pub mod diff;
 mod error;
+mod lists;
 mod pipeline;
 mod prove;
 mod report;

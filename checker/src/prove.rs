@@ -57,8 +57,13 @@ impl<'a> Prover<'a> {
     }
 
     /// What the proof has missed so far.
-    pub(crate) fn into_missing(self) -> Missing {
-        self.missing
+    pub(crate) fn missing(&mut self) -> &mut Missing {
+        &mut self.missing
+    }
+
+    /// Every checksum database that is trusted.
+    pub(crate) fn dbs(&self) -> &[DbName] {
+        &self.dbs
     }
 
     /// Proves heads, tiles, records and go.mod files. All of them must be staged.
@@ -78,9 +83,6 @@ impl<'a> Prover<'a> {
             trees.push(tree);
         }
         stage.each_staged(&mut |item| match &item {
-            Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) => Err(CheckError::Unproven {
-                what: item.to_string(),
-            }),
             // Opened above, if the manifest names its database.
             Item::Head(db) | Item::Tile(db, _) | Item::Record(db, _) => {
                 let Some(tree) = trees.iter_mut().find(|tree| tree.db() == db) else {
@@ -108,7 +110,8 @@ impl<'a> Prover<'a> {
             // Content was checked on the way in, and nothing vouches for more of it; but a version that no
             // checksum database knows must not become one that is listed.
             Item::Info(module) => self.has_record(stage, module),
-            Item::Zip(_) => Ok(()),
+            // Nothing of these kinds is put before the small things are proven.
+            Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) | Item::Zip(_) => Ok(()),
         })
     }
 

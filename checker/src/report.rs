@@ -4,7 +4,7 @@ use std::fmt;
 use std::time::Duration;
 
 use modferry_cli::{bytes, duration};
-use modferry_protocol::bundle::Manifest;
+use modferry_protocol::bundle::{Basis, Manifest};
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use serde::{Serialize, Serializer};
 
@@ -27,7 +27,8 @@ impl Progress for NoProgress {}
 /// The checks that all passed, with the number of things that each was made on.
 #[derive(Debug, Clone, Serialize)]
 pub struct Report {
-    /// The bundle's manifest; as JSON the stream, sequence and creation time.
+    /// The bundle's manifest; as JSON the stream, sequence, creation time, the sequence of
+    /// the bundle that it builds on, and what could not be had.
     #[serde(flatten, serialize_with = "manifest_as_json")]
     pub manifest: Manifest,
     /// The trusted keys that signed it, as `NAME+HASH8`.
@@ -40,6 +41,12 @@ pub struct Report {
     pub entries: u64,
     /// Their bytes.
     pub entry_bytes: u64,
+    /// Module versions that the bundle builds on and that the destination holds.
+    pub needs: u64,
+    /// Module versions of which the stream's selection no longer names all that it did.
+    pub tombstones: u64,
+    /// Trust notes that are well-formed. Who has signed them is not checked here.
+    pub trust_notes: u64,
     /// Signed heads that opened with a trusted key.
     pub heads: u64,
     /// Heads held before that the served heads continue.
@@ -74,6 +81,9 @@ impl Report {
             served: Vec::new(),
             entries: 0,
             entry_bytes: 0,
+            needs: 0,
+            tombstones: 0,
+            trust_notes: 0,
             heads: 0,
             older_heads: 0,
             tiles: 0,
@@ -96,6 +106,7 @@ fn manifest_as_json<S: Serializer>(manifest: &Manifest, serializer: S) -> Result
         sequence: u64,
         created: &'a str,
         fingerprint: String,
+        basis: Option<u64>,
         missing: Vec<String>,
     }
     Told {
@@ -103,6 +114,10 @@ fn manifest_as_json<S: Serializer>(manifest: &Manifest, serializer: S) -> Result
         sequence: manifest.sequence.get(),
         created: &manifest.created,
         fingerprint: manifest.spoken().to_string(),
+        basis: match &manifest.basis {
+            Basis::None => None,
+            Basis::Bundle { sequence, .. } => Some(sequence.get()),
+        },
         missing: manifest
             .missing
             .iter()
@@ -133,7 +148,8 @@ fn as_seconds<S: Serializer>(time: &Duration, serializer: S) -> Result<S::Ok, S:
     serializer.serialize_f64((time.as_secs_f64() * 1000.0).round() / 1000.0)
 }
 
-/// A line for the bundle and one for each check: how many passed, and what that means.
+/// A line for the bundle and one for each check, each of them: on how many things it was made, and what that means.
+/// A check that had nothing to do says 0, so that whoever audits an import sees that none was left out.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Manifest {
@@ -151,42 +167,56 @@ impl fmt::Display for Report {
         for (db, head) in &self.served {
             writeln!(f, "checksum database {db}: a tree of {} records", head.size)?;
         }
-        let mut line = |count: u64, what: String| match count {
-            0 => Ok(()),
-            _ => writeln!(f, "{count:>9}  {what}"),
-        };
+        let mut line = |count: u64, what: &str| writeln!(f, "{count:>9}  {what}");
+        line(
+            self.signers.len() as u64,
+            "trusted keys have signed the manifest",
+        )?;
         line(
             self.entries,
-            format!(
+            &format!(
                 "entries ({}) have the SHA-256 of the signed index",
                 bytes(self.entry_bytes)
             ),
         )?;
         line(
+            self.needs,
+            "module versions that this bundle builds on are held",
+        )?;
+        line(
+            self.tombstones,
+            "tombstones contradict nothing that the bundle needs or carries",
+        )?;
+        line(
+            self.trust_notes,
+            "trust notes are well-formed and of their number",
+        )?;
+        line(
             self.heads,
-            "tree heads are signed by their checksum database".into(),
+            "tree heads are signed by their checksum database",
         )?;
         line(
             self.older_heads,
-            "older tree heads are continued by the new ones".into(),
+            "older tree heads are continued by the new ones",
         )?;
-        line(self.tiles, "tiles lead to a signed tree head".into())?;
-        line(self.records, "records are in a signed tree".into())?;
-        line(self.infos, "infos are of their version".into())?;
-        line(self.mods, "go.mod files have the h1 of their record".into())?;
+        line(self.tiles, "tiles lead to a signed tree head")?;
+        line(self.records, "records are in a signed tree")?;
+        line(self.infos, "infos are of their version")?;
+        line(self.mods, "go.mod files have the h1 of their record")?;
         line(
             self.zips,
-            format!(
+            &format!(
                 "zips ({}, unpacked {}) keep the rules and have the h1 of their record",
                 bytes(self.zip_bytes),
                 bytes(self.unpacked_bytes)
             ),
         )?;
-        let missing = self.manifest.missing.len() as u64;
-        line(
-            missing,
-            "module versions could not be had when this was exported, and are not in it".into(),
-        )?;
+        if !self.manifest.missing.is_empty() {
+            line(
+                self.manifest.missing.len() as u64,
+                "module versions could not be had when this was exported, and are not in it",
+            )?;
+        }
         writeln!(
             f,
             "read in {}, proven in {}",

@@ -15,7 +15,6 @@ use std::path::PathBuf;
 
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::Item;
-use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::zip::ZipFacts;
@@ -215,17 +214,14 @@ impl Stage for SpoolStage {
 
     fn put_zip(
         &mut self,
-        module: &ModuleVersion,
-        facts: &ZipFacts,
+        _module: &ModuleVersion,
+        _facts: &ZipFacts,
         _size: u64,
         _sha256: &[u8; 32],
         body: &mut dyn Read,
     ) -> Result<(), SpoolError> {
         io::copy(body, &mut io::sink()).map_err(|e| self.failed(e))?;
-        let mut value = facts.h1.as_bytes().to_vec();
-        value.extend(facts.files.to_le_bytes());
-        value.extend(facts.unpacked.to_le_bytes());
-        self.append(&Item::Zip(module.clone()), &value)
+        Ok(())
     }
 
     fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, SpoolError> {
@@ -236,14 +232,7 @@ impl Stage for SpoolStage {
         Ok(None)
     }
 
-    fn staged_zip(&self, module: &ModuleVersion) -> Result<Option<ZipFacts>, SpoolError> {
-        let Some(value) = self.find(&Item::Zip(module.clone()))? else {
-            return Ok(None);
-        };
-        facts_of(&value).map(Some).ok_or_else(|| self.changed())
-    }
-
-    fn holds_zip(&self, _module: &ModuleVersion) -> Result<bool, SpoolError> {
+    fn holds(&self, _item: &Item) -> Result<bool, SpoolError> {
         Ok(false)
     }
 
@@ -346,20 +335,11 @@ fn item_of(name: &[u8]) -> Option<Item> {
     })
 }
 
-fn facts_of(value: &[u8]) -> Option<ZipFacts> {
-    let (h1, rest) = value.split_first_chunk::<32>()?;
-    let (files, rest) = rest.split_first_chunk::<4>()?;
-    Some(ZipFacts {
-        h1: H1::from_bytes(*h1),
-        files: u32::from_le_bytes(*files),
-        unpacked: u64::from_le_bytes(rest.try_into().ok()?),
-    })
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use modferry_protocol::h1::H1;
 
     fn items() -> Vec<Item> {
         let db = DbName::new("sum.test/db").unwrap();
@@ -423,13 +403,7 @@ mod tests {
         for item in &items {
             assert_eq!(stage.staged(item).unwrap(), Some(content(item)), "{item}");
         }
-        let found = stage.staged_zip(&module).unwrap().unwrap();
-        assert_eq!(
-            (found.h1, found.files, found.unpacked),
-            (facts.h1, 7, 1 << 33)
-        );
         let other: ModuleVersion = "example.com/B@v1.0.0".parse().unwrap();
-        assert!(stage.staged_zip(&other).unwrap().is_none());
         assert!(stage.staged(&Item::Mod(other)).unwrap().is_none());
 
         let mut listed = Vec::new();
@@ -440,9 +414,7 @@ mod tests {
                 Ok(())
             })
             .unwrap();
-        let mut want = items;
-        want.push(Item::Zip(module));
-        assert!(listed == want);
+        assert!(listed == items, "zips are dropped");
     }
 
     #[test]

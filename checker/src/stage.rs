@@ -3,13 +3,13 @@
 //! [`check`](crate::check) owns the order and the rules; a stage only keeps bytes and finds them again. The
 //! trait says what each call may rely on, so that a stage on RocksDB and one in memory behave alike.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::convert::Infallible;
 use std::io::Read;
 use std::path::PathBuf;
 
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{Gone, Item, Level, Manifest};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::zip::ZipFacts;
@@ -23,7 +23,7 @@ pub trait Stage {
     /// What the stage's own work can fail with; its exit code and advice become the check's.
     type Error: Failure + Send + Sync + 'static;
 
-    /// Keeps an item that is not a zip. Called in `Item` order, each item once, before any zip.
+    /// Keeps an item that is not a zip, a list or a trust note. Called in `Item` order, each item once, before any zip.
     ///
     /// The bytes are hashed and look right for their kind; they are not proven yet.
     fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), Self::Error>;
@@ -46,13 +46,35 @@ pub trait Stage {
     /// asked for; a narrower one is `None`. For a head, the signed head that is served now.
     fn held(&self, item: &Item) -> Result<Option<Vec<u8>>, Self::Error>;
 
-    /// What was found out about a zip that this bundle brought.
-    fn staged_zip(&self, module: &ModuleVersion) -> Result<Option<ZipFacts>, Self::Error>;
+    /// Whether the destination held this item before this bundle: an `.info`, `.mod`, `.zip` or record.
+    fn holds(&self, item: &Item) -> Result<bool, Self::Error>;
 
-    /// Whether the destination held this zip before.
-    fn holds_zip(&self, module: &ModuleVersion) -> Result<bool, Self::Error>;
+    /// The stream's selection names so much of this module version, and the destination holds it already. Called in
+    /// order of module, each once, before anything is put.
+    fn needed(&mut self, _module: &ModuleVersion, _level: Level) -> Result<(), Self::Error> {
+        Ok(())
+    }
 
-    /// Calls `f` with every staged item, zips included, in `Item` order, and stops at the first error.
+    /// The stream's selection no longer names so much of this module version. Called in order of module, each once,
+    /// after all that is needed and before anything is put. The bundle neither needs nor carries it.
+    fn gone(&mut self, _module: &ModuleVersion, _gone: Gone) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// The bundle brings a signed trust note of that number. Called in order of number, before anything is put. It is
+    /// well-formed; who has signed it is not looked at yet.
+    fn trust_note(&mut self, _number: u64, _note: &[u8]) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// What has to be done so that a bundle that lacks something can be taken in: one sentence, with the exact command.
+    /// `only_tiles` says that it lacks nothing but tiles of checksum databases. `None`: nothing is known of the
+    /// stream here.
+    fn cure(&self, _manifest: &Manifest, _only_tiles: bool) -> Result<Option<String>, Self::Error> {
+        Ok(None)
+    }
+
+    /// Calls `f` with every staged item in `Item` order, and stops at the first error; no zip is put yet.
     /// A failure of the stage itself is handed out through [`CheckError::stage`].
     fn each_staged(
         &self,
@@ -80,8 +102,11 @@ pub trait Stage {
 pub struct MemoryStage {
     staged: BTreeMap<Item, Vec<u8>>,
     zips: BTreeMap<ModuleVersion, ZipFacts>,
+    needed: Vec<(ModuleVersion, Level)>,
+    gone: Vec<(ModuleVersion, Gone)>,
+    trust_notes: Vec<(u64, Vec<u8>)>,
     held: BTreeMap<Item, Vec<u8>>,
-    held_zips: BTreeMap<ModuleVersion, ZipFacts>,
+    held_zips: BTreeSet<ModuleVersion>,
     heads: BTreeMap<DbName, Vec<TreeHead>>,
     notes: BTreeMap<(DbName, u64), Vec<u8>>,
 }
@@ -119,18 +144,46 @@ impl MemoryStage {
             }
         }
         self.held.append(&mut self.staged);
-        self.held_zips.append(&mut self.zips);
+        self.held_zips
+            .extend(std::mem::take(&mut self.zips).into_keys());
+        self.discard();
     }
 
     /// Throws away what a bundle that was refused has brought.
     pub fn discard(&mut self) {
         self.staged.clear();
         self.zips.clear();
+        self.needed.clear();
+        self.gone.clear();
+        self.trust_notes.clear();
     }
 
     /// Takes a held thing away, to see what misses it.
     pub fn forget(&mut self, item: &Item) -> bool {
-        self.held.remove(item).is_some()
+        match item {
+            Item::Zip(module) => self.held_zips.remove(module),
+            item => self.held.remove(item).is_some(),
+        }
+    }
+
+    /// What was found out about a zip that the bundle brought.
+    pub fn staged_zip(&self, module: &ModuleVersion) -> Option<&ZipFacts> {
+        self.zips.get(module)
+    }
+
+    /// What was said to be needed, and was held.
+    pub fn needs(&self) -> &[(ModuleVersion, Level)] {
+        &self.needed
+    }
+
+    /// What the bundle has taken back.
+    pub fn tombstones(&self) -> &[(ModuleVersion, Gone)] {
+        &self.gone
+    }
+
+    /// The trust notes that the bundle brought.
+    pub fn trust_notes(&self) -> &[(u64, Vec<u8>)] {
+        &self.trust_notes
     }
 
     /// What is staged and is no zip.
@@ -185,20 +238,33 @@ impl Stage for MemoryStage {
         Ok(None)
     }
 
-    fn staged_zip(&self, module: &ModuleVersion) -> Result<Option<ZipFacts>, Never> {
-        Ok(self.zips.get(module).cloned())
+    fn holds(&self, item: &Item) -> Result<bool, Never> {
+        Ok(match item {
+            Item::Zip(module) => self.held_zips.contains(module),
+            item => self.held.contains_key(item),
+        })
     }
 
-    fn holds_zip(&self, module: &ModuleVersion) -> Result<bool, Never> {
-        Ok(self.held_zips.contains_key(module))
+    fn needed(&mut self, module: &ModuleVersion, level: Level) -> Result<(), Never> {
+        self.needed.push((module.clone(), level));
+        Ok(())
+    }
+
+    fn gone(&mut self, module: &ModuleVersion, gone: Gone) -> Result<(), Never> {
+        self.gone.push((module.clone(), gone));
+        Ok(())
+    }
+
+    fn trust_note(&mut self, number: u64, note: &[u8]) -> Result<(), Never> {
+        self.trust_notes.push((number, note.into()));
+        Ok(())
     }
 
     fn each_staged(
         &self,
         f: &mut dyn FnMut(Item) -> Result<(), CheckError>,
     ) -> Result<(), CheckError> {
-        self.staged.keys().cloned().try_for_each(&mut *f)?;
-        self.zips.keys().cloned().map(Item::Zip).try_for_each(f)
+        self.staged.keys().cloned().try_for_each(f)
     }
 
     fn heads_held(&self, db: &DbName) -> Result<Vec<TreeHead>, Never> {

@@ -14,8 +14,8 @@ mod zip;
 use std::collections::BTreeMap;
 
 use modferry_protocol::bundle::{
-    Basis, BundleWriter, Digest, Encoding, Entry, Item, Manifest, Missing, PackBuilder, Sequence,
-    StreamName, Totals, cut, encode_index, front_size,
+    Basis, BundleWriter, Digest, Encoding, Entry, Gone, Item, Level, Manifest, Missing,
+    PackBuilder, Sequence, StreamName, Totals, cut, encode_index, front_size, list_texts,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -169,6 +169,42 @@ impl TestBundle {
         });
         self.sequence = Sequence::new(sequence).unwrap();
         self
+    }
+
+    /// Makes it a bundle that builds on that one, which must have a lower number.
+    #[must_use]
+    pub fn on(mut self, basis: &TestBundle) -> TestBundle {
+        self.basis = Basis::Bundle {
+            sequence: basis.sequence,
+            manifest_sha256: basis.sha256(),
+        };
+        self
+    }
+
+    /// Adds what the destination must hold, in order of module.
+    #[must_use]
+    pub fn needing(
+        mut self,
+        lines: impl IntoIterator<Item = (ModuleVersion, Level)>,
+    ) -> TestBundle {
+        let texts = list_texts(lines).map(Result::unwrap);
+        self.items.extend((1..).map(Item::Needs).zip(texts));
+        self
+    }
+
+    /// Adds what the selection no longer names, in order of module.
+    #[must_use]
+    pub fn without(mut self, lines: impl IntoIterator<Item = (ModuleVersion, Gone)>) -> TestBundle {
+        let texts = list_texts(lines).map(Result::unwrap);
+        self.items.extend((1..).map(Item::Tombstones).zip(texts));
+        self
+    }
+
+    /// SHA-256 of the manifest's text, once it is sealed.
+    pub fn sha256(&self) -> [u8; 32] {
+        let entries: Vec<Entry> = self.entries().into_iter().map(|(entry, _)| entry).collect();
+        let index = encode_index(&entries).unwrap();
+        self.manifest(&entries, &index).sha256()
     }
 
     /// The entries, with their bytes.

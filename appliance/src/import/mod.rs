@@ -15,6 +15,7 @@
 //! A run that ends anywhere before the commit, by whatever cause, leaves the store as it was, and the
 //! same command does it all again. A run that ends behind it finds itself at step 4 the next time.
 
+mod cure;
 mod done;
 mod error;
 mod glob;

@@ -1,9 +1,10 @@
 //! The two stages: what a bundle brings, on its way into the store or only to be looked at.
 
+use super::cure::cure;
 use crate::store::{Draft, StoreError, View};
 use modferry_checker::{CheckError, SpoolStage, Stage};
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{Gone, Item, Level, Manifest};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use modferry_protocol::zip::ZipFacts;
@@ -39,12 +40,20 @@ impl Stage for ImportStage<'_> {
         held(self.0.store(), item)
     }
 
-    fn staged_zip(&self, module: &ModuleVersion) -> Result<Option<ZipFacts>, StoreError> {
-        self.0.staged_zip(module)
+    fn holds(&self, item: &Item) -> Result<bool, StoreError> {
+        holds(self.0.store(), item)
     }
 
-    fn holds_zip(&self, module: &ModuleVersion) -> Result<bool, StoreError> {
-        Ok(self.0.store().zip(module)?.is_some())
+    fn needed(&mut self, module: &ModuleVersion, level: Level) -> Result<(), StoreError> {
+        self.0.needed(module, level)
+    }
+
+    fn gone(&mut self, module: &ModuleVersion, gone: Gone) -> Result<(), StoreError> {
+        self.0.gone(module, gone)
+    }
+
+    fn cure(&self, manifest: &Manifest, only_tiles: bool) -> Result<Option<String>, StoreError> {
+        cure(self.0.store(), manifest, only_tiles).map(Some)
     }
 
     fn each_staged(
@@ -129,16 +138,21 @@ impl Stage for VerifyStage<'_> {
         }
     }
 
-    fn staged_zip(&self, module: &ModuleVersion) -> Result<Option<ZipFacts>, VerifyStageError> {
-        self.spool
-            .staged_zip(module)
-            .map_err(VerifyStageError::Spool)
+    fn holds(&self, item: &Item) -> Result<bool, VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(holds(view, item)?),
+            None => Ok(false),
+        }
     }
 
-    fn holds_zip(&self, module: &ModuleVersion) -> Result<bool, VerifyStageError> {
+    fn cure(
+        &self,
+        manifest: &Manifest,
+        only_tiles: bool,
+    ) -> Result<Option<String>, VerifyStageError> {
         match self.held {
-            Some(view) => Ok(view.zip(module)?.is_some()),
-            None => Ok(false),
+            Some(view) => Ok(Some(cure(view, manifest, only_tiles)?)),
+            None => Ok(None),
         }
     }
 
@@ -179,4 +193,14 @@ fn held(view: &View, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
         Item::Zip(_) | Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) => Ok(None),
     };
     Ok(value?.map(Vec::from))
+}
+
+/// Whether a store has an item, without reading more of it than that takes.
+fn holds(view: &View, item: &Item) -> Result<bool, StoreError> {
+    match item {
+        Item::Info(module) => view.has_info(module),
+        Item::Mod(module) => view.has_go_mod(module),
+        Item::Zip(module) => Ok(view.zip(module)?.is_some()),
+        item => Ok(held(view, item)?.is_some()),
+    }
 }

@@ -19,6 +19,7 @@ mod refusals;
 mod reports;
 mod rollback;
 mod spool;
+mod updates;
 
 /// An isolated site: a store that trusts one key and one checksum database, and a folder for bundles.
 struct Site {

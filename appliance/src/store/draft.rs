@@ -169,14 +169,6 @@ impl<'s> Draft<'s> {
         })
     }
 
-    /// What was found of a zip that this draft has.
-    pub fn staged_zip(&self, module: &ModuleVersion) -> Result<Option<ZipFacts>, StoreError> {
-        let value = self.scratch.get(&keys::zip(module))?;
-        value
-            .map(|value| Ok(Zip::decode(&value)?.facts()))
-            .transpose()
-    }
-
     /// Calls `f` with everything that this draft has: kinds in the order of [`Item`], names bytewise.
     /// `failed` makes the store's own failures the caller's.
     pub fn each_staged<E>(

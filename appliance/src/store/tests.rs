@@ -466,11 +466,4 @@ fn everything_staged_is_given_back_by_kind() {
     assert_eq!(draft.staged(&items[3]).unwrap().unwrap(), [9; 64]);
     let narrow = Item::Tile(db(), tile.with_width(1).unwrap());
     assert_eq!(draft.staged(&narrow).unwrap().unwrap(), [9; 32]);
-    assert_eq!(draft.staged_zip(&a).unwrap().unwrap().h1, facts(b"zip").h1);
-    assert!(
-        draft
-            .staged_zip(&module("example.com/a@v1.0.1"))
-            .unwrap()
-            .is_none()
-    );
 }

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use modferry_protocol::bundle::{Basis, Item, Manifest};
 
-use crate::{CheckError, MAX_NAMED};
+use crate::{CheckError, MAX_NAMED, Stage};
 
 /// What a proof has missed: the first [`MAX_NAMED`] things of it by name.
 ///
@@ -14,6 +14,8 @@ use crate::{CheckError, MAX_NAMED};
 pub(crate) struct Missing {
     named: BTreeSet<Item>,
     more: usize,
+    /// Whether any of it, named or not, is no tile.
+    beyond_tiles: bool,
 }
 
 impl Missing {
@@ -21,6 +23,7 @@ impl Missing {
         if self.named.contains(item) {
             return;
         }
+        self.beyond_tiles |= !matches!(item, Item::Tile(..));
         if self.named.len() < MAX_NAMED {
             self.named.insert(item.clone());
         } else {
@@ -28,27 +31,37 @@ impl Missing {
         }
     }
 
-    /// An error if anything was missed.
-    pub(crate) fn none_or_error(self, manifest: &Manifest) -> Result<(), CheckError> {
+    /// An error if anything was missed, with the cure that the stage knows.
+    pub(crate) fn none_or_error<S: Stage>(
+        &self,
+        manifest: &Manifest,
+        stage: &S,
+    ) -> Result<(), CheckError> {
         if self.named.is_empty() {
             return Ok(());
         }
-        let cure = match &manifest.basis {
-            Basis::Bundle { sequence, .. } => format!(
-                "this bundle builds on {}: import that one first; if it is lost, export again from an older \
-                 basis (modferry-bundler export)",
-                manifest.stream.manifest_file(*sequence)
-            ),
-            Basis::None => {
-                "export these modules again (modferry-bundler export), on a connected machine"
-                    .into()
-            }
-        };
-        let what = self.named.iter().map(Item::to_string).collect();
+        let known = stage
+            .cure(manifest, !self.beyond_tiles)
+            .map_err(CheckError::stage)?;
         Err(CheckError::Missing {
-            what,
+            what: self.named.iter().map(Item::to_string).collect(),
             more: self.more,
-            cure,
+            cure: known.unwrap_or_else(|| from_nothing(manifest)),
         })
+    }
+}
+
+/// The cure where nothing is known of the stream: a bundle that builds on nothing.
+fn from_nothing(manifest: &Manifest) -> String {
+    let export = format!(
+        "on the connected side: modferry-bundler export --stream {} --basis none",
+        manifest.stream
+    );
+    match &manifest.basis {
+        Basis::None => export,
+        Basis::Bundle { sequence, .. } => format!(
+            "this bundle builds on {}, so check it where that was imported; or export one that builds on nothing, {export}",
+            manifest.stream.manifest_file(*sequence)
+        ),
     }
 }

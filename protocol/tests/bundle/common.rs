@@ -162,13 +162,30 @@ pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
             _ => None,
         })
         .collect();
+    // One module version a text will do: how many there are is not looked at before the texts are.
+    let texts = |of: fn(&Item) -> bool| {
+        let items = entries.iter().flat_map(|(entry, _)| &entry.items);
+        items.filter(|(item, _)| of(item)).count() as u64
+    };
+    let needs = texts(|item| matches!(item, Item::Needs(_)));
+    let tombstones = texts(|item| matches!(item, Item::Tombstones(_)));
+    let (sequence, basis) = match needs + tombstones {
+        0 => (Sequence::FIRST, Basis::None),
+        _ => (
+            Sequence::new(2).unwrap(),
+            Basis::Bundle {
+                sequence: Sequence::FIRST,
+                manifest_sha256: [1; 32],
+            },
+        ),
+    };
     let manifest = Manifest {
         stream: StreamName::new("platform").unwrap(),
-        sequence: Sequence::FIRST,
+        sequence,
         created: "2026-11-21T09:00:00Z".into(),
-        basis: Basis::None,
-        needs: 0,
-        tombstones: 0,
+        basis,
+        needs,
+        tombstones,
         heads,
         totals,
         index: digest,

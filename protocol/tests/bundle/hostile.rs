@@ -2,7 +2,7 @@
 
 #![allow(clippy::unwrap_used)]
 
-use modferry_protocol::bundle::{Digest, Encoding, Entry, Item, Totals};
+use modferry_protocol::bundle::{Basis, Digest, Encoding, Entry, Item, Manifest, Sequence, Totals};
 use modferry_protocol::bundle::{MAX_PACK_RESTORED, MAX_WINDOW_LOG};
 use modferry_protocol::note;
 use sha2::{Digest as _, Sha256};
@@ -157,6 +157,46 @@ fn totals_and_heads_must_be_the_indexs() {
     assert_eq!(
         heads,
         "index: it has the heads of other databases than the manifest"
+    );
+}
+
+#[test]
+fn there_are_lists_if_the_manifest_counts_what_they_list() {
+    let lists = [
+        (Item::Needs(1), b"needs".to_vec()),
+        (Item::Tombstones(1), b"gone".to_vec()),
+    ];
+    let forged = |change: fn(&mut Manifest)| {
+        let mut parts = parts(&lists);
+        change(&mut parts.manifest);
+        parts.note = note::sign(&parts.manifest.encode(), &[&key()]).unwrap();
+        let (entry, bytes) = &parts.entries[0];
+        read(&forge(
+            &parts,
+            &[file(&entry.file_name(), bytes).as_slice(), &END].concat(),
+        ))
+        .map_err(|e| e.to_string())
+    };
+    // How many it counts is for whoever reads the texts.
+    assert!(forged(|m| m.needs = 9_000_000).is_ok());
+    assert_eq!(
+        forged(|m| m.needs = 0).unwrap_err(),
+        "index: it has 1 texts of needs, and the manifest counts 0 needs"
+    );
+    assert_eq!(
+        forged(|m| m.tombstones = 0).unwrap_err(),
+        "index: it has 1 texts of tombstones, and the manifest counts 0 tombstones"
+    );
+    assert_eq!(
+        error(&self::forged(|parts| {
+            parts.manifest.sequence = Sequence::new(2).unwrap();
+            parts.manifest.basis = Basis::Bundle {
+                sequence: Sequence::FIRST,
+                manifest_sha256: [0; 32],
+            };
+            parts.manifest.needs = 1;
+        })),
+        "index: it has 0 texts of needs, and the manifest counts 1 needs"
     );
 }
 

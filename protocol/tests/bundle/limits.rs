@@ -3,9 +3,11 @@
 #![allow(clippy::unwrap_used)]
 
 use modferry_protocol::bundle::{
-    Encoding, Entry, IndexReader, IndexWriter, Item, MAX_INDEX_LINE, MAX_MANIFEST, MAX_PACK_ITEMS,
-    MAX_PACK_RESTORED, Manifest, ManifestError, Missing, PackBuilder, PackError, Volume,
+    Encoding, Entry, IndexReader, IndexWriter, Item, Level, ListError, ListReader, MAX_INDEX_LINE,
+    MAX_LIST_TEXT, MAX_MANIFEST, MAX_PACK_ITEMS, MAX_PACK_RESTORED, Manifest, ManifestError,
+    Missing, PackBuilder, PackError, Volume, list_texts,
 };
+use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::trust::TrustError;
 
 use super::common::*;
@@ -169,6 +171,93 @@ fn a_pack_has_16384_items_at_most() {
         items,
     };
     assert!(IndexWriter::new(Vec::new()).unwrap().entry(&entry).is_err());
+}
+
+/// A module whose line in a list of needs has that many bytes, and a minor version of six digits.
+fn needed(line: usize, minor: usize) -> (ModuleVersion, Level) {
+    let without = format!("mod example.com/ v1.{minor}.0\n").len();
+    let path = "a".repeat(line - without);
+    (
+        module(&format!("example.com/{path}@v1.{minor}.0")),
+        Level::Mod,
+    )
+}
+
+#[test]
+fn a_list_text_has_a_mib_at_most() {
+    const FIRST: usize = "modferry needs v1\n".len();
+    // Lines of 64 bytes, and a last one that fills the text to the byte.
+    let full = (MAX_LIST_TEXT - FIRST) / 64;
+    let rest = MAX_LIST_TEXT - FIRST - (full - 1) * 64;
+    let lines = |last: usize| {
+        let lines = (0..full - 1).map(|n| needed(64, 100_000 + n));
+        let mut lines: Vec<_> = lines.chain([needed(last, 999_999)]).collect();
+        lines.sort_by(|a, b| a.0.cmp(&b.0));
+        lines
+    };
+    let texts =
+        |last: usize| -> Vec<Vec<u8>> { list_texts(lines(last)).map(Result::unwrap).collect() };
+    let one = texts(rest);
+    assert_eq!(
+        one.iter().map(Vec::len).collect::<Vec<_>>(),
+        [MAX_LIST_TEXT]
+    );
+    assert_eq!(
+        ListReader::<Level>::new().text(&one[0]).unwrap(),
+        lines(rest)
+    );
+    // A byte more, and the last line is a text of its own, which begins like the first.
+    let two = texts(rest + 1);
+    assert_eq!(two.len(), 2);
+    assert_eq!(two[0].len() + two[1].len(), MAX_LIST_TEXT + 1 + FIRST);
+    let mut reader = ListReader::<Level>::new();
+    let mut read = reader.text(&two[0]).unwrap();
+    read.extend(reader.text(&two[1]).unwrap());
+    assert_eq!(read, lines(rest + 1));
+    assert_eq!(reader.count(), full as u64);
+
+    let mut over = one[0].clone();
+    over.push(b'x');
+    assert_eq!(
+        ListReader::<Level>::new().text(&over),
+        Err(ListError::TooLong(MAX_LIST_TEXT + 1))
+    );
+}
+
+#[test]
+fn a_list_line_has_4096_bytes_at_most() {
+    let text = |line: usize| list_texts([needed(line, 100_000)]).next().unwrap();
+    let longest = text(MAX_INDEX_LINE).unwrap();
+    let read = ListReader::<Level>::new().text(&longest).unwrap();
+    assert_eq!(read, [needed(MAX_INDEX_LINE, 100_000)]);
+    assert_eq!(text(MAX_INDEX_LINE + 1), Err(ListError::LongLine(4097)));
+    let over = String::from_utf8(longest).unwrap().replace("/a", "/aa");
+    assert_eq!(
+        chain(
+            &ListReader::<Level>::new()
+                .text(over.as_bytes())
+                .unwrap_err()
+        ),
+        "line 2: longer than 4096 bytes"
+    );
+}
+
+#[test]
+fn a_list_is_written_in_order() {
+    let [a, b] = [needed(64, 100_000), needed(64, 100_001)];
+    for lines in [[b.clone(), a.clone()], [a.clone(), a.clone()]] {
+        let error = list_texts(lines).next().unwrap().unwrap_err();
+        assert_eq!(
+            error,
+            ListError::Order {
+                module: a.0.clone()
+            }
+        );
+    }
+    assert!(
+        list_texts::<Level, _>([]).next().is_none(),
+        "of nothing, no text"
+    );
 }
 
 #[test]

@@ -7,12 +7,13 @@ use std::io::{self, Read};
 use std::process::{Command, Stdio};
 
 use modferry_protocol::bundle::{
-    Basis, Digest, Encoding, Entry, IndexReader, Item, Manifest, Missing, Sequence, StreamName,
-    Totals, Volume, encode_index,
+    Basis, Digest, Encoding, Entry, Gone, IndexReader, Item, Level, ListError, ListKind,
+    ListReader, Manifest, Missing, Sequence, StreamName, Totals, Volume, encode_index, list_texts,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note;
 use modferry_protocol::sumdb::{DbName, Hash, Tile, TreeHead};
+use modferry_protocol::trust::MAX_TRUST_NUMBER;
 use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
@@ -162,10 +163,46 @@ fn any_item() -> impl Strategy<Value = Item> {
     ]
 }
 
-/// Items in order, with a byte at least in each zip.
+/// Items in order, with a byte at least in each zip, list and note. Lists' texts are numbered from 1.
 fn any_items() -> impl Strategy<Value = BTreeMap<Item, Vec<u8>>> {
-    let bytes = prop_oneof![vec(any::<u8>(), 1..40), vec(any::<u8>(), 500..1100)];
-    btree_map(any_item(), bytes, 0..30)
+    let bytes = || prop_oneof![vec(any::<u8>(), 1..40), vec(any::<u8>(), 500..1100)];
+    let texts = || vec(bytes(), 0..3);
+    let notes = btree_map(1..=MAX_TRUST_NUMBER, bytes(), 0..=2);
+    (
+        btree_map(any_item(), bytes(), 0..30),
+        texts(),
+        texts(),
+        notes,
+    )
+        .prop_map(|(mut items, needs, tombstones, notes)| {
+            items.extend((1..).map(Item::Needs).zip(needs));
+            items.extend((1..).map(Item::Tombstones).zip(tombstones));
+            items.extend(notes.into_iter().map(|(n, note)| (Item::Trust(n), note)));
+            items
+        })
+}
+
+fn any_level() -> impl Strategy<Value = Level> {
+    prop_oneof![Just(Level::Mod), Just(Level::Zip)]
+}
+
+fn any_gone() -> impl Strategy<Value = Gone> {
+    prop_oneof![Just(Gone::Zip), Just(Gone::All)]
+}
+
+/// What a list's texts list.
+fn listed<K: ListKind>(texts: &[Vec<u8>]) -> Result<Vec<(ModuleVersion, K)>, ListError> {
+    let mut reader = ListReader::new();
+    let mut all = Vec::new();
+    for text in texts {
+        all.extend(reader.text(text)?);
+    }
+    assert_eq!(reader.count(), all.len() as u64);
+    Ok(all)
+}
+
+fn texts<K: ListKind>(lines: &[(ModuleVersion, K)]) -> Vec<Vec<u8>> {
+    list_texts(lines.to_vec()).map(Result::unwrap).collect()
 }
 
 fn any_time() -> impl Strategy<Value = String> {
@@ -254,6 +291,31 @@ proptest! {
         if let Ok(entries) = read {
             prop_assert_eq!(encode_index(&entries).unwrap(), index);
         }
+    }
+
+    #[test]
+    fn any_list_is_read_back(needs in btree_map(any_module(), any_level(), 0..40), gone in btree_map(any_module(), any_gone(), 1..40)) {
+        let needs: Vec<_> = needs.into_iter().collect();
+        prop_assert_eq!(listed(&texts(&needs)), Ok(needs));
+        let gone: Vec<_> = gone.into_iter().collect();
+        prop_assert_eq!(listed(&texts(&gone)), Ok(gone));
+    }
+
+    #[test]
+    fn a_list_that_parses_encodes_to_itself(gone in btree_map(any_module(), any_gone(), 1..10), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let mut text = texts(&gone.into_iter().collect::<Vec<_>>()).remove(0);
+        let here = at.index(text.len());
+        text[here] = byte;
+        if let Ok(lines) = ListReader::<Gone>::new().text(&text) {
+            prop_assert_eq!(texts(&lines), [text]);
+        }
+    }
+
+    #[test]
+    fn random_lists_never_panic(bytes in vec(any::<u8>(), 0..3000)) {
+        let _ = ListReader::<Level>::new().text(&bytes);
+        let behind = [b"modferry needs v1\n", bytes.as_slice()].concat();
+        let _ = ListReader::<Level>::new().text(&behind);
     }
 
     #[test]

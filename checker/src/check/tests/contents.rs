@@ -143,12 +143,7 @@ fn another_go_mod_than_the_recorded_one_is_caught_before_a_zip_is_read() {
             .contains("example.com/m0@v1.0.0/go.mod has h1:"),
         "{error}"
     );
-    assert!(
-        stage
-            .staged_zip(&world.modules[0].module)
-            .unwrap()
-            .is_none()
-    );
+    assert!(stage.staged_zip(&world.modules[0].module).is_none());
 }
 
 #[test]
@@ -266,7 +261,9 @@ fn many_missing_things_are_named_up_to_a_limit() {
     }
     let sealed = world.bundle();
     let manifest = sealed.manifest(&[], b"");
-    let more = |missing: crate::prove::Missing| match missing.none_or_error(&manifest).unwrap_err()
+    let more = |missing: crate::prove::Missing| match missing
+        .none_or_error(&manifest, &MemoryStage::new())
+        .unwrap_err()
     {
         CheckError::Missing { what, more, .. } => (what.len(), more),
         other => panic!("{other:?}"),

@@ -2,7 +2,6 @@
 
 use super::*;
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::Basis;
 use modferry_protocol::sumdb::{Tile, TreeHead, edge, tiles_of_older};
 
 /// Adds a module to the world, and gives the bundle that brings it on top of what was carried before, for
@@ -15,14 +14,8 @@ fn next_bundle(world: &mut World, carried: &TestBundle, older: &[u64]) -> TestBu
     world.modules.push(module);
     let last = world.modules.last().unwrap();
     let sequence = carried.sequence.get() + 1;
-    let basis = Basis::Bundle {
-        sequence: carried.sequence,
-        manifest_sha256: [0; 32],
-    };
-    TestBundle {
-        basis,
-        ..TestBundle::of(&world.sumdb, &[last], older).less(carried, sequence)
-    }
+    let update = TestBundle::of(&world.sumdb, &[last], older);
+    update.less(carried, sequence).on(carried)
 }
 
 fn import(world: &World, stage: &mut MemoryStage, bundle: &TestBundle) -> Report {

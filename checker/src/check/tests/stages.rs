@@ -68,11 +68,8 @@ impl Stage for Noting {
     fn held(&self, item: &Item) -> Result<Option<Vec<u8>>, Fault> {
         Ok(self.inner.held(item).unwrap())
     }
-    fn staged_zip(&self, module: &ModuleVersion) -> Result<Option<ZipFacts>, Fault> {
-        Ok(self.inner.staged_zip(module).unwrap())
-    }
-    fn holds_zip(&self, module: &ModuleVersion) -> Result<bool, Fault> {
-        Ok(self.inner.holds_zip(module).unwrap())
+    fn holds(&self, item: &Item) -> Result<bool, Fault> {
+        Ok(self.inner.holds(item).unwrap())
     }
     fn each_staged(
         &self,
@@ -250,16 +247,31 @@ fn a_report_tells_what_passed() {
         text.starts_with("bundle test 1 of 2026-11-21T09:00:00Z, signed by site+"),
         "{text}"
     );
+    // Every check with its count, also where there was nothing to check.
     for line in [
+        "        1  trusted keys have signed the manifest",
+        "  entries (",
+        "        0  module versions that this bundle builds on are held",
+        "        0  tombstones contradict nothing",
+        "        0  trust notes are well-formed",
+        "        1  tree heads are signed",
+        "        0  older tree heads are continued",
+        "  tiles lead to a signed tree head",
         "        3  records are in a signed tree",
+        "        3  infos are of their version",
+        "        3  go.mod files have the h1",
         "        3  zips (",
     ] {
-        assert!(text.contains(line), "{text}");
+        assert!(text.contains(line), "{line}: {text}");
     }
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(json["stream"], "test");
     assert_eq!(json["sequence"], 1);
     assert_eq!(json["zips"], 3);
+    assert_eq!(json["basis"], serde_json::Value::Null);
+    for count in ["needs", "tombstones", "trust_notes", "older_heads"] {
+        assert_eq!(json[count], 0, "{count}");
+    }
     assert_eq!(json["served"][0]["size"], world.sumdb.size());
     assert!(json["stage_seconds"].is_f64());
 }
