@@ -6,12 +6,13 @@ SHELL := /bin/bash
 # The RocksDB of this machine, compiled once and outside the checkout (scripts/rocksdb.sh).
 WITH_ROCKSDB = . scripts/env.sh;
 
-.PHONY: help setup build demo test test-live lint fuzz bench clean
+.PHONY: help setup build demo test test-live test-faults lint fuzz bench clean
 
 help:
 	@echo "make demo       carry a real program's modules across a gap and build it there"
 	@echo "make test       every hermetic test"
 	@echo "make test-live  the demo's job as a test, on real modules through your GOPROXY"
+	@echo "make test-faults  every fault: kills, full disks, lost power, bad media; ends with a table"
 	@echo "make lint       formatter, clippy, unit files"
 	@echo "make fuzz       every parser of untrusted bytes, SECONDS=60 each (nightly toolchain)"
 	@echo "make bench      speed and size, side by side with named peers"
@@ -33,6 +34,9 @@ test: setup
 
 test-live: build
 	@$(WITH_ROCKSDB) cargo test --locked --package modferry-tests --test live -- --ignored --nocapture
+
+test-faults: setup
+	@scripts/test-faults.sh
 
 lint: setup
 	@cargo fmt --all --check

@@ -27,6 +27,7 @@ command -v ip >/dev/null || need iproute2 iproute                       # the de
 command -v unshare >/dev/null || need util-linux util-linux
 command -v flock >/dev/null || need util-linux util-linux
 command -v git >/dev/null || need git git
+command -v strace >/dev/null || need strace strace                      # the fault tests kill at exact system calls
 
 [ ${#missing_debian[@]} -eq 0 ] && exit 0
 

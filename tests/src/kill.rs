@@ -30,6 +30,11 @@ pub const STEPS: &[&str] = &[
 
 /// Kills the command after that time. Its exit code, if it had ended before.
 pub fn after(command: &mut Command, delay: Duration) -> Option<i32> {
+    with(command, delay, || {})
+}
+
+/// The same, and right before the kill `first` happens, whether the command has ended or not.
+pub fn with(command: &mut Command, delay: Duration, first: impl FnOnce()) -> Option<i32> {
     let started = Instant::now();
     let mut child = command
         .stdin(Stdio::null())
@@ -38,11 +43,10 @@ pub fn after(command: &mut Command, delay: Duration) -> Option<i32> {
         .spawn()
         .unwrap();
     loop {
-        if let Some(status) = child.try_wait().unwrap() {
-            return status.code();
-        }
-        if started.elapsed() >= delay {
-            child.kill().unwrap();
+        let ended = child.try_wait().unwrap();
+        if ended.is_some() || started.elapsed() >= delay {
+            first();
+            child.kill().unwrap(); // no error if it has ended
             return child.wait().unwrap().code();
         }
         // Not to synchronise: only so as not to take a core from what is to be killed.
