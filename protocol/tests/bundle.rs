@@ -2,6 +2,8 @@
 
 #[path = "bundle/common.rs"]
 mod common;
+#[path = "bundle/cut.rs"]
+mod cut;
 #[path = "bundle/example.rs"]
 mod example;
 #[path = "bundle/hostile.rs"]
@@ -20,7 +22,11 @@ mod round_trip;
 mod tamper;
 #[path = "bundle/trust_order.rs"]
 mod trust_order;
+#[path = "bundle/volume_text.rs"]
+mod volume_text;
 #[path = "bundle/volumes.rs"]
 mod volumes;
+#[path = "bundle/volumes_tamper.rs"]
+mod volumes_tamper;
 #[path = "bundle/write.rs"]
 mod write;

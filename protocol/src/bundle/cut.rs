@@ -31,7 +31,6 @@ pub struct VolumePlan {
     pub size: u64,
     /// The first and the last entry of which it has something; `None` where the bundle has no entries.
     pub entries: Option<(u32, u32)>,
-    /// Those that are not whole in it. Their hashes are zeros until they are written.
     pub(super) extents: Vec<Extent>,
 }
 
@@ -219,6 +218,11 @@ impl Cutter {
 }
 
 impl VolumePlan {
+    /// Those of its entries that are not whole in it, at most two. Their hashes are not known yet, and are zeros.
+    pub fn extents(&self) -> &[Extent] {
+        &self.extents
+    }
+
     /// The `volume` file's text for this plan, its extents' hashes not yet known.
     pub(super) fn text(&self, manifest_sha256: [u8; 32]) -> VolumeText {
         VolumeText {

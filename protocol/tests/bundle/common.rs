@@ -97,18 +97,27 @@ pub fn items() -> Vec<Carried> {
     all
 }
 
-/// Items of every kind, and zips of these sizes, whose bytes do not repeat.
+/// Items of every kind, so that the pack has more than two blocks, and zips of these sizes.
 pub fn items_with_zips(sizes: &[usize]) -> Vec<Carried> {
     let mut all = items();
     all.retain(|(item, _)| !matches!(item, Item::Zip(_)));
-    for (n, size) in sizes.iter().enumerate() {
+    all.push((
+        Item::Info(module("example.com/noise@v1.0.0")),
+        noise(0, 900),
+    ));
+    for (n, size) in (1..).zip(sizes) {
         let zip = Item::Zip(module(&format!("example.com/z@v1.{n}.0")));
-        let bytes = (0u32..)
-            .flat_map(|at| Sha256::digest([at.to_le_bytes(), (n as u32).to_le_bytes()].concat()));
-        all.push((zip, bytes.take(*size).collect()));
+        all.push((zip, noise(n, *size)));
     }
     all.sort();
     all
+}
+
+/// Bytes that do not repeat, and do not compress.
+fn noise(seed: u32, size: usize) -> Vec<u8> {
+    let blocks =
+        (0u32..).flat_map(|n| Sha256::digest([n.to_le_bytes(), seed.to_le_bytes()].concat()));
+    blocks.take(size).collect()
 }
 
 /// Packs, indexes and signs, as the bundler does.
@@ -311,6 +320,19 @@ pub fn entries_of_one<R: Read>(
     accepted: &Accepted,
 ) -> Result<Only<R>, ReadError> {
     entries_of(volume, accepted, |_| Err(ErrorKind::NotFound.into()))
+}
+
+/// Each part of one volume, and whether it is whole.
+pub fn parts_of(volume: &[u8], accepted: &Accepted) -> Result<Vec<(String, bool)>, ReadError> {
+    let mut parts = Volume::open(volume)?
+        .trust(accepted)?
+        .index(Cursor::new(Vec::new()))?
+        .parts();
+    let mut out = Vec::new();
+    while let Some(part) = parts.next()? {
+        out.push((part.name, part.result.is_ok()));
+    }
+    Ok(out)
 }
 
 /// Either of the errors that end a reading.
