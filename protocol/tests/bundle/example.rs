@@ -10,8 +10,9 @@ use std::path::PathBuf;
 
 use modferry_protocol::bundle::*;
 use modferry_protocol::h1::H1;
+use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note;
-use modferry_protocol::sumdb::{DbName, MemoryLog, Record, Tile};
+use modferry_protocol::sumdb::{DbName, MemoryLog, Record, Tile, TreeHead};
 use modferry_protocol::trust::{MAX_TRUST_NOTE, MAX_TRUST_NUMBER};
 use modferry_protocol::zip;
 
@@ -69,38 +70,112 @@ fn hello_zip() -> Vec<u8> {
     out
 }
 
-fn example() -> Parts {
-    let (db, hello) = (
-        DbName::new("sum.example").unwrap(),
-        module("example.com/hello@v1.0.0"),
-    );
-    let (zip, go_mod) = (hello_zip(), b"module example.com/hello\n");
-    let facts = zip::check(&hello, zip.as_slice()).unwrap();
-    let record = Record::new(0, &hello, facts.h1, H1::of_go_mod(go_mod)).unwrap();
+/// What the example's two bundles are made of.
+struct World {
+    db: DbName,
+    hello: ModuleVersion,
+    world: ModuleVersion,
+    log: MemoryLog,
+    records: [Record; 2],
+}
+
+const HELLO_MOD: &[u8] = b"module example.com/hello\n";
+const WORLD_MOD: &[u8] = b"module example.com/world\n";
+
+fn world() -> World {
+    let hello = module("example.com/hello@v1.0.0");
+    let world = module("example.com/world@v0.1.0");
+    let facts = zip::check(&hello, hello_zip().as_slice()).unwrap();
+    // Of the second module only the go.mod is carried: its zip's hash is in its record, and nobody asks for more.
+    let records = [
+        Record::new(0, &hello, facts.h1, H1::of_go_mod(HELLO_MOD)).unwrap(),
+        Record::new(1, &world, facts.h1, H1::of_go_mod(WORLD_MOD)).unwrap(),
+    ];
     let mut log = MemoryLog::new();
-    log.push(record.text());
-    let head = log.head(1).unwrap();
-    let signed_head = note::sign(&head.encode(), &[&sumdb_key()]).unwrap();
-    let tile = Tile::parse("tile/8/0/000.p/1").unwrap();
-    let tile_bytes = log.tile_bytes(&tile).unwrap();
-    let mut parts = parts(&[
-        (Item::Head(db.clone()), signed_head),
-        (Item::Record(db.clone(), hello.clone()), record.encode()),
-        (Item::Tile(db.clone(), tile), tile_bytes),
-        (
-            Item::Info(hello.clone()),
-            br#"{"Version":"v1.0.0","Time":"2026-11-20T12:00:00Z"}"#.to_vec(),
-        ),
-        (Item::Mod(hello.clone()), go_mod.to_vec()),
-        (Item::Zip(hello), zip),
-    ]);
-    parts.manifest.heads = vec![(db, head)];
-    parts.manifest.missing = vec![Missing {
-        module: module("example.com/gone@v1.2.3"),
-        reason: "410".into(),
-    }];
-    parts.note = note::sign(&parts.manifest.encode(), &[&key()]).unwrap();
-    parts
+    for record in &records {
+        log.push(record.text());
+    }
+    World {
+        db: DbName::new("sum.example").unwrap(),
+        hello,
+        world,
+        log,
+        records,
+    }
+}
+
+impl World {
+    /// The head of that size, and the one tile that there is.
+    fn tree(&self, size: u64) -> (TreeHead, [Carried; 2]) {
+        let head = self.log.head(size).unwrap();
+        let signed = note::sign(&head.encode(), &[&sumdb_key()]).unwrap();
+        let tile = Tile::parse(&format!("tile/8/0/000.p/{size}")).unwrap();
+        let hashes = self.log.tile_bytes(&tile).unwrap();
+        let items = [
+            (Item::Head(self.db.clone()), signed),
+            (Item::Tile(self.db.clone(), tile), hashes),
+        ];
+        (head, items)
+    }
+
+    fn first(&self) -> Parts {
+        let hello = &self.hello;
+        let (head, tree) = self.tree(1);
+        let mut items = vec![
+            (
+                Item::Record(self.db.clone(), hello.clone()),
+                self.records[0].encode(),
+            ),
+            (
+                Item::Info(hello.clone()),
+                br#"{"Version":"v1.0.0","Time":"2026-11-20T12:00:00Z"}"#.to_vec(),
+            ),
+            (Item::Mod(hello.clone()), HELLO_MOD.to_vec()),
+            (Item::Zip(hello.clone()), hello_zip()),
+        ];
+        items.extend(tree);
+        items.sort();
+        let mut parts = parts(&items);
+        parts.manifest.heads = vec![(self.db.clone(), head)];
+        parts.manifest.missing = vec![Missing {
+            module: module("example.com/gone@v1.2.3"),
+            reason: "410".into(),
+        }];
+        parts.note = note::sign(&parts.manifest.encode(), &[&key()]).unwrap();
+        parts
+    }
+
+    /// A week later: another module's go.mod is selected, and of the first module no more than that.
+    fn second(&self, first: &Parts) -> Parts {
+        let text = |text: Option<Result<Vec<u8>, ListError>>| text.unwrap().unwrap();
+        let (head, tree) = self.tree(2);
+        let mut items = vec![
+            (
+                Item::Needs(1),
+                text(list_texts([(self.hello.clone(), Level::Mod)]).next()),
+            ),
+            (
+                Item::Tombstones(1),
+                text(list_texts([(self.hello.clone(), Gone::Zip)]).next()),
+            ),
+            (
+                Item::Record(self.db.clone(), self.world.clone()),
+                self.records[1].encode(),
+            ),
+            (Item::Mod(self.world.clone()), WORLD_MOD.to_vec()),
+        ];
+        items.extend(tree);
+        items.sort();
+        let mut parts = parts(&items);
+        parts.manifest.created = "2026-11-28T09:00:00Z".into();
+        parts.manifest.basis = Basis::Bundle {
+            sequence: first.manifest.sequence,
+            manifest_sha256: first.manifest.sha256(),
+        };
+        parts.manifest.heads = vec![(self.db.clone(), head)];
+        parts.note = note::sign(&parts.manifest.encode(), &[&key()]).unwrap();
+        parts
+    }
 }
 
 /// A block of Markdown.
@@ -132,7 +207,7 @@ fn hex(bytes: &[u8]) -> String {
 
 /// The example as the document shows it.
 fn shown(parts: &Parts, volume: &[u8]) -> String {
-    let mut out = BEGIN.to_owned();
+    let mut out = String::new();
     let digest = <sha2::Sha256 as sha2::Digest>::digest(volume);
     let digest: String = digest.iter().map(|b| format!("{b:02x}")).collect();
     write!(
@@ -159,56 +234,76 @@ fn shown(parts: &Parts, volume: &[u8]) -> String {
     out += "`volume`:\n\n";
     out += &fenced(&text_of(parts).encode());
     out += "`000001.zst` restored, item by item:\n\n";
+    out += &shown_items(volume);
+    out
+}
+
+/// The second bundle, less what is like the first.
+fn shown_second(parts: &Parts, volume: &[u8]) -> String {
+    let mut out = "The bundle after it, a week later: another module's go.mod is selected, and of the first one no more than \
+                   that. `platform.000002.manifest`:\n\n"
+        .to_owned();
+    out += &fenced(std::str::from_utf8(&parts.note).unwrap());
+    out += "Its `index`:\n\n";
+    out += &fenced(std::str::from_utf8(&parts.index).unwrap());
+    out += "Its `000001.zst` restored, item by item:\n\n";
+    out + &shown_items(volume)
+}
+
+/// What the packs of a volume hold.
+fn shown_items(volume: &[u8]) -> String {
+    let mut out = String::new();
     for (item, bytes) in read(volume).unwrap() {
         if matches!(item, Item::Zip(_)) {
             continue;
         }
-        match std::str::from_utf8(&bytes) {
+        let shown = match std::str::from_utf8(&bytes) {
             Ok(text) if !matches!(item, Item::Tile(..)) => {
                 let newline = if text.ends_with('\n') { "" } else { "\n" };
-                write!(
-                    out,
-                    "{item}, {} bytes:\n\n{}",
-                    bytes.len(),
-                    fenced(&format!("{text}{newline}"))
-                )
-                .unwrap();
+                format!("{text}{newline}")
             }
-            _ => write!(
-                out,
-                "{item}, {} bytes:\n\n{}",
-                bytes.len(),
-                fenced(&hex(&bytes))
-            )
-            .unwrap(),
-        }
+            _ => hex(&bytes),
+        };
+        write!(out, "{item}, {} bytes:\n\n{}", bytes.len(), fenced(&shown)).unwrap();
     }
-    out + END_MARK
+    out
 }
 
 #[test]
 fn the_document_shows_the_example() {
-    let parts = example();
-    let volume = volume(&parts);
+    let world = world();
+    let first = world.first();
+    let second = world.second(&first);
+    let bundles = [(&first, volume(&first)), (&second, volume(&second))];
     let document = root().join("../docs/bundle-format.md");
     let text = std::fs::read_to_string(&document).unwrap();
     let (before, rest) = text.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END_MARK).unwrap();
-    let want = format!("{before}{}{after}", shown(&parts, &volume));
+    let want = format!(
+        "{before}{BEGIN}{}{}{END_MARK}{after}",
+        shown(&first, &bundles[0].1),
+        shown_second(&second, &bundles[1].1)
+    );
     if std::env::var_os("MODFERRY_UPDATE").is_some() {
         std::fs::create_dir_all(kept("")).unwrap();
-        std::fs::write(kept("platform.000001.manifest"), &parts.note).unwrap();
-        std::fs::write(kept("platform.000001.v001.tar"), &volume).unwrap();
+        for (parts, volume) in &bundles {
+            std::fs::write(kept(&parts.manifest.file_name()), &parts.note).unwrap();
+            std::fs::write(kept(&parts.manifest.volume_file_name(1)), volume).unwrap();
+        }
         std::fs::write(&document, &want).unwrap();
     }
-    assert!(
-        std::fs::read(kept("platform.000001.manifest")).unwrap() == parts.note,
-        "the kept manifest is another"
-    );
-    assert!(
-        std::fs::read(kept("platform.000001.v001.tar")).unwrap() == volume,
-        "the kept volume is another"
-    );
+    for (parts, volume) in &bundles {
+        let name = parts.manifest.file_name();
+        assert!(
+            std::fs::read(kept(&name)).unwrap() == parts.note,
+            "the kept {name} is another"
+        );
+        let name = parts.manifest.volume_file_name(1);
+        assert!(
+            std::fs::read(kept(&name)).unwrap() == *volume,
+            "the kept {name} is another"
+        );
+    }
     assert!(
         std::fs::read_to_string(&document).unwrap() == want,
         "the document shows another example"
@@ -216,11 +311,14 @@ fn the_document_shows_the_example() {
 }
 
 #[test]
-fn the_kept_volume_is_still_readable() {
-    let carried = read(&std::fs::read(kept("platform.000001.v001.tar")).unwrap()).unwrap();
-    let items: Vec<String> = carried.iter().map(|(item, _)| item.to_string()).collect();
+fn the_kept_volumes_are_still_readable() {
+    let carried = |name: &str| read(&std::fs::read(kept(name)).unwrap()).unwrap();
+    let names = |carried: &[Carried]| -> Vec<String> {
+        carried.iter().map(|(item, _)| item.to_string()).collect()
+    };
+    let first = carried("platform.000001.v001.tar");
     assert_eq!(
-        items,
+        names(&first),
         [
             "head sum.example",
             "record sum.example example.com/hello@v1.0.0",
@@ -230,7 +328,27 @@ fn the_kept_volume_is_still_readable() {
             "zip example.com/hello@v1.0.0",
         ]
     );
-    assert_eq!(carried[5].1, hello_zip());
+    assert_eq!(first[5].1, hello_zip());
+    let second = carried("platform.000002.v001.tar");
+    assert_eq!(
+        names(&second),
+        [
+            "needs 1",
+            "tombstones 1",
+            "head sum.example",
+            "record sum.example example.com/world@v0.1.0",
+            "tile sum.example tile/8/0/000.p/2",
+            "mod example.com/world@v0.1.0",
+        ]
+    );
+    assert_eq!(
+        ListReader::new().text(&second[0].1).unwrap(),
+        [(module("example.com/hello@v1.0.0"), Level::Mod)]
+    );
+    assert_eq!(
+        ListReader::new().text(&second[1].1).unwrap(),
+        [(module("example.com/hello@v1.0.0"), Gone::Zip)]
+    );
 }
 
 #[test]
