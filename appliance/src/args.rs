@@ -46,12 +46,15 @@ pub enum Command {
     ///
     /// Either all of a bundle becomes part of the store, at once, or nothing. A run that was
     /// interrupted is finished by running it again; a bundle that is there already is no error.
+    /// Volumes of a bundle may come in any order and over several runs: those that are whole are kept
+    /// until all are there, and until then the exit code is 5.
     Import(Import),
     /// Make every check of an import, and write nothing
     ///
-    /// Keys, and what the bundle builds on, are looked for in the store.
+    /// Keys, and what the bundle builds on, are looked for in the store. Where not all volumes are here,
+    /// each that is here is checked by itself.
     Verify {
-        /// Folders with bundles, manifests, volumes, or - for a volume on standard input
+        /// Folders with bundles, manifests, volumes, patterns of such, or - for a volume on standard input
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
     },
@@ -184,7 +187,7 @@ pub enum Evidence {
 /// What to import.
 #[derive(Debug, clap::Args)]
 pub struct Import {
-    /// Folders with bundles, manifests, volumes, or - for a volume on standard input
+    /// Folders with bundles, manifests, volumes, patterns of such, or - for a volume on standard input
     #[arg(required_unless_present = "spool", value_name = "PATH")]
     pub paths: Vec<PathBuf>,
 
@@ -200,6 +203,10 @@ pub struct Import {
 /// How to remove what is gone.
 #[derive(Debug, clap::Args)]
 pub struct Gc {
+    /// Remove staged volumes instead, whose bundles' other volumes will never come
+    #[arg(long)]
+    pub volumes: bool,
+
     /// Remove it without asking
     #[arg(long)]
     pub yes: bool,

@@ -392,7 +392,7 @@ pub fn united_note(embedded: &[u8], sidecar: Option<&[u8]>) -> Result<Vec<u8>, C
 }
 
 /// A note's text and its signature lines.
-fn split_note(note: &[u8]) -> Option<(&[u8], &[u8])> {
+pub fn split_note(note: &[u8]) -> Option<(&[u8], &[u8])> {
     let at = note.windows(2).position(|two| two == b"\n\n")?;
     Some((&note[..=at], &note[at + 2..]))
 }

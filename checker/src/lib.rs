@@ -33,7 +33,7 @@ mod stage;
 pub mod testing;
 pub mod volume;
 
-pub use check::{check, from_read, united_note};
+pub use check::{check, from_read, split_note, united_note};
 pub use content::MAX_INFO;
 pub use error::{CheckError, MAX_NAMED, Side};
 pub use modferry_protocol::trust::Policy;

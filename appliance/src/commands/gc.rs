@@ -1,8 +1,10 @@
 //! `gc`: removes what no stream's selection names any more, after showing what.
 
+use super::status::waiting;
 use super::{failed, print, say, unwritable};
 use crate::Failed;
 use crate::args::{Args, Gc};
+use modferry_appliance::import;
 use modferry_appliance::store::{Extent, Found, Store, StoreError};
 use modferry_cli::{Exit, Fault, bytes, print_json};
 use serde_json::{Map, Value, json};
@@ -11,6 +13,9 @@ use std::path::Path;
 
 pub fn gc(args: &Args, store: &Path, what: &Gc) -> Result<(), Failed> {
     let store = Store::open(store, "gc", what.wait).map_err(failed)?;
+    if what.volumes {
+        return volumes(args, &store, what.yes);
+    }
     let mut printed = Ok(());
     let collection = store.find_gone(|found| {
         if printed.is_ok() {
@@ -61,6 +66,32 @@ pub fn gc(args: &Args, store: &Path, what: &Gc) -> Result<(), Failed> {
             text
         },
     )
+}
+
+/// `gc --volumes`: those that wait for others which will never come.
+fn volumes(args: &Args, store: &Store, yes: bool) -> Result<(), Failed> {
+    let pending = import::pending(store.dir()).map_err(failed)?;
+    if pending.is_empty() {
+        let none = json!({ "removed_volumes": [] });
+        return say(args, &none, || {
+            "no volumes are staged: nothing to do".into()
+        });
+    }
+    if !args.json {
+        for bundle in &pending {
+            print(&waiting(bundle)).map_err(unwritable)?;
+        }
+    }
+    if !yes && !agreed() {
+        let fault = Fault::new(Exit::Usage, "nothing was removed");
+        return Err(failed(fault.advise(
+            "to remove what is shown: modferry-appliance gc --volumes --yes",
+        )));
+    }
+    let removed = import::abandon(store).map_err(failed)?;
+    say(args, &json!({ "removed_volumes": removed }), || {
+        "removed: to import these bundles, all their volumes are needed again".into()
+    })
 }
 
 /// Asks, where there is someone to answer.

@@ -34,11 +34,16 @@ pub fn import(args: &Args, store: &Path, what: &Import) -> Result<ExitCode, Fail
         Some(spool) => from_spool(args, &session, spool)?,
         None => {
             let bundles = import::find(&what.paths, session.policy()).map_err(failed)?;
+            let mut incomplete = None;
             for bundle in &bundles {
                 let bar = progress(args.json || args.quiet);
                 let done = session.import(bundle, &*bar).map_err(failed)?;
                 drop(bar);
                 tell(args, &done)?;
+                incomplete = incomplete.or(done.incomplete());
+            }
+            if let Some(error) = incomplete {
+                return Err(failed(error));
             }
             ExitCode::SUCCESS
         }

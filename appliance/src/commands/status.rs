@@ -4,6 +4,7 @@ use super::{failed, reader, say};
 use crate::Failed;
 use crate::args::Args;
 use modferry_appliance::evidence::{self, Evidence};
+use modferry_appliance::import::{self, Pending};
 use modferry_appliance::store::{Event, LedgerEntry, SCHEMA, StoreError, Totals, View};
 use modferry_appliance::trust::{Kind, TrustStore};
 use modferry_cli::bytes;
@@ -22,6 +23,8 @@ struct Status {
     ledger: Option<Ledger>,
     /// The last things that were done to the store, newest first.
     last_entries: Vec<LedgerEntry>,
+    /// Bundles of which some volumes are staged, and some still to come.
+    pending_volumes: Vec<Pending>,
     /// Forks of checksum databases that were refused, and that no one has acknowledged.
     unacknowledged_forks: Vec<Evidence>,
     /// How many keys are trusted to sign bundles.
@@ -52,6 +55,7 @@ pub fn status(args: &Args, store: &Path, entries: u64) -> Result<(), Failed> {
     status.store = store.display().to_string();
     let keys = TrustStore::of(store).list().map_err(failed)?;
     status.trusted_bundle_keys = keys.iter().filter(|key| key.kind == Kind::Bundle).count();
+    status.pending_volumes = import::pending(store).map_err(failed)?;
     status.unacknowledged_forks = evidence::list(store).map_err(failed)?;
     status
         .unacknowledged_forks
@@ -131,6 +135,9 @@ fn text(status: &Status) -> String {
             stream.sequence, stream.created, stream.bundles
         );
     }
+    for pending in &status.pending_volumes {
+        let _ = write!(text, "\n{}", waiting(pending));
+    }
     for fork in &status.unacknowledged_forks {
         let _ = write!(
             text,
@@ -177,4 +184,18 @@ fn told(entry: &LedgerEntry) -> String {
         },
         Event::Trust(change) => format!("trust note {} applied", change.number),
     }
+}
+
+/// A bundle of which volumes wait for others.
+pub fn waiting(pending: &Pending) -> String {
+    let staged: Vec<_> = pending.staged.iter().map(u32::to_string).collect();
+    format!(
+        "waiting: stream {}, bundle {}: volumes {} of {} are staged ({})\n  still to come: {}",
+        pending.stream,
+        pending.sequence,
+        staged.join(", "),
+        pending.of,
+        bytes(pending.bytes),
+        pending.to_come.join(", ")
+    )
 }

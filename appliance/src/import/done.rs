@@ -1,5 +1,6 @@
 //! What is told about a bundle that was accepted: as JSON, and for people.
 
+use super::ImportError;
 use crate::store::{Counts, Kept, hex};
 use modferry_checker::Report;
 use modferry_cli::{bytes, duration};
@@ -17,8 +18,21 @@ pub enum Outcome {
     Imported,
     /// It was before: nothing was done.
     AlreadyImported,
+    /// Some of its volumes are still to come. Those that were given are whole, and kept.
+    Staged,
     /// It passes every check that an import makes; nothing was written.
     Verified,
+}
+
+/// Which volumes of a bundle are at hand.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct VolumesTold {
+    /// How many it has.
+    pub of: u32,
+    /// The numbers of those that are at hand and whole.
+    pub at_hand: Vec<u32>,
+    /// The names of those that are still to come.
+    pub to_come: Vec<String>,
 }
 
 /// What is told about a bundle that was accepted.
@@ -44,6 +58,8 @@ pub struct Done {
     pub kept: Option<Kept>,
     /// What a person should know that is no error: gaps in the stream, for one.
     pub notes: Vec<String>,
+    /// Its volumes, where not all are at hand.
+    pub volumes: Option<VolumesTold>,
     /// The checks; `None` where the bundle was imported before.
     pub checks: Option<Report>,
     /// What of the time went into the commit, in seconds; the checks have their own times.
@@ -68,11 +84,21 @@ impl Done {
             added: None,
             kept: None,
             notes,
+            volumes: None,
             checks: None,
             commit_seconds: 0.0,
             seconds: 0.0,
             report: None,
         }
+    }
+
+    /// The failure that it is that some volumes are still to come.
+    pub fn incomplete(&self) -> Option<ImportError> {
+        let volumes = self.volumes.as_ref()?;
+        Some(ImportError::Incomplete {
+            bundle: self.bundle.clone(),
+            to_come: volumes.to_come.clone(),
+        })
     }
 }
 
@@ -81,6 +107,10 @@ impl fmt::Display for Done {
         let what = match self.outcome {
             Outcome::Imported => "imported",
             Outcome::AlreadyImported => "already imported, nothing to do",
+            Outcome::Staged => "staged, nothing is visible yet",
+            Outcome::Verified if self.volumes.is_some() => {
+                "its volumes that are here are whole; nothing was written"
+            }
             Outcome::Verified => "verified, nothing was written",
         };
         write!(
@@ -88,6 +118,16 @@ impl fmt::Display for Done {
             "{}: {what} (stream {}, bundle {}, made {})",
             self.bundle, self.stream, self.sequence, self.created
         )?;
+        if let Some(volumes) = &self.volumes {
+            let numbers: Vec<_> = volumes.at_hand.iter().map(u32::to_string).collect();
+            write!(
+                f,
+                "\n  here: volumes {} of {}\n  still to come: {}",
+                numbers.join(", "),
+                volumes.of,
+                volumes.to_come.join(", ")
+            )?;
+        }
         if let Some(checks) = &self.checks {
             write!(f, "\n  manifest {}", self.manifest_sha256)?;
             for line in checks.to_string().trim_end().lines() {

@@ -1,5 +1,6 @@
 //! Why a bundle was not imported.
 
+use super::BadVolume;
 use crate::store::StoreError;
 use crate::trust::TrustStoreError;
 use modferry_checker::CheckError;
@@ -74,19 +75,41 @@ pub enum ImportError {
         /// How many module versions it says are selected no more.
         tombstones: u64,
     },
-    /// A manifest without its volume.
-    #[error("the volume of {} is missing: {}", manifest.display(), volume.display())]
+    /// A manifest without any volume.
+    #[error("no volume of {bundle} is here, not even {volume}")]
     NoVolume {
-        /// The manifest.
-        manifest: PathBuf,
-        /// The volume that should lie beside it.
-        volume: PathBuf,
+        /// The bundle, as it was given.
+        bundle: String,
+        /// The name of its first volume.
+        volume: String,
     },
-    /// A bundle of several volumes.
-    #[error("{} has more than one volume, and this version reads bundles of one", manifest.display())]
-    Volumes {
-        /// The bundle's manifest, or its first volume.
-        manifest: PathBuf,
+    /// Volumes that are damaged, or none of the bundle that their names say.
+    #[error("{}", bad_volumes(bundle, bad))]
+    BadVolumes {
+        /// The bundle, as it was given.
+        bundle: String,
+        /// The bad ones.
+        bad: Vec<BadVolume>,
+        /// How many others are at hand and whole.
+        kept: usize,
+    },
+    /// Some volumes are still to come. What was given is kept.
+    #[error("{bundle} is not whole: still to come {} {}", if to_come.len() == 1 { "is" } else { "are" }, to_come.join(", "))]
+    Incomplete {
+        /// The bundle, as it was given.
+        bundle: String,
+        /// The names of the missing volumes.
+        to_come: Vec<String>,
+    },
+    /// Volumes of one bundle that were cut to different sizes.
+    #[error("volumes of two cuts of {bundle}: one has {one}, the other {other}")]
+    Cuts {
+        /// The bundle, as it was given.
+        bundle: String,
+        /// How many volumes one cut has.
+        one: u32,
+        /// How many the other has.
+        other: u32,
     },
     /// What was given cannot be read.
     #[error("cannot read {}", path.display())]
@@ -103,6 +126,28 @@ fn unless_repeated<'a>(bundle: &'a str, source: &CheckError) -> &'a str {
     match source {
         CheckError::Damaged { volume, .. } if volume == bundle => "the bundle",
         _ => bundle,
+    }
+}
+
+/// The one volume and what is wrong with it, or how many there are; the details then have the rest.
+fn bad_volumes(bundle: &str, bad: &[BadVolume]) -> String {
+    match bad {
+        [one] => {
+            let bundle = if one.name == bundle {
+                "the bundle"
+            } else {
+                bundle
+            };
+            let what = match &one.what[..] {
+                [what] => what.clone(),
+                places => format!("damaged in {} places", places.len()),
+            };
+            format!("{bundle} is not accepted: {}: {what}", one.name)
+        }
+        bad => format!(
+            "{bundle} is not accepted: {} of its volumes are damaged or foreign",
+            bad.len()
+        ),
     }
 }
 
@@ -125,6 +170,17 @@ impl ImportError {
     }
 }
 
+/// What happened and why, from the outermost cause to the innermost.
+pub(super) fn causes(error: &dyn std::error::Error) -> Vec<String> {
+    let mut causes = vec![error.to_string()];
+    let mut source = error.source();
+    while let Some(cause) = source {
+        causes.push(cause.to_string());
+        source = cause.source();
+    }
+    causes
+}
+
 impl Failure for ImportError {
     fn exit(&self) -> Exit {
         match self {
@@ -132,10 +188,14 @@ impl Failure for ImportError {
             Self::Store(error) => error.exit(),
             Self::Refused { source, .. } => source.exit(),
             Self::NoRoom { .. } => Exit::NoRoom,
-            Self::NoVolume { .. } => Exit::Missing,
-            Self::Nothing { .. } | Self::Pattern { .. } | Self::Volumes { .. } => Exit::Usage,
+            Self::NoVolume { .. } | Self::Incomplete { .. } => Exit::Missing,
+            Self::BadVolumes { .. } => Exit::Damaged,
+            Self::Nothing { .. } | Self::Pattern { .. } | Self::Cuts { .. } => Exit::Usage,
             Self::Rollback { .. } => Exit::Other,
             Self::Input { source, .. } if source.kind() == io::ErrorKind::NotFound => Exit::Usage,
+            Self::Input { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
+                Exit::NoRoom
+            }
             Self::Input { .. } => Exit::Other,
         }
     }
@@ -164,9 +224,26 @@ impl Failure for ImportError {
                  export it again on top: modferry-bundler export --stream {stream} --cumulative-from {sequence}"
             )),
             Self::NoVolume { .. } => {
-                Some("copy the volume beside its manifest, and repeat".into())
+                Some("copy the volumes beside the manifest, and repeat".into())
             }
-            Self::Volumes { .. } => Some("export it again as one volume".into()),
+            Self::BadVolumes { bad, kept, .. } => {
+                let names: Vec<_> = bad.iter().map(|volume| &*volume.name).collect();
+                let rest = match kept {
+                    0 => "",
+                    _ => "; the others are whole, and need not be carried again",
+                };
+                Some(format!(
+                    "copy {} again from where it was exported to, and import just that{rest}. A volume of another bundle \
+                     does not belong there: take it away",
+                    names.join(", ")
+                ))
+            }
+            Self::Incomplete { .. } => Some(
+                "import them, too, in any order; `modferry-appliance status` shows what is still to come".into()
+            ),
+            Self::Cuts { .. } => Some(
+                "give all volumes of one cut together; `modferry-appliance gc --volumes` drops those that wait".into()
+            ),
             Self::Input { .. } => None,
         }
     }
@@ -174,6 +251,18 @@ impl Failure for ImportError {
     fn details(&self) -> Vec<String> {
         match self {
             Self::Refused { source, .. } => source.details(),
+            Self::BadVolumes { bad, .. }
+                if bad.len() > 1 || bad.iter().any(|bad| bad.what.len() > 1) =>
+            {
+                bad.iter()
+                    .flat_map(|volume| {
+                        volume
+                            .what
+                            .iter()
+                            .map(|what| format!("{}: {what}", volume.name))
+                    })
+                    .collect()
+            }
             _ => Vec::new(),
         }
     }

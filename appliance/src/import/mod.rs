@@ -8,41 +8,48 @@
 //! 3. the manifest, which the policy must accept before a field of it is used;
 //! 4. was this very bundle imported already? Then there is nothing to do;
 //! 5. would it take back what a newer bundle of its stream has said?
-//! 6. is there room for what the manifest says is coming?
-//! 7. every check of [`modferry_checker::check`], while the contents collect in a [`crate::store::Draft`];
-//! 8. one commit, and then the report of it.
+//! 6. are all its volumes at hand, given or staged before? If not, what was given is examined and staged;
+//! 7. is there room for what the manifest says is coming?
+//! 8. every check of [`modferry_checker::check`], while the contents collect in a [`crate::store::Draft`];
+//! 9. one commit, and then the report of it.
 //!
 //! A run that ends anywhere before the commit, by whatever cause, leaves the store as it was, and the
 //! same command does it all again. A run that ends behind it finds itself at step 4 the next time.
 
+mod bundle;
 mod cure;
 mod done;
 mod error;
+mod find;
 mod glob;
-mod input;
 pub mod report;
 mod room;
 pub mod spool;
 mod stage;
+mod staged;
 mod stream;
 mod verify;
+mod volumes;
 
-pub use done::{Done, Outcome};
+pub use bundle::{BadVolume, Bundle};
+pub use done::{Done, Outcome, VolumesTold};
 pub use error::ImportError;
-pub use input::{Bundle, find};
+pub use find::find;
 pub use room::{RESERVE, needed};
+pub use staged::{Pending, abandon, pending};
 pub use verify::verify;
 
 use crate::evidence;
 use crate::store::{Source, Store, StoreError};
 use crate::trust::TrustStore;
+use bundle::{Opened, unreadable};
 use modferry_checker::{CheckError, Progress, check};
-use modferry_protocol::bundle::OneVolume;
 use modferry_protocol::trust::Policy;
 use stage::ImportStage;
-use std::io;
+use staged::Staged;
 use std::path::Path;
 use std::time::Instant;
+use volumes::AtHand;
 
 /// A store that is being imported into.
 pub struct Session {
@@ -75,32 +82,93 @@ impl Session {
         &self.policy
     }
 
-    /// Imports one bundle.
+    /// Imports one bundle, if all of its volumes are at hand; stages what was given of it if not.
     pub fn import(&self, bundle: &Bundle, progress: &dyn Progress) -> Result<Done, ImportError> {
+        self.take(bundle, true, progress)
+    }
+
+    /// The same, and no volume is copied into the store: those of a bundle that is not whole stay where they are.
+    fn import_in_place(
+        &self,
+        bundle: &Bundle,
+        progress: &dyn Progress,
+    ) -> Result<Done, ImportError> {
+        self.take(bundle, false, progress)
+    }
+
+    fn take(
+        &self,
+        bundle: &Bundle,
+        stage: bool,
+        progress: &dyn Progress,
+    ) -> Result<Done, ImportError> {
         let begun = Instant::now();
-        let mut opened = bundle.open(&self.policy)?;
+        let mut opened = bundle.open(self.store.dir(), &self.policy)?;
         let manifest = opened.manifest().clone();
-        let sha256 = manifest.sha256();
+        let staged = Staged::of_text(self.store.dir(), manifest.encode().as_bytes());
         let notes = stream::notes(&self.store, &manifest)?;
         let mut done = Done::about(&bundle.name, &manifest, notes);
-        if let Some(number) = self.store.imported(&sha256)? {
+        if let Some(number) = self.store.imported(&manifest.sha256())? {
             done.outcome = Outcome::AlreadyImported;
             done.import = Some(number);
             report::recover(self.store.dir(), &self.store, number)?;
-            if bundle.is_pipe() {
-                // Whoever sends must not see a broken pipe where nothing is wrong.
-                let _ = io::copy(&mut opened.reader, &mut io::sink());
-            }
+            opened.drain();
             done.seconds = begun.elapsed().as_secs_f64();
             return Ok(done);
         }
         stream::only_forward(&self.store, &bundle.name, &manifest)?;
-        room::check(self.store.dir(), &bundle.name, &manifest)?;
 
-        let mut stage = ImportStage(self.store.draft(&sha256)?);
+        let scratch = self.store.dir();
+        let mut volumes = AtHand::of(&mut opened, &staged, scratch, &bundle.name)?;
+        if volumes.bad.is_empty() && volumes.is_complete() {
+            let joined = self.join(bundle, &opened, &mut volumes, progress, &mut done);
+            if self.is_whole_but_damaged(&joined, &volumes) {
+                // Which of them, and what else? The good ones need not be carried again.
+                let staged = (stage && volumes.count() > 1).then_some(&staged);
+                self.examine(&opened, &mut volumes, staged, progress)?;
+                volumes.refuse_bad(&bundle.name)?;
+            }
+            joined?;
+        } else {
+            let known_bad = !volumes.bad.is_empty();
+            if !(known_bad && volumes.is_complete()) {
+                let staged = (stage && volumes.count() > 1).then_some(&staged);
+                self.examine(&opened, &mut volumes, staged, progress)?;
+            }
+            if volumes.bad.is_empty() && volumes.is_complete() {
+                self.join(bundle, &opened, &mut volumes, progress, &mut done)?;
+            } else if volumes.bad.is_empty() {
+                done.outcome = Outcome::Staged;
+                done.volumes = Some(volumes.told(&bundle.name, &opened)?);
+            } else {
+                volumes.refuse_bad(&bundle.name)?;
+            }
+        }
+        done.seconds = begun.elapsed().as_secs_f64();
+        if done.outcome == Outcome::Imported {
+            report::keep(self.store.dir(), &mut done);
+            if let Err(error) = staged.clear() {
+                tracing::warn!(%error, "cannot remove the staged volumes of an imported bundle");
+            }
+        }
+        Ok(done)
+    }
+
+    /// Reads the bundle from its first volume to its last, proves it, and commits it.
+    fn join(
+        &self,
+        bundle: &Bundle,
+        opened: &Opened,
+        volumes: &mut AtHand,
+        progress: &dyn Progress,
+        done: &mut Done,
+    ) -> Result<(), ImportError> {
+        let manifest = opened.manifest();
+        room::check(self.store.dir(), &bundle.name, manifest)?;
+        let mut stage = ImportStage(self.store.draft(&manifest.sha256())?);
         let report = check(
-            OneVolume::new(opened.reader),
-            opened.sidecar.as_deref(),
+            volumes.open(),
+            Some(&opened.note),
             &self.policy,
             &mut stage,
             progress,
@@ -123,17 +191,40 @@ impl Session {
         done.added = Some(entry.added);
         done.kept = Some(entry.kept);
         done.checks = Some(report);
-        done.seconds = begun.elapsed().as_secs_f64();
-        report::keep(self.store.dir(), &mut done);
-        Ok(done)
+        Ok(())
+    }
+
+    fn is_whole_but_damaged(&self, joined: &Result<(), ImportError>, volumes: &AtHand) -> bool {
+        match joined {
+            Err(ImportError::Refused { source, .. }) => {
+                matches!(**source, CheckError::Damaged { .. }) && volumes.can_be_read_again()
+            }
+            _ => false,
+        }
+    }
+
+    /// Looks at each volume by itself, and copies those that are whole into the place given.
+    fn examine(
+        &self,
+        opened: &Opened,
+        volumes: &mut AtHand,
+        staged: Option<&Staged>,
+        progress: &dyn Progress,
+    ) -> Result<(), ImportError> {
+        let store = self.store.dir();
+        if let Some(staged) = staged {
+            room::for_copies(store, opened.manifest(), volumes.to_copy()?)?;
+            staged.begin(&opened.note)?;
+        }
+        volumes.examine(&opened.accepted, staged, store, progress)
     }
 
     /// Removes what a killed import left behind that no import will use.
     fn sweep(&self) -> Result<(), ImportError> {
         let reports = report::folder(self.store.dir());
-        report::sweep(&reports).map_err(|source| ImportError::Input {
-            path: reports,
-            source,
+        report::sweep(&reports).map_err(unreadable(&reports))?;
+        staged::sweep(self.store.dir(), |sha256| {
+            Ok(self.store.imported(sha256)?.is_some())
         })
     }
 

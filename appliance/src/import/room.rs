@@ -1,6 +1,7 @@
 //! Is there room for what a manifest says is coming? Asked before anything is written.
 
 use super::ImportError;
+use super::bundle::unreadable;
 use crate::store;
 use modferry_checker::{IN_FLIGHT, SPOOL_ABOVE};
 use modferry_protocol::bundle::Manifest;
@@ -45,12 +46,24 @@ pub fn needed(manifest: &Manifest) -> u64 {
 }
 
 pub(super) fn check(folder: &Path, bundle: &str, manifest: &Manifest) -> Result<(), ImportError> {
-    let have = store::room(folder).map_err(|source| ImportError::Input {
-        path: folder.into(),
-        source,
-    })?;
+    let have = store::room(folder).map_err(unreadable(folder))?;
     enough(have, needed(manifest)).map_err(|need| ImportError::NoRoom {
         bundle: bundle.into(),
+        store: folder.into(),
+        need,
+        have,
+    })
+}
+
+/// Is there room for copies of volumes that have so many bytes?
+pub(super) fn for_copies(
+    folder: &Path,
+    manifest: &Manifest,
+    bytes: u64,
+) -> Result<(), ImportError> {
+    let have = store::room(folder).map_err(unreadable(folder))?;
+    enough(have, bytes.saturating_add(RESERVE)).map_err(|need| ImportError::NoRoom {
+        bundle: format!("staging volumes of {}", manifest.file_name()),
         store: folder.into(),
         need,
         have,

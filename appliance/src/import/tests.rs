@@ -20,6 +20,7 @@ mod reports;
 mod rollback;
 mod spool;
 mod updates;
+mod volumes;
 
 /// An isolated site: a store that trusts one key and one checksum database, and a folder for bundles.
 struct Site {

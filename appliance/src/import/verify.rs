@@ -1,11 +1,12 @@
 //! `verify`: every check of an import, and nothing written.
 
 use super::stage::VerifyStage;
+use super::staged::Staged;
+use super::volumes::AtHand;
 use super::{Bundle, Done, ImportError, stream};
 use crate::store::{Reader, StoreError};
 use crate::trust::TrustStore;
 use modferry_checker::{CheckError, Progress, SpoolStage, check};
-use modferry_protocol::bundle::OneVolume;
 use std::path::Path;
 use std::time::Instant;
 
@@ -28,7 +29,7 @@ pub fn verify(
     };
     for bundle in bundles {
         let begun = Instant::now();
-        let opened = bundle.open(&policy)?;
+        let mut opened = bundle.open(store, &policy)?;
         let manifest = opened.manifest().clone();
         let mut notes = match &held {
             Some(held) => stream::notes(held, &manifest)?,
@@ -45,22 +46,44 @@ pub fn verify(
             stream::only_forward(held, &bundle.name, &manifest)?;
         }
         let refused = |error| ImportError::refused(&bundle.name, error, None);
-        let spool = SpoolStage::new().map_err(|error| refused(CheckError::stage(error)))?;
-        let mut stage = VerifyStage {
-            spool,
-            held: held.as_deref(),
-        };
-        let report = check(
-            OneVolume::new(opened.reader),
-            opened.sidecar.as_deref(),
-            &policy,
-            &mut stage,
-            progress,
-        )
-        .map_err(refused)?;
+        let scratch = std::env::temp_dir();
+        let staged = Staged::of_text(store, manifest.encode().as_bytes());
+        let mut volumes = AtHand::of(&mut opened, &staged, &scratch, &bundle.name)?;
         let mut told = Done::about(&bundle.name, &manifest, notes);
+        let whole = volumes.bad.is_empty() && volumes.is_complete();
+        if whole {
+            let spool = SpoolStage::new().map_err(|error| refused(CheckError::stage(error)))?;
+            let mut stage = VerifyStage {
+                spool,
+                held: held.as_deref(),
+            };
+            let checked = check(
+                volumes.open(),
+                Some(&opened.note),
+                &policy,
+                &mut stage,
+                progress,
+            );
+            match checked {
+                Ok(report) => told.checks = Some(report),
+                Err(CheckError::Damaged { .. }) if volumes.can_be_read_again() => {
+                    volumes.examine(&opened.accepted, None, &scratch, progress)?;
+                    checked
+                        .map_err(refused)
+                        .or_else(|error| volumes.refuse_bad(&bundle.name).and(Err(error)))?;
+                }
+                Err(error) => return Err(refused(error)),
+            }
+        } else {
+            volumes.examine(&opened.accepted, None, &scratch, progress)?;
+            volumes.refuse_bad(&bundle.name)?;
+            told.volumes = Some(volumes.told(&bundle.name, &opened)?);
+            told.notes.push(
+                "each volume here is what its signed index says; whether the bundle is proven and complete is checked \
+                 when all are there".into(),
+            );
+        }
         told.import = imported;
-        told.checks = Some(report);
         told.seconds = begun.elapsed().as_secs_f64();
         done(told);
     }

@@ -73,3 +73,15 @@ fn a_second_bundle_of_the_newest_number_takes_nothing_back_either() {
         })
     ));
 }
+#[test]
+fn in_order_it_is_taken_and_once_in_it_stays_no_work() {
+    let (sumdb, modules) = world(5);
+    let site = Site::new(&sumdb);
+    let [first, second, third] = stream(&sumdb, &modules);
+    for bundle in [&first, &second, &third] {
+        assert_eq!(site.import_one(bundle).unwrap().outcome, Outcome::Imported);
+    }
+    let done = site.import_one(&second).unwrap();
+    assert_eq!(done.outcome, Outcome::AlreadyImported);
+    site.verify().unwrap();
+}

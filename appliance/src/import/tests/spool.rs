@@ -240,7 +240,7 @@ fn what_is_still_being_copied_waits() {
     let written = bytes.len() - 4096;
     bytes[written..].fill(0);
     fs::write(&volume, &bytes).unwrap();
-    spool.tells(0, &["test.000001: waiting: its volume's end"]);
+    spool.tells(0, &["test.000001: waiting: the end of one"]);
     fs::write(&volume, &sealed.volume).unwrap();
     spool.tells(0, &["test.000001.v001.tar: imported"]);
 }
@@ -345,4 +345,103 @@ fn one_odd_file_keeps_nothing_else_waiting() {
         ],
     );
     assert_eq!(spool.names("incoming").len(), 8);
+}
+
+/// A bundle of several volumes, dropped into the spool.
+fn drop_volumes(spool: &Spool<'_>, bundle: &TestBundle) -> Vec<Vec<u8>> {
+    let sealed = bundle.seal_in(&[&spool.site.key], Some(64 << 10));
+    let volumes = [vec![sealed.volume], sealed.more].concat();
+    assert!(volumes.len() > 2);
+    for (number, bytes) in (1..).zip(&volumes) {
+        let name = bundle.stream.volume_file(bundle.sequence, number);
+        fs::write(spool.incoming(&name), bytes).unwrap();
+    }
+    fs::write(spool.incoming("test.000001.manifest"), sealed.manifest).unwrap();
+    volumes
+}
+
+#[test]
+fn a_bundle_of_several_volumes_waits_for_all_of_them() {
+    let (sumdb, modules) = world(120);
+    let site = Site::new(&sumdb);
+    let spool = Spool::of(&site);
+    let all: Vec<_> = modules.iter().collect();
+    let volumes = drop_volumes(&spool, &TestBundle::of(&sumdb, &all, &[]));
+    let third = spool.incoming("test.000001.v003.tar");
+    fs::remove_file(&third).unwrap();
+    spool.tells(
+        0,
+        &["test.000001: waiting: still to come: test.000001.v003.tar"],
+    );
+    assert!(!site.store().join("volumes").exists(), "nothing is copied");
+    fs::write(&third, &volumes[2][..volumes[2].len() - 512]).unwrap();
+    spool.tells(0, &["test.000001: waiting: a volume is still being copied"]);
+    fs::write(&third, &volumes[2]).unwrap();
+    spool.tells(0, &["test.000001: imported"]);
+    assert_eq!(spool.names("incoming").len(), 0);
+    assert_eq!(spool.names("done").len(), volumes.len() + 3);
+    assert_served(&site.reader(), &sumdb, &modules[100]);
+}
+
+#[test]
+fn a_damaged_volume_is_refused_alone_and_the_others_wait_for_a_good_copy() {
+    let (sumdb, modules) = world(120);
+    let site = Site::new(&sumdb);
+    let spool = Spool::of(&site);
+    let all: Vec<_> = modules.iter().collect();
+    let volumes = drop_volumes(&spool, &TestBundle::of(&sumdb, &all, &[]));
+    let second = spool.incoming("test.000001.v002.tar");
+    let mut bytes = volumes[1].clone();
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    fs::write(&second, &bytes).unwrap();
+    spool.tells(4, &["test.000001.v002.tar: refused: "]);
+    assert_eq!(
+        spool.names("refused"),
+        [
+            "test.000001.report.json",
+            "test.000001.report.txt",
+            "test.000001.v002.tar"
+        ]
+    );
+    assert_eq!(spool.names("incoming").len(), volumes.len());
+    spool.tells(0, &["test.000001: waiting: still to come"]);
+    // A foreign one is no better.
+    fs::write(&second, &volumes[2]).unwrap();
+    spool.tells(4, &["test.000001.v002.tar: refused: "]);
+    fs::write(&second, &volumes[1]).unwrap();
+    spool.tells(0, &["test.000001: imported"]);
+    assert_eq!(spool.names("incoming").len(), 0);
+}
+
+#[test]
+fn a_move_that_was_interrupted_is_finished() {
+    let (sumdb, modules) = world(3);
+    let site = Site::new(&sumdb);
+    let spool = Spool::of(&site);
+    let bundle = TestBundle::of(&sumdb, &[&modules[0]], &[]);
+    spool.drop_in(&bundle);
+    spool.tells(0, &["test.000001.v001.tar: imported"]);
+    let done = spool.names("done");
+    // As a kill leaves it: between the two renames, and before the first.
+    for moved in [1, 0] {
+        let names = ["test.000001.v001.tar", "test.000001.manifest"];
+        for name in &names[moved..] {
+            fs::rename(spool.folder.join("done").join(name), spool.incoming(name)).unwrap();
+        }
+        let moving: Vec<_> = names
+            .iter()
+            .map(|name| (name, Path::new("done").join(name)))
+            .collect();
+        let json = serde_json::to_vec(&moving).unwrap();
+        fs::write(spool.folder.join("moving"), json).unwrap();
+        spool.tells(0, &[]);
+        assert_eq!(spool.names("done"), done);
+        assert!(!spool.folder.join("moving").exists());
+    }
+    // Without that file, too, the manifest of an imported bundle does not wait for volumes that are gone.
+    let name = "test.000001.manifest";
+    fs::rename(spool.folder.join("done").join(name), spool.incoming(name)).unwrap();
+    spool.tells(0, &["test.000001.manifest: already imported"]);
+    assert_eq!(spool.names("incoming").len(), 0);
 }
