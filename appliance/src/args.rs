@@ -75,6 +75,10 @@ pub enum Command {
     /// Bundles only say that something is no longer selected (export --prune); it is served until this removes
     /// it. What any stream still names stays. It is safe beside a running server: what is being sent is sent to its end.
     Gc(Gc),
+    /// Prove that the store is sound, from what was signed down to the bytes that are served
+    ///
+    /// It changes nothing and can run beside an import. What is damaged is named, all of it in one run.
+    Fsck(Fsck),
     /// Write down what the store holds, signed, for whoever exports the next bundle
     ///
     /// The store signs with a key of its own, which is made the first time: STORE/identity.key; give
@@ -198,6 +202,18 @@ pub struct Import {
     /// Wait for another import to end, instead of failing
     #[arg(long)]
     pub wait: bool,
+}
+
+/// What to prove.
+#[derive(Debug, clap::Args)]
+pub struct Fsck {
+    /// Leave the zips' bytes out: their chunks, hashes and rules
+    #[arg(long)]
+    pub quick: bool,
+
+    /// Prove that the ledger of that day, as `status` or a receipt showed its head, is the beginning of today's
+    #[arg(long, value_name = "SIZE ROOT")]
+    pub ledger_head: Option<String>,
 }
 
 /// How to remove what is gone.

@@ -29,6 +29,7 @@ fn run(args: &Args) -> Result<ExitCode, Failed> {
         Command::Verify { paths } => commands::verify(args, store, paths),
         Command::Evidence { action } => commands::evidence(args, store, action),
         Command::Status { ledger } => commands::status(args, store, *ledger),
+        Command::Fsck(fsck) => commands::fsck(args, store, fsck),
         Command::Gc(gc) => commands::gc(args, store, gc),
         Command::Receipt { out, name } => {
             commands::receipt(args, store, out.as_deref(), name.as_deref())

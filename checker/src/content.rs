@@ -90,7 +90,7 @@ pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
         }
         Item::Info(module) => {
             at_most(MAX_INFO)?;
-            check_info(bytes, module).map_err(|source| ContentError::Info {
+            info_is_of(bytes, module).map_err(|source| ContentError::Info {
                 item: item.clone(),
                 source,
             })
@@ -115,7 +115,8 @@ fn check_trust_note(
     }
 }
 
-fn check_info(bytes: &[u8], module: &ModuleVersion) -> Result<(), serde_json::Error> {
+/// Checks that an `.info` is of that version, and that no reader could take it for another's.
+pub fn info_is_of(bytes: &[u8], module: &ModuleVersion) -> Result<(), serde_json::Error> {
     let Versions(versions) = serde_json::from_slice(bytes)?;
     if versions.is_empty() {
         return Err(serde_json::Error::custom("it has no Version"));

@@ -34,7 +34,7 @@ pub mod testing;
 pub mod volume;
 
 pub use check::{check, from_read, split_note, united_note};
-pub use content::MAX_INFO;
+pub use content::{MAX_INFO, info_is_of};
 pub use error::{CheckError, MAX_NAMED, Side};
 pub use modferry_protocol::trust::Policy;
 pub use pipeline::{IN_FLIGHT, SPOOL_ABOVE};

@@ -1,6 +1,7 @@
 //! The commands: each calls the library and prints what it says, for people or as JSON.
 
 mod evidence;
+mod fsck;
 mod gc;
 mod list;
 mod receipt;
@@ -8,6 +9,7 @@ mod status;
 mod trust;
 
 pub use evidence::evidence;
+pub use fsck::fsck;
 pub use gc::gc;
 pub use list::list;
 pub use receipt::receipt;

@@ -15,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+mod fsck;
 mod refusals;
 mod reports;
 mod rollback;

@@ -101,6 +101,11 @@ impl StoreError {
         }
     }
 
+    /// Whether RocksDB found its own files damaged.
+    pub fn is_corruption(&self) -> bool {
+        matches!(self, Self::Rocks { source, .. } if source.kind() == rocksdb::ErrorKind::Corruption)
+    }
+
     pub(crate) fn damaged(what: impl Into<String>) -> Self {
         Self::Damaged { what: what.into() }
     }

@@ -234,6 +234,56 @@ pub fn all_chunks() -> Vec<u8> {
     vec![ZIP_CHUNK]
 }
 
+/// What the keys of all lists begin with.
+pub fn all_lists() -> Vec<u8> {
+    vec![LIST]
+}
+
+/// What the keys of all `@latest` answers begin with.
+pub fn all_latest() -> Vec<u8> {
+    vec![LATEST]
+}
+
+/// What the keys of all `.info`s begin with.
+pub fn all_infos() -> Vec<u8> {
+    vec![INFO]
+}
+
+/// What the keys of all `.mod`s begin with.
+pub fn all_mods() -> Vec<u8> {
+    vec![MOD]
+}
+
+/// What the keys begin with that say where zips are.
+pub fn all_zips() -> Vec<u8> {
+    vec![ZIP]
+}
+
+/// What the keys of all heads of all databases begin with.
+pub fn all_heads() -> Vec<u8> {
+    vec![HEADS]
+}
+
+/// What the keys of all records of all databases begin with.
+pub fn all_records() -> Vec<u8> {
+    vec![RECORD]
+}
+
+/// What the keys of all tiles of all databases begin with.
+pub fn all_tiles() -> Vec<u8> {
+    vec![TILE]
+}
+
+/// What the keys of a checksum database's records begin with.
+pub fn records(db: &DbName) -> Vec<u8> {
+    text(RECORD, &[db.as_str(), ""])
+}
+
+/// What the keys of a checksum database's tiles begin with.
+pub fn tiles(db: &DbName) -> Vec<u8> {
+    text(TILE, &[db.as_str(), ""])
+}
+
 /// The kinds that a bundle's items have, that a store keeps, in the order of [`Item`].
 pub(super) const ITEM_KINDS: [u8; 6] = [HEAD, RECORD, TILE, INFO, MOD, ZIP];
 

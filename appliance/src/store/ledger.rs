@@ -187,7 +187,7 @@ pub fn spoken_head(head: &TreeHead) -> String {
     format!("{} {}", head.size, head.hash)
 }
 
-fn in_the_tree(error: tlog::TlogError<StoreError>) -> StoreError {
+pub(super) fn in_the_tree(error: tlog::TlogError<StoreError>) -> StoreError {
     match error {
         tlog::TlogError::Reader(error) => error,
         error => StoreError::damaged(format!("the ledger's tree: {error}")),

@@ -32,6 +32,7 @@ mod claims;
 mod draft;
 mod error;
 mod files;
+pub mod fsck;
 mod gc;
 pub mod keys;
 mod ledger;

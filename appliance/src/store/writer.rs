@@ -59,7 +59,7 @@ impl Store {
     }
 
     #[cfg(test)]
-    pub(super) fn view_for_tests(&self) -> &DB {
+    pub(crate) fn database(&self) -> &DB {
         &self.view.db
     }
 

@@ -37,7 +37,7 @@ fn a_store_of_another_schema_is_refused_with_what_to_do() {
     let store = site.store();
     let dir = store.dir().to_path_buf();
     store
-        .view_for_tests()
+        .database()
         .put(keys::SCHEMA_KEY, b"modferry store 99")
         .unwrap();
     drop(store);

@@ -1,0 +1,319 @@
+//! `fsck` on what imports made: sound as it is, and not with any one value changed or gone.
+
+use super::*;
+use crate::store::CHUNK;
+use crate::store::Store;
+use crate::store::fsck::{Fsck, IN_MEMORY, Report, parse_head};
+use modferry_protocol::bundle::Gone;
+use modferry_protocol::note::VerifierKey;
+use modferry_protocol::sumdb::TreeHead;
+
+struct Checked {
+    site: Site,
+    sumdb: VerifierKey,
+}
+
+impl Checked {
+    /// A store with two bundles in it, a zip of several chunks, one that is read twice, and a module that is only
+    /// there as go.mod.
+    fn new() -> Self {
+        let noise = |length: usize| -> String {
+            let mut seed = 7_u32;
+            let mut next = || {
+                seed = seed.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+                char::from(b'a' + (seed >> 24) as u8 % 26)
+            };
+            (0..length).map(|_| next()).collect()
+        };
+        let (large, larger) = (noise(2 * CHUNK), noise(2 * IN_MEMORY as usize));
+        let modules = [
+            TestModule::numbered(0),
+            TestModule::new("example.com/large@v1.0.0", &[("x.go", &large)]),
+            TestModule::new(
+                "example.com/large@v1.1.0-0.20200101000000-abcdefabcdef",
+                &[("x.go", &larger)],
+            ),
+            TestModule::numbered(1),
+            TestModule::numbered(2),
+        ];
+        let mut sumdb = TestSumdb::new("sum.example.com");
+        sumdb.pad(300, "before");
+        modules[..3].iter().for_each(|module| sumdb.add(module));
+        let site = Site::new(&sumdb);
+        let first: Vec<_> = modules[..3].iter().collect();
+        let first = TestBundle::of(&sumdb, &first, &[]);
+        site.import_one(&first).unwrap();
+        modules[3..].iter().for_each(|module| sumdb.add(module));
+        sumdb.pad(700, "behind");
+        let older = [303];
+        let mut second =
+            TestBundle::of(&sumdb, &[&modules[3], &modules[4]], &older).less(&first, 2);
+        let only_mod = &modules[4].module;
+        second.items.remove(&Item::Zip(only_mod.clone()));
+        second.items.remove(&Item::Info(only_mod.clone()));
+        site.import_one(&second).unwrap();
+        Self {
+            sumdb: sumdb.key().verifier(),
+            site,
+        }
+    }
+
+    fn run(&self, view: &View, ledger_head: Option<TreeHead>, quick: bool) -> Report {
+        let scratch = tempfile::tempdir().unwrap();
+        let fsck = Fsck {
+            view,
+            sumdbs: std::slice::from_ref(&self.sumdb),
+            ledger_head,
+            quick,
+            scratch: scratch.path(),
+            progress: &NoProgress,
+        };
+        fsck.run().unwrap()
+    }
+
+    fn is_sound(&self) {
+        let report = self.run(&self.site.reader(), None, false);
+        assert_eq!(report.findings, Vec::<String>::new());
+        assert_eq!(report.damaged, 0);
+        assert!(report.notes.is_empty());
+    }
+}
+
+#[test]
+fn a_sound_store_passes_each_check_and_says_how_often() {
+    let checked = Checked::new();
+    checked.is_sound();
+    let reader = checked.site.reader();
+    let report = checked.run(&reader, Some(reader.ledger_head().unwrap()), false);
+    let counts: Vec<_> = report
+        .checks
+        .iter()
+        .map(|check| (check.count, check.what))
+        .collect();
+    let totals = reader.totals().unwrap().counts;
+    assert_eq!(totals.zips, 4);
+    assert_eq!(
+        counts,
+        [
+            (2, "entries are in the ledger, and make its tree"),
+            (2, "imports are found by their manifests"),
+            (1, "older heads of the ledger are continued by it"),
+            (2, "tree heads are signed, and continued by the newest one"),
+            (totals.tiles, "tiles are in the newest tree"),
+            (5, "records are in the newest tree"),
+            (5, "go.mod files have the h1 of their records"),
+            (4, "infos are of their versions"),
+            (4, "zips' h1 is that of their records"),
+            (
+                4,
+                "modules have the list and the latest version that they should"
+            ),
+            (5, "claims are of bundles that were imported"),
+            (1, "totals are what is held, and what the ledger makes"),
+            (
+                4,
+                "zips have their SHA-256, keep the rules, and have their h1"
+            ),
+        ]
+    );
+    let head = reader.ledger_head().unwrap();
+    assert_eq!(report.ledger, format!("{} {}", head.size, head.hash));
+    assert_eq!(parse_head(&report.ledger), Some(head));
+    assert!(report.sound().is_ok());
+    // A database whose key is trusted no more: what was not checked is said.
+    let report = Fsck {
+        view: &reader,
+        sumdbs: &[],
+        ledger_head: None,
+        quick: true,
+        scratch: checked.site.dir.path(),
+        progress: &NoProgress,
+    }
+    .run()
+    .unwrap();
+    assert_eq!(
+        (report.damaged, report.notes.len(), report.checks.len()),
+        (0, 1, 11)
+    );
+}
+
+#[test]
+fn no_value_can_be_changed_or_taken_away_unseen() {
+    let checked = Checked::new();
+    let store = Store::open(&checked.site.store(), "test", false).unwrap();
+    let db = store.database();
+    let all: Vec<(Vec<u8>, Vec<u8>)> = db
+        .iterator(rocksdb::IteratorMode::Start)
+        .map(|pair| pair.unwrap())
+        .map(|(key, value)| (key.into(), value.into()))
+        .filter(|(key, _): &(Vec<u8>, Vec<u8>)| key[..] != crate::store::keys::SCHEMA_KEY)
+        .collect();
+    let kinds: std::collections::BTreeSet<u8> = all.iter().map(|(key, _)| key[0]).collect();
+    assert_eq!(kinds.len(), 15, "one of each kind: {kinds:x?}");
+    for (key, value) in &all {
+        let changes = [
+            Some(value[..value.len().saturating_sub(1)].to_vec()),
+            value
+                .split_first()
+                .map(|(first, rest)| [&[first ^ 1], rest].concat()),
+            value
+                .split_last()
+                .map(|(last, rest)| [rest, &[last ^ 1]].concat()),
+            None,
+        ];
+        for (n, changed) in changes.into_iter().enumerate() {
+            match &changed {
+                Some(changed) if changed == value => continue, // an empty list
+                Some(changed) => db.put(key, changed).unwrap(),
+                None if n == 3 => db.delete(key).unwrap(),
+                None => continue,
+            }
+            let report = checked.run(&store, None, !matches!(key[0], 0x32 | 0xf0));
+            let name = String::from_utf8_lossy(key);
+            assert!(report.damaged > 0, "change {n} of {name:?} ({:x})", key[0]);
+            db.put(key, value).unwrap();
+        }
+    }
+    assert_eq!(checked.run(&store, None, false).damaged, 0);
+    // Nor can anything be added.
+    for mut key in all
+        .into_iter()
+        .map(|(key, _)| key)
+        .filter(|key| key[0] != 1)
+    {
+        if let Some(last) = key.last_mut() {
+            *last ^= 1;
+        }
+        if db.get(&key).unwrap().is_some() {
+            continue;
+        }
+        db.put(&key, b"strange").unwrap();
+        let report = checked.run(&store, None, !matches!(key[0], 0x32 | 0xf0));
+        assert!(
+            report.damaged > 0,
+            "{:?} added",
+            String::from_utf8_lossy(&key)
+        );
+        db.delete(&key).unwrap();
+    }
+    assert_eq!(checked.run(&store, None, false).damaged, 0);
+}
+
+#[test]
+fn what_is_wrong_is_named() {
+    let checked = Checked::new();
+    let store = Store::open(&checked.site.store(), "test", false).unwrap();
+    let db = store.database();
+    let large = "example.com/large@v1.0.0".parse().unwrap();
+    let zip = store.zip(&large).unwrap().unwrap();
+    let chunk = crate::store::keys::chunk(&zip.bundle, zip.number, 1);
+    let mut bytes = db.get(chunk).unwrap().unwrap();
+    bytes[5] ^= 1;
+    db.put(chunk, bytes).unwrap();
+    db.put(
+        crate::store::keys::go_mod(&large),
+        "module example.com/other\n",
+    )
+    .unwrap();
+    let report = checked.run(&store, None, false);
+    let findings = report.findings.join("\n");
+    assert!(
+        findings.contains("zip example.com/large@v1.0.0: its bytes have another SHA-256"),
+        "{findings}"
+    );
+    assert!(
+        findings.contains("example.com/large@v1.0.0/go.mod has h1:"),
+        "{findings}"
+    );
+    assert_eq!(report.damaged, 2);
+    // Without the zips' bytes only the other is seen, and that they were left out is said.
+    let quick = checked.run(&store, None, true);
+    assert_eq!((quick.damaged, quick.quick), (1, true));
+    let damaged = quick.sound().unwrap_err();
+    assert_eq!(damaged.exit(), Exit::Damaged);
+    assert_eq!(damaged.details().len(), 1);
+    assert!(damaged.advice().unwrap().contains("backup"));
+}
+
+#[test]
+fn a_head_that_was_written_down_shows_whether_history_was_rewritten() {
+    let checked = Checked::new();
+    let store = Store::open(&checked.site.store(), "test", false).unwrap();
+    let then = TreeHead {
+        size: 1,
+        hash: store.ledger_root(1).unwrap(),
+    };
+    let now = store.ledger_head().unwrap();
+    for head in [
+        then,
+        now,
+        TreeHead {
+            size: 0,
+            hash: modferry_protocol::sumdb::Hash::EMPTY_TREE,
+        },
+    ] {
+        assert_eq!(checked.run(&store, Some(head), true).damaged, 0);
+    }
+    let told = |head| checked.run(&store, Some(head), true).findings.join("\n");
+    let other = TreeHead {
+        hash: now.hash,
+        ..then
+    };
+    assert!(told(other).contains("history was rewritten: the ledger's first 1 entries"));
+    let longer = TreeHead { size: 3, ..now };
+    assert!(
+        told(longer).contains("history was rewritten: the ledger has 2 entries, and once had 3")
+    );
+    for bad in [
+        "",
+        "2",
+        "2 x",
+        "x y",
+        "-1 CsUYapGGPo4dkMgIAUqom/Xajj7h2fB2MPA3j2jxq2I=",
+    ] {
+        assert_eq!(parse_head(bad), None, "{bad}");
+    }
+}
+
+#[test]
+fn it_is_sound_after_gc_and_after_what_goes_into_the_ledger_alone() {
+    let checked = Checked::new();
+    let store = Store::open(&checked.site.store(), "test", false).unwrap();
+    let event = crate::store::Event::Acknowledge(crate::store::Acknowledgement {
+        evidence: "none".into(),
+        reason: None,
+    });
+    store.record(event).unwrap();
+    // Given up by hand, as a bundle's tombstones would do it.
+    let text = "modferry bundle v1\nby hand\n";
+    let sha256: [u8; 32] = <sha2::Sha256 as sha2::Digest>::digest(text).into();
+    let mut draft = store.draft(&sha256).unwrap();
+    draft
+        .gone(&"example.com/large@v1.0.0".parse().unwrap(), Gone::All)
+        .unwrap();
+    draft
+        .gone(&TestModule::numbered(0).module, Gone::Zip)
+        .unwrap();
+    let source = crate::store::Source {
+        stream: "test".into(),
+        sequence: 3,
+        manifest: format!("{text}\n\u{2014} nobody AAAA\n"),
+        ..crate::store::Source::default()
+    };
+    draft.commit(source).unwrap();
+    assert_eq!(store.totals().unwrap().gone, 2);
+    assert_eq!(
+        checked.run(&store, None, false).findings,
+        Vec::<String>::new()
+    );
+    let gone = store.find_gone(|_| Ok(())).unwrap();
+    assert_eq!(gone.versions(), 2);
+    gone.commit().unwrap();
+    assert_eq!(
+        checked.run(&store, None, false).findings,
+        Vec::<String>::new()
+    );
+    store.reclaim().unwrap();
+    drop(store);
+    checked.is_sound();
+}

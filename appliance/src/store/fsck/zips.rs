@@ -1,0 +1,199 @@
+//! Zips' bytes, in the order in which they lie on the disk: each is read once, or twice where it is large.
+
+use super::modules::module_of;
+use super::{Run, keys, whole};
+use crate::store::scratch::Scratch;
+use crate::store::view::scan;
+use crate::store::{CHUNK, StoreError, View, Zip};
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::zip::{Checker, ReadAt};
+use sha2::{Digest, Sha256};
+use std::io;
+use std::sync::{Mutex, PoisonError};
+
+/// A zip of up to so many bytes is checked in memory; a larger one is read from the store once more.
+pub const IN_MEMORY: u64 = if cfg!(test) { 2 << 20 } else { 32 << 20 };
+
+/// Notes to whom the chunks of a zip belong.
+pub(super) fn note(zips: &Scratch, module: &ModuleVersion, zip: &Zip) -> Result<(), StoreError> {
+    let at = keys::chunk(&zip.bundle, zip.number, 0);
+    let name = keys::zip(module);
+    if let Some(other) = zips.get(&at[..13])? {
+        let other = module_of(&other[1..])?;
+        return Err(StoreError::damaged(format!("{other} has the same chunks")));
+    }
+    zips.put(&at[..13], &name)
+}
+
+/// A zip whose chunks are going by.
+struct UnderWay {
+    /// What its chunks' keys begin with.
+    prefix: Vec<u8>,
+    /// Whose it is; `None` if nobody's.
+    owner: Option<(ModuleVersion, Zip)>,
+    sha256: Sha256,
+    /// Its bytes, if they are few.
+    bytes: Vec<u8>,
+    size: u64,
+    chunks: u32,
+}
+
+impl Run<'_> {
+    /// Checks every chunk of every zip. `zips` says whose they are; what it still has at the end has no chunks.
+    pub(super) fn zips(&mut self, zips: &Scratch) -> Result<(), StoreError> {
+        let mut checker = Checker::new();
+        let mut under_way: Option<UnderWay> = None;
+        let mut count = 0;
+        self.each(&keys::all_chunks(), "zips", |run, key, chunk| {
+            run.fsck.progress.advance(chunk.len() as u64);
+            let Some((prefix, number)) = key.split_last_chunk::<4>() else {
+                return run.found("a chunk's key that is none");
+            };
+            if under_way.as_ref().is_none_or(|zip| zip.prefix != prefix) {
+                if let Some(done) = under_way.take() {
+                    count += u64::from(done.owner.is_some());
+                    run.zip(&mut checker, done);
+                }
+                let owner = run.owner(zips, prefix);
+                let owner = run.sound(|| "a zip's owner".into(), owner).flatten();
+                if owner.is_none() {
+                    run.found(format!(
+                        "chunks that are no zip's: {}",
+                        crate::store::hex(prefix)
+                    ));
+                }
+                under_way = Some(UnderWay {
+                    prefix: prefix.to_vec(),
+                    owner,
+                    sha256: Sha256::new(),
+                    bytes: Vec::new(),
+                    size: 0,
+                    chunks: 0,
+                });
+            }
+            if let Some(zip) = &mut under_way {
+                zip.take(u32::from_be_bytes(*number), chunk);
+            }
+        });
+        if let Some(done) = under_way {
+            count += u64::from(done.owner.is_some());
+            self.zip(&mut checker, done);
+        }
+        // Those whose chunks did not go by: lost, or empty.
+        scan(&zips.0, &[], |_, name| {
+            let module = module_of(&name[1..])?;
+            count += 1;
+            self.found(format!("zip {module}: all of its chunks are missing"));
+            Ok(())
+        })?;
+        self.checked(
+            "zips have their SHA-256, keep the rules, and have their h1",
+            count,
+        );
+        Ok(())
+    }
+
+    fn owner(
+        &self,
+        zips: &Scratch,
+        prefix: &[u8],
+    ) -> Result<Option<(ModuleVersion, Zip)>, StoreError> {
+        let Some(name) = zips.get(prefix)? else {
+            return Ok(None);
+        };
+        zips.delete(prefix)?;
+        let module = module_of(&name[1..])?;
+        Ok(self.view.zip(&module)?.map(|zip| (module, zip)))
+    }
+
+    fn zip(&mut self, checker: &mut Checker, read: UnderWay) {
+        let Some((module, zip)) = read.owner else {
+            return;
+        };
+        if (read.size, read.chunks) != (zip.size, zip.chunks()) {
+            return self.found(format!(
+                "zip {module}: {} chunks with {} bytes are there, of {} with {}",
+                read.chunks,
+                read.size,
+                zip.chunks(),
+                zip.size
+            ));
+        }
+        if <[u8; 32]>::from(read.sha256.finalize()) != zip.sha256 {
+            return self.found(format!("zip {module}: its bytes have another SHA-256"));
+        }
+        let checked = match zip.size <= IN_MEMORY {
+            true => checker.check(&module, &read.bytes),
+            false => checker.check(&module, &InStore::new(self.view, &zip)),
+        };
+        match checked {
+            Ok(facts) if facts == zip.facts() => {}
+            Ok(facts) => self.found(format!(
+                "zip {module}: it has {}, and is noted with {}",
+                facts.h1, zip.h1
+            )),
+            Err(error) => self.found(format!("zip {module}: {}", whole(&error))),
+        }
+    }
+}
+
+impl UnderWay {
+    fn take(&mut self, number: u32, chunk: &[u8]) {
+        let Some((_, zip)) = &self.owner else { return };
+        let small = zip.size <= IN_MEMORY;
+        // One that is out of order or has another length is not counted, and shows in the sum.
+        let expected = (zip.size.saturating_sub(self.size)).min(CHUNK as u64);
+        self.chunks += u32::from(number == self.chunks && chunk.len() as u64 == expected);
+        self.size += chunk.len() as u64;
+        self.sha256.update(chunk);
+        if small && self.size <= IN_MEMORY {
+            self.bytes.extend_from_slice(chunk);
+        }
+    }
+}
+
+/// A zip where it lies, with the chunk at hand that was read last.
+struct InStore<'a> {
+    view: &'a View,
+    zip: &'a Zip,
+    last: Mutex<Option<(u32, Vec<u8>)>>,
+}
+
+impl<'a> InStore<'a> {
+    fn new(view: &'a View, zip: &'a Zip) -> Self {
+        let last = Mutex::new(None);
+        Self { view, zip, last }
+    }
+}
+
+impl ReadAt for InStore<'_> {
+    fn size(&self) -> u64 {
+        self.zip.size
+    }
+
+    fn read_exact_at(&self, mut offset: u64, mut buf: &mut [u8]) -> io::Result<()> {
+        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
+        while !buf.is_empty() {
+            let number = u32::try_from(offset / CHUNK as u64).map_err(io::Error::other)?;
+            if last.as_ref().is_none_or(|(at, _)| *at != number) {
+                let chunk = self
+                    .view
+                    .chunk(self.zip, number)
+                    .map_err(io::Error::other)?;
+                *last = Some((
+                    number,
+                    chunk.ok_or(io::ErrorKind::UnexpectedEof)?.into_vec(),
+                ));
+            }
+            let chunk = last.as_ref().map_or(&[][..], |(_, chunk)| chunk);
+            let from = (offset % CHUNK as u64) as usize;
+            let part = chunk.get(from..).filter(|part| !part.is_empty());
+            let part = part.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let length = part.len().min(buf.len());
+            buf[..length].copy_from_slice(&part[..length]);
+            offset += length as u64;
+            buf = &mut buf[length..];
+        }
+        Ok(())
+    }
+}
