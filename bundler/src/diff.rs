@@ -6,9 +6,8 @@ use std::path::Path;
 
 use modferry_checker::diff::{Difference, Side, Summary, bundles, compare, list};
 
+use crate::bundle;
 use crate::error::Error;
-use crate::front::Front;
-use crate::inspect;
 
 /// Compares what the two paths name: bundles (a folder of several counts as one), or what
 /// `modferry-appliance list --all --json` printed; `-` is such a list on standard input.
@@ -37,9 +36,8 @@ fn side(path: &Path) -> Result<Side<'static>, Error> {
         }
     }
     let mut fronts = Vec::new();
-    for files in inspect::find(path)? {
-        let front = Front::read(&files.volume)?;
-        fronts.push((front.manifest, front.index));
+    for bundle in bundle::find(&[path.to_owned()])? {
+        fronts.push((bundle.manifest, bundle.index));
     }
     Ok(bundles(&name, &fronts))
 }

@@ -47,6 +47,9 @@ pub enum Error {
     /// A bundle does not verify.
     #[error(transparent)]
     Check(Box<CheckError>),
+    /// Volumes of a bundle are damaged.
+    #[error("{}", volumes(.0))]
+    Volumes(Vec<CheckError>),
     /// Two bundles or stores cannot be compared.
     #[error(transparent)]
     Diff(#[from] DiffError),
@@ -70,6 +73,25 @@ fn things(count: usize) -> String {
     } else {
         format!("{count} things")
     }
+}
+
+/// The one damaged volume, or how many; the details then have each.
+fn volumes(damaged: &[CheckError]) -> String {
+    match damaged {
+        [only] => chain(only),
+        _ => format!("{} volumes are damaged", damaged.len()),
+    }
+}
+
+/// An error and what led to it, in one line.
+fn chain(error: &CheckError) -> String {
+    let mut text = error.to_string();
+    let mut source = std::error::Error::source(error);
+    while let Some(cause) = source {
+        text += &format!(": {cause}");
+        source = cause.source();
+    }
+    text
 }
 
 impl Error {
@@ -205,6 +227,7 @@ impl Failure for Error {
             Error::Sumdb(error) => error.exit(),
             Error::Unavailable { .. } => Exit::Upstream,
             Error::Check(error) => error.exit(),
+            Error::Volumes(_) => Exit::Damaged,
             Error::Diff(error) => error.exit(),
             Error::Write(WriteError::Io { source, .. }) => of_io(source),
             Error::Cut(_) => Exit::Usage,
@@ -224,6 +247,10 @@ impl Failure for Error {
                     .into(),
             ),
             Error::Check(error) => error.advice(),
+            Error::Volumes(damaged) => {
+                let advice: Vec<String> = damaged.iter().filter_map(Failure::advice).collect();
+                Some(advice.join("\n"))
+            }
             Error::Diff(error) => error.advice(),
             _ => None,
         }
@@ -235,6 +262,13 @@ impl Failure for Error {
                 failures.iter().map(fetch::Failure::line).collect()
             }
             Error::Check(error) => error.details(),
+            Error::Volumes(damaged) => damaged
+                .iter()
+                .flat_map(|error| match damaged.len() {
+                    1 => error.details(),
+                    _ => [vec![chain(error)], error.details()].concat(),
+                })
+                .collect(),
             _ => Vec::new(),
         }
     }

@@ -107,6 +107,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         modules: &fetched.modules,
         trust,
         missing: missing(&fetched.failures),
+        volume_size: config.volume_size.map(|size| size.0),
     };
     let written = write::write(&contents, &key, out, &state, progress)?;
     if let Err(error) = state.remember(&written.manifest, &written.note) {

@@ -2,7 +2,7 @@
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::time::{Duration, SystemTime};
 
 /// Reads a whole file, refusing one of more than `limit` bytes.
@@ -21,15 +21,9 @@ pub fn read_bounded(path: &Path, limit: u64) -> io::Result<Vec<u8>> {
 /// A new file beside `path`, hidden and with an unused name; it is removed unless it is persisted.
 /// Its mode is what the process's umask leaves of 0666, as for any file a person makes.
 pub fn temp_beside(path: &Path) -> io::Result<tempfile::NamedTempFile> {
-    let folder = match path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        Some(folder) => folder.to_owned(),
-        None => PathBuf::from("."),
-    };
-    make_folders(&folder)?;
-    temp_in(&folder)
+    let folder = folder_of(path);
+    make_folders(folder)?;
+    temp_in(folder)
 }
 
 /// Makes a folder and those above it, each durable in the one above: a synced file in a folder whose own
@@ -128,16 +122,17 @@ pub fn persist_new_durably(temp: tempfile::NamedTempFile, path: &Path) -> io::Re
     sync_folder_of(path)
 }
 
+/// The folder that a file is in.
+pub fn folder_of(path: &Path) -> &Path {
+    match path.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
 /// Makes the names in a file's folder durable.
 pub fn sync_folder_of(path: &Path) -> io::Result<()> {
-    let folder = match path
-        .parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-    {
-        Some(folder) => folder,
-        None => Path::new("."),
-    };
-    File::open(folder)?.sync_all()
+    File::open(folder_of(path))?.sync_all()
 }
 
 #[cfg(test)]

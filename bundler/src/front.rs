@@ -1,4 +1,4 @@
-//! The front of a volume: manifest and index, read without asking who signed.
+//! The front of a volume: manifest, index and which volume it is, read without asking who signed.
 //!
 //! `inspect` and `diff` show what a bundle says of itself. They prove nothing and say so; `verify` proves. The
 //! manifest must parse all the same, and the index must be the one that it names: so that what is shown is as good
@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 
 use modferry_checker::diff::IndexFile;
 use modferry_cli::{Exit, Fault};
-use modferry_protocol::bundle::{MAX_INDEX, Manifest, Volume};
+use modferry_protocol::bundle::{
+    MAX_INDEX, MAX_VOLUME_TEXT, Manifest, Volume, VolumeText, front_size,
+};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Error;
@@ -28,15 +30,17 @@ pub struct Front {
     pub note: Vec<u8>,
     /// The manifest, by whomever.
     pub manifest: Manifest,
-    /// The index that it names.
-    pub index: IndexFile,
+    /// Which volume it says that it is, and what it has.
+    pub volume: VolumeText,
     /// Bytes of the volume.
     pub bytes: u64,
+    /// Where its entries begin.
+    pub entries_at: u64,
 }
 
 impl Front {
-    /// Reads a volume's front.
-    pub fn read(path: &Path) -> Result<Front, Error> {
+    /// Reads a volume's front; and the index, which is the same in all volumes of a bundle, and keeps its file open.
+    pub fn read(path: &Path) -> Result<(Front, IndexFile), Error> {
         let open = |source| Error::file("read", path)(source);
         let mut file = File::open(path).map_err(open)?;
         let bytes = file.metadata().map_err(open)?.len();
@@ -45,11 +49,21 @@ impl Front {
         drop(volume);
         let manifest = manifest_of(&note).map_err(|what| damaged(path, io::Error::other(what)))?;
 
-        let header = BLOCK + (note.len() as u64).next_multiple_of(BLOCK);
+        let index_at = BLOCK + (note.len() as u64).next_multiple_of(BLOCK);
+        file.seek(SeekFrom::Start(index_at)).map_err(open)?;
         let size = manifest.index.size;
-        file.seek(SeekFrom::Start(header)).map_err(open)?;
-        index_header(&mut file, size).map_err(|source| damaged(path, source))?;
-        let index = IndexFile::new(file, header + BLOCK, size);
+        header(&mut file, "index", MAX_INDEX)
+            .and_then(|said| match said == size {
+                true => Ok(()),
+                false => Err(misplaced("index of that size")),
+            })
+            .map_err(|source| damaged(path, source))?;
+        let volume_at = front_size(note.len() as u64, size);
+        file.seek(SeekFrom::Start(volume_at)).map_err(open)?;
+        let text = volume_text(&mut file).map_err(|source| damaged(path, source))?;
+        let volume = VolumeText::parse(&text).map_err(|source| damaged(path, source))?;
+
+        let index = IndexFile::new(file, index_at + BLOCK, size);
         let mut hasher = Sha256::new();
         let mut reader = index.bytes();
         let mut buf = vec![0; 64 << 10];
@@ -63,29 +77,42 @@ impl Front {
             let what = io::Error::other("its index is not the one that its manifest names");
             return Err(damaged(path, what));
         }
-        Ok(Front {
+        let front = Front {
             path: path.to_owned(),
             note,
             manifest,
-            index,
+            volume,
             bytes,
-        })
+            entries_at: volume_at + BLOCK + (text.len() as u64).next_multiple_of(BLOCK),
+        };
+        Ok((front, index))
     }
 }
 
-/// The tar header of an index of that size.
-fn index_header(file: &mut impl Read, size: u64) -> io::Result<()> {
+fn volume_text(file: &mut impl Read) -> io::Result<Vec<u8>> {
+    let size = header(file, "volume", MAX_VOLUME_TEXT)?;
+    let mut text = vec![0; size as usize];
+    file.read_exact(&mut text)?;
+    Ok(text)
+}
+
+/// The tar header of a file of that name, and the size that it gives.
+fn header(file: &mut impl Read, name: &str, most: u64) -> io::Result<u64> {
     let mut block = [0; BLOCK as usize];
     file.read_exact(&mut block)?;
+    let named = block.starts_with(name.as_bytes()) && block[name.len()] == 0;
     let digits = std::str::from_utf8(&block[124..135]).ok();
-    let said = digits.and_then(|digits| u64::from_str_radix(digits, 8).ok());
-    match block.starts_with(b"index\0") && said == Some(size) && size <= MAX_INDEX {
-        true => Ok(()),
-        false => Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "no index where it should be",
-        )),
-    }
+    digits
+        .and_then(|digits| u64::from_str_radix(digits, 8).ok())
+        .filter(|size| named && *size <= most)
+        .ok_or_else(|| misplaced(name))
+}
+
+fn misplaced(name: &str) -> io::Error {
+    io::Error::new(
+        io::ErrorKind::InvalidData,
+        format!("no {name} where it should be"),
+    )
 }
 
 /// A file that is no volume, or no longer.

@@ -1,17 +1,20 @@
-//! Volumes under hidden names: what is being written, until all of the bundle is and its files get their names.
+//! A bundle's files under hidden names: what is being written, until all of it is and the files get their names.
 
-use std::io::{self, BufWriter};
-use std::path::Path;
+use std::fs::File;
+use std::io::{self, BufReader, BufWriter};
+use std::path::{Path, PathBuf};
 
-use modferry_protocol::bundle::{VolumeFiles, VolumePlan};
+use modferry_protocol::bundle::{Manifest, Volume, VolumeFiles, VolumePlan};
 use tempfile::NamedTempFile;
 
+use crate::bundle::files_named;
+use crate::error::Error;
 use crate::files;
 
 /// The volumes of one bundle in their folder, in order, each under a hidden name.
 pub(crate) struct HiddenVolumes<'f> {
     folder: &'f Path,
-    /// Those that are whole.
+    /// Those that are whole, and synced.
     pub(crate) done: Vec<NamedTempFile>,
 }
 
@@ -35,7 +38,59 @@ impl VolumeFiles for HiddenVolumes<'_> {
 
     fn done(&mut self, _: &VolumePlan, file: Self::File) -> io::Result<()> {
         let temp = file.into_inner().map_err(io::IntoInnerError::into_error)?;
+        temp.as_file().sync_all()?;
         self.done.push(temp);
         Ok(())
     }
+}
+
+/// A file that did not get its name. `AlreadyExists`: another one has it.
+#[derive(Debug)]
+pub(crate) struct Unnamed {
+    /// The name.
+    pub(crate) path: PathBuf,
+    /// Why it did not.
+    pub(crate) source: io::Error,
+}
+
+/// Gives a bundle's files their names, those of volumes from the last to the first, and then the manifest's: so the
+/// first volume under its name says that all of them are there, and the manifest that the bundle is whole. Gives their
+/// paths, the manifest's first. If one of them cannot have its name, none keeps it.
+pub(crate) fn publish(
+    folder: &Path,
+    manifest: &Manifest,
+    sidecar: NamedTempFile,
+    volumes: Vec<NamedTempFile>,
+) -> Result<Vec<PathBuf>, Unnamed> {
+    let named = (1..)
+        .zip(volumes)
+        .map(|(number, temp)| (temp, folder.join(manifest.volume_file_name(number))));
+    let mut all: Vec<_> = named.collect();
+    all.reverse();
+    all.push((sidecar, folder.join(manifest.file_name())));
+    let mut files: Vec<PathBuf> = Vec::new();
+    for (temp, path) in all {
+        if let Err(source) = files::persist_new_durably(temp, &path) {
+            // The first volume's name goes first, for it says that the others are there.
+            for file in files.iter().rev() {
+                let _ = std::fs::remove_file(file);
+            }
+            return Err(Unnamed { path, source });
+        }
+        files.push(path);
+    }
+    files.reverse();
+    Ok(files)
+}
+
+/// Takes away what a run that was killed while it published has left: volumes under their names with exactly this
+/// manifest, and no first one, so that they never were a bundle. Nothing else is touched.
+pub(crate) fn withdraw(folder: &Path, manifest: &Manifest, note: &[u8]) -> Result<(), Error> {
+    for path in files_named(folder, &manifest.stream, manifest.sequence)? {
+        let file = File::open(&path).map_err(Error::file("read", &path))?;
+        if Volume::open(BufReader::new(file)).is_ok_and(|volume| volume.manifest_note() == note) {
+            std::fs::remove_file(&path).map_err(Error::file("remove", &path))?;
+        }
+    }
+    Ok(())
 }

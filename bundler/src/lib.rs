@@ -4,6 +4,7 @@
 //! the configured upstreams ([`upstream`]) into a cache ([`cache`]) and held against the checksum database
 //! ([`sumdb`]); what is proven is written into a signed bundle ([`export`]).
 
+pub mod bundle;
 pub mod cache;
 pub mod command;
 pub mod diff;
@@ -19,6 +20,7 @@ pub mod keygen;
 pub mod plan;
 pub mod pool;
 pub mod progress;
+pub mod recut;
 pub mod select;
 pub mod settings;
 pub mod sign;
@@ -27,4 +29,5 @@ pub mod sumdb;
 pub mod trust;
 pub mod upstream;
 pub mod verify;
+pub mod volume_size;
 pub mod write;

@@ -18,6 +18,7 @@ use crate::upstream::goproxy::{ProxyList, Upstream};
 use crate::upstream::http::{Http, HttpOptions, Retry};
 use crate::upstream::netrc::{self, Netrc};
 use crate::upstream::proxyenv::ProxyEnv;
+use crate::volume_size::VolumeSize;
 
 /// Transfers at once, where nothing else is said.
 pub const TRANSFERS: usize = 24;
@@ -56,6 +57,8 @@ pub struct Config {
     pub keep_going: Option<bool>,
     /// Transfers at once.
     pub transfers: Option<usize>,
+    /// The most bytes of a volume.
+    pub volume_size: Option<VolumeSize>,
 }
 
 impl Config {
@@ -107,6 +110,7 @@ impl Config {
             trust: list(self.trust, file.trust),
             keep_going: self.keep_going.or(file.keep_going),
             transfers: self.transfers.or(file.transfers),
+            volume_size: self.volume_size.or(file.volume_size),
         }
     }
 

@@ -1,26 +1,39 @@
 //! `verify`: everything that an import checks, from nothing, on the connected side.
 
 use std::fs::File;
-use std::path::Path;
+use std::io::{self, BufReader};
+use std::path::{Path, PathBuf};
 
-use modferry_checker::{Report, SpoolStage};
-use modferry_protocol::bundle::{MAX_MANIFEST, OneVolume};
+use modferry_checker::volume::{Examined, examine};
+use modferry_checker::{CheckError, Report, SpoolStage};
+use modferry_protocol::bundle::Manifest;
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::trust::Policy;
 
+use crate::bundle::Bundle;
 use crate::error::Error;
 use crate::files;
-use crate::inspect::Files;
 use crate::key::MAX_KEY;
 use crate::progress::Progress;
 
-/// A policy that trusts these keys, and these checksum databases besides the one that is built in.
-pub fn policy(keys: &[impl AsRef<Path>], sumdbs: Vec<VerifierKey>) -> Result<Policy, Error> {
+/// A policy that asks for so many of these keys' signatures, and trusts these checksum databases besides the one
+/// that is built in.
+pub fn policy(
+    keys: &[impl AsRef<Path>],
+    required: usize,
+    sumdbs: Vec<VerifierKey>,
+) -> Result<Policy, Error> {
     let keys = keys
         .iter()
         .map(|path| verifier_key(path.as_ref()))
-        .collect::<Result<_, _>>()?;
-    Policy::new(keys, 1, sumdbs)
+        .collect::<Result<Vec<_>, _>>()?;
+    if required > keys.len() {
+        return Err(Error::usage(format!(
+            "{required} signatures are required, and {} public keys are given",
+            keys.len()
+        )));
+    }
+    Policy::new(keys, required, sumdbs)
         .map_err(|source| Error::usage_because("these keys make no policy", source))
 }
 
@@ -38,25 +51,92 @@ pub fn verifier_key(path: &Path) -> Result<VerifierKey, Error> {
         })
 }
 
-/// Checks one bundle whole.
-pub fn verify(files_: &Files, policy: &Policy, progress: &Progress) -> Result<Report, Error> {
-    let path = &files_.volume;
-    let volume = File::open(path).map_err(Error::file("read", path))?;
-    let sidecar = match &files_.sidecar {
-        Some(path) => {
-            Some(files::read_bounded(path, MAX_MANIFEST).map_err(Error::file("read", path))?)
-        }
-        None => None,
-    };
-    let mut stage = SpoolStage::new().map_err(modferry_checker::CheckError::stage)?;
+/// What came of a verify.
+#[derive(Debug)]
+pub enum Verified {
+    /// Every check of an import passed.
+    Whole(Box<Report>),
+    /// Not all volumes are there. Those that are, are as they were written.
+    Volumes(Box<Volumes>),
+}
+
+/// Volumes of a bundle that were looked at one by one.
+#[derive(Debug)]
+pub struct Volumes {
+    /// What they are of.
+    pub manifest: Manifest,
+    /// The trusted keys that signed it, as NAME+HASH8.
+    pub signers: Vec<String>,
+    /// Each file, and what is in it.
+    pub examined: Vec<(PathBuf, Examined)>,
+    /// The file names of those that are not there.
+    pub missing: Vec<String>,
+}
+
+/// Checks a bundle as an import would; or, where not all of its volumes are there, each that is by itself.
+pub fn verify(bundle: &Bundle, policy: &Policy, progress: &Progress) -> Result<Verified, Error> {
     progress.phase("verifying");
-    Ok(modferry_checker::check(
-        OneVolume::new(volume),
-        sidecar.as_deref(),
-        policy,
-        &mut stage,
-        progress,
-    )?)
+    if !bundle.missing().is_empty() {
+        let volumes = examine_all(bundle, policy)?;
+        return Ok(Verified::Volumes(Box::new(volumes)));
+    }
+    let shelf = |number: u32| match bundle.volume(number) {
+        Some(front) => File::open(&front.path),
+        None => Err(io::ErrorKind::NotFound.into()),
+    };
+    let mut stage = SpoolStage::new().map_err(CheckError::stage)?;
+    let checked = modferry_checker::check(shelf, Some(&bundle.note), policy, &mut stage, progress);
+    match checked {
+        Ok(report) => Ok(Verified::Whole(Box::new(report))),
+        // The check stops at the first thing that is wrong; who has to copy volumes again wants to know all.
+        Err(error @ CheckError::Damaged { .. }) => {
+            examine_all(bundle, policy)?;
+            Err(error.into())
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Looks at each volume that is there by itself. An error names all damaged ones, and everything in them that is damaged.
+fn examine_all(bundle: &Bundle, policy: &Policy) -> Result<Volumes, Error> {
+    let accepted = policy
+        .accept(&bundle.note)
+        .map_err(|source| CheckError::Untrusted { source })?;
+    let mut examined = Vec::new();
+    let mut damaged = Vec::new();
+    for front in &bundle.volumes {
+        let path = &front.path;
+        let file = File::open(path).map_err(Error::file("read", path))?;
+        let spool =
+            tempfile::tempfile().map_err(Error::file("write into", &std::env::temp_dir()))?;
+        let name = path.display().to_string();
+        match examine(
+            &name,
+            BufReader::with_capacity(1 << 20, file),
+            &accepted,
+            spool,
+        ) {
+            Ok(volume) => {
+                damaged.extend(volume.damage(&name));
+                examined.push((path.clone(), volume));
+            }
+            Err(error @ CheckError::Damaged { .. }) => damaged.push(error),
+            Err(error) => return Err(error.into()),
+        }
+    }
+    if !damaged.is_empty() {
+        return Err(Error::Volumes(damaged));
+    }
+    let missing = bundle.missing();
+    Ok(Volumes {
+        manifest: bundle.manifest.clone(),
+        signers: accepted.signers().iter().map(ToString::to_string).collect(),
+        examined,
+        missing: missing
+            .iter()
+            .map(|number| bundle.manifest.volume_file_name(*number))
+            .collect(),
+    })
 }
 
 impl modferry_checker::Progress for Progress {

@@ -2,7 +2,7 @@
 //!
 //! The volume's index comes before its data, so the packs are made first, in a spool; zips are known by the
 //! hashes of their check. Everything is written under hidden names in the destination folder, synced, and
-//! renamed: the volume first, the manifest last. What fails leaves no file of a bundle.
+//! renamed: the volumes from the last to the first, then the manifest. What fails leaves no file of a bundle.
 
 use std::collections::BTreeMap;
 use std::fs::File;
@@ -19,10 +19,11 @@ use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::{self, SigningKey};
 use modferry_protocol::sumdb::{DbName, TileSource};
 
+use crate::bundle::files_named;
 use crate::error::Error;
 use crate::fetch::{Module, Sources};
 use crate::files;
-use crate::hidden::HiddenVolumes;
+use crate::hidden::{HiddenVolumes, publish, withdraw};
 use crate::progress::Progress;
 use crate::state::State;
 use crate::sumdb::prove::Proof;
@@ -45,6 +46,8 @@ pub struct Contents<'c> {
     pub trust: Vec<(u64, Vec<u8>)>,
     /// What could not be had.
     pub missing: Vec<Missing>,
+    /// The most bytes of a volume; one volume if there is no such limit.
+    pub volume_size: Option<u64>,
 }
 
 /// A bundle that was written.
@@ -62,16 +65,10 @@ pub struct Written {
 
 /// Refuses to write over a bundle that the state does not know: it would be another one of the same name.
 pub fn refuse_existing(out: &Path, stream: &StreamName, sequence: Sequence) -> Result<(), Error> {
-    for name in [
-        stream.manifest_file(sequence),
-        stream.volume_file(sequence, 1),
-    ] {
-        let path = out.join(name);
-        if path.exists() {
-            return Err(taken(&path));
-        }
+    match files_named(out, stream, sequence)?.first() {
+        Some(path) => Err(taken(path)),
+        None => Ok(()),
     }
-    Ok(())
 }
 
 fn taken(path: &Path) -> Error {
@@ -83,13 +80,6 @@ fn taken(path: &Path) -> Error {
     .into()
 }
 
-fn persist_new(temp: tempfile::NamedTempFile, path: &Path) -> Result<(), Error> {
-    files::persist_new_durably(temp, path).map_err(|source| match source.kind() {
-        io::ErrorKind::AlreadyExists => taken(path),
-        _ => Error::file("write", path)(source),
-    })
-}
-
 /// Finishes what a run that was killed had as good as done: the volume stands in the folder with exactly the
 /// manifest that the state noted before it got its name. Its manifest's file is written if it is not there,
 /// and the state learns of it. Whatever else stands there is not touched. Returns the bundle's name.
@@ -99,6 +89,7 @@ pub fn finish_interrupted(out: &Path, state: &State) -> Result<Option<String>, E
     };
     let volume = out.join(manifest.volume_file_name(1));
     let Ok(file) = File::open(&volume) else {
+        withdraw(out, &manifest, &note)?;
         return Ok(None);
     };
     if !Volume::open(BufReader::new(file)).is_ok_and(|found| found.manifest_note() == note) {
@@ -161,7 +152,7 @@ pub fn write(
     let plans = cut(
         front_size(note.len() as u64, digest.size),
         spool.entries.iter().map(|entry| entry.stored),
-        None,
+        contents.volume_size,
     )?;
     let volumes_bytes: u64 = plans.iter().map(|plan| plan.size).sum();
     room(out, volumes_bytes + note.len() as u64)?;
@@ -185,30 +176,18 @@ pub fn write(
     }
     let volumes = writer.finish()?.done;
 
-    let manifest_path = out.join(manifest.file_name());
     let mut sidecar = files::held_temp_in(out).map_err(Error::file("write into", out))?;
     sidecar
         .write_all(&note)
         .map_err(Error::file("write into", out))?;
     // From here on a run that is killed may leave the bundle's files: the next run has to know them.
     state.intend(&manifest, &note, &index)?;
-    let mut files = Vec::new();
-    let persisted = (1..)
-        .zip(volumes)
-        .map(|(number, temp)| (temp, out.join(manifest.volume_file_name(number))))
-        .chain([(sidecar, manifest_path)])
-        .try_for_each(|(temp, path)| {
-            persist_new(temp, &path)?;
-            files.push(path);
-            Ok(())
-        });
-    if let Err(error) = persisted {
-        for path in files {
-            let _ = std::fs::remove_file(path);
+    let files = publish(out, &manifest, sidecar, volumes).map_err(|unnamed| {
+        match unnamed.source.kind() {
+            io::ErrorKind::AlreadyExists => taken(&unnamed.path),
+            _ => Error::file("write", &unnamed.path)(unnamed.source),
         }
-        return Err(error);
-    }
-    files.rotate_right(1);
+    })?;
     Ok(Written {
         bytes: volumes_bytes + note.len() as u64,
         manifest,
@@ -335,7 +314,7 @@ impl Spool {
 }
 
 /// Refuses to begin where there is not room for it all.
-fn room(out: &Path, needed: u64) -> Result<(), Error> {
+pub(crate) fn room(out: &Path, needed: u64) -> Result<(), Error> {
     let Ok(stat) = rustix::fs::statvfs(out) else {
         return Ok(());
     };
@@ -351,12 +330,13 @@ fn room(out: &Path, needed: u64) -> Result<(), Error> {
     .into())
 }
 
-struct Counted<'p, R> {
+/// Counts what is read as progress.
+pub(crate) struct Counted<'p, R> {
     inner: R,
     progress: &'p Progress,
 }
 
-fn counted<R: Read>(inner: R, progress: &Progress) -> Counted<'_, R> {
+pub(crate) fn counted<R: Read>(inner: R, progress: &Progress) -> Counted<'_, R> {
     Counted { inner, progress }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand};
 
 use crate::settings::Config;
+use crate::volume_size::VolumeSize;
 
 /// The connected side of modferry: fetches Go modules, proves them against the checksum database, and writes
 /// signed bundles for the other side of an air gap.
@@ -63,6 +64,7 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
   cache: /var/cache/modferry       # --cache
   state: /var/lib/modferry-state   # --state
   transfers: 24                    # --transfers
+  volume-size: dvd                 # --volume-size
 
 Exit codes: 0 done; 1 anything else; 2 usage or configuration; 3 no trusted signature; 4 damaged;
 5 something needed is missing; 6 checksum-database failure or fork; 7 no room; 9 upstream failure.";
@@ -134,8 +136,9 @@ pub enum Command {
     },
     /// Show what a bundle says of itself; proves nothing without --pub
     Inspect {
-        /// A bundle's folder, volume or manifest
-        path: PathBuf,
+        /// Bundles' folders, volumes and manifests
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
         /// Every item: its kind, its name, its bytes
         #[arg(long)]
         list: bool,
@@ -145,6 +148,21 @@ pub enum Command {
         /// Check the manifest's signature by this public key first
         #[arg(long = "pub", value_name = "FILE")]
         keys: Vec<PathBuf>,
+    },
+    /// Cut a bundle into volumes of another size, without signing it again
+    ///
+    /// No key is needed: what is signed does not depend on the cut. The entries and the signatures stay as they
+    /// are, byte for byte. Without --volume-size everything goes into one volume.
+    Volumes {
+        /// The bundle's folder or manifest, or all its volumes; they may be in several folders
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        #[command(flatten)]
+        /// The size.
+        size: VolumeSizeFlag,
+        /// Write the volumes into this folder
+        #[arg(long, value_name = "DIR")]
+        out: PathBuf,
     },
     /// Say what bundle A, or store A, has that B lacks, and the other way round
     ///
@@ -159,9 +177,17 @@ pub enum Command {
         b: PathBuf,
     },
     /// Check a bundle as an import would: signature, every hash, and every proof
+    ///
+    /// Volumes of a bundle may be in several folders: name them all. If not all are there, each that is is checked
+    /// by itself, and what that does not prove is said: exit 0 if just these volumes were named, 5 if a folder or
+    /// a manifest was. All damaged volumes are named, with everything in them that is damaged.
     Verify {
-        /// A bundle's folder, volume or manifest
-        path: PathBuf,
+        /// Bundles' folders, volumes and manifests
+        #[arg(required = true, value_name = "PATH")]
+        paths: Vec<PathBuf>,
+        /// So many of the keys must have signed
+        #[arg(long, value_name = "N", default_value_t = 1)]
+        require: usize,
         /// Trust this public key's signature; may be given more than once
         #[arg(long = "pub", value_name = "FILE", required = true)]
         keys: Vec<PathBuf>,
@@ -211,6 +237,17 @@ pub enum Trust {
     },
 }
 
+/// The flag of `export` and `volumes`.
+#[derive(Args, Clone, Copy, Debug)]
+pub struct VolumeSizeFlag {
+    /// No volume has more bytes: cd, dvd, bd, bd-dl, fat32, or as in 700 MB or 4 GiB [default: one volume]
+    ///
+    /// cd, dvd, bd and bd-dl leave 4 MiB of the disc to the file system (CD-R of 80 minutes, DVD±R, BD-R of one
+    /// and of two layers without spare areas); fat32 is that file system's largest file, 4294967295 bytes.
+    #[arg(long, value_name = "SIZE")]
+    pub volume_size: Option<VolumeSize>,
+}
+
 /// What to carry, and how.
 #[derive(Args, Clone, Debug)]
 pub struct Selection {
@@ -253,6 +290,9 @@ pub struct Selection {
     /// Keep the stream's state here [default: ~/.local/state/modferry/STREAM]
     #[arg(long, value_name = "DIR")]
     pub state: Option<PathBuf>,
+    #[command(flatten)]
+    /// How large volumes are.
+    pub volume_size: VolumeSizeFlag,
     /// So many transfers at once [default: 24]
     #[arg(long, value_name = "N")]
     pub transfers: Option<usize>,
@@ -288,6 +328,7 @@ impl Selection {
             trust: flags.trust,
             keep_going: flags.keep_going.then_some(true),
             transfers: flags.transfers,
+            volume_size: flags.volume_size.volume_size,
         }
     }
 }

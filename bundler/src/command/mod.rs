@@ -11,7 +11,7 @@ use modferry_cli::{Exit, Failure};
 use crate::error::Error;
 use crate::progress::{Mode, Progress};
 use crate::settings::Config;
-use crate::{export, inspect, keygen, plan, sign, trust, verify};
+use crate::{bundle, export, inspect, keygen, plan, recut, sign, trust, verify};
 use flags::{Cli, Command, Trust};
 
 const PROGRAM: &str = "modferry-bundler";
@@ -126,18 +126,27 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             let made = trust::new(&change, &flags.or(file).signing_key()?, out)?;
             tell::trust_note(&made, cli.json)?;
         }
+        Command::Volumes { paths, size, out } => {
+            let size = size.volume_size.or(file.volume_size);
+            for bundle in bundle::find(paths)? {
+                let limit = size.map(|size| size.0);
+                let recut = recut::recut(&bundle, limit, out, progress)?;
+                progress.finish();
+                tell::recut(&recut, out, cli.json)?;
+            }
+        }
         Command::Inspect {
-            path,
+            paths,
             list,
             fingerprint,
             keys,
         } => {
             let policy = match keys.is_empty() {
                 true => None,
-                false => Some(verify::policy(keys, Vec::new())?),
+                false => Some(verify::policy(keys, 1, Vec::new())?),
             };
-            for files in inspect::find(path)? {
-                let inspected = inspect::inspect(&files, policy.as_ref())?;
+            for bundle in bundle::find(paths)? {
+                let inspected = inspect::inspect(bundle, policy.as_ref())?;
                 match fingerprint {
                     true => tell::inspect_fingerprint(&inspected, cli.json)?,
                     false => tell::inspect(&inspected, *list, cli.json)?,
@@ -145,16 +154,20 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             }
         }
         Command::Verify {
-            path,
+            paths,
+            require,
             keys,
             fingerprint,
             sumdbs,
         } => {
-            let policy = verify::policy(keys, sumdb_keys(&file, sumdbs)?)?;
-            for files in inspect::find(path)? {
-                let report = verify::verify(&files, &policy, progress)?;
+            let policy = verify::policy(keys, *require, sumdb_keys(&file, sumdbs)?)?;
+            for bundle in bundle::find(paths)? {
+                let verified = verify::verify(&bundle, &policy, progress)?;
                 progress.finish();
-                tell::verify(&files, &report, *fingerprint, cli.json)?;
+                tell::verify(&bundle, &verified, *fingerprint, cli.json)?;
+                if !bundle.volumes_named {
+                    bundle.all_are_there()?;
+                }
             }
         }
     }

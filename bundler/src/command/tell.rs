@@ -2,14 +2,15 @@
 
 mod diff;
 mod inspect;
+mod recut;
 mod sign;
 mod trust;
+mod verify;
 
 use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use modferry_checker::Report;
 use modferry_cli::{bytes, duration, print_json};
 use modferry_protocol::bundle::Manifest;
 use serde_json::json;
@@ -19,15 +20,16 @@ use super::stdout;
 use crate::error::Error;
 use crate::export::Exported;
 use crate::fetch::Level;
-use crate::inspect::Files;
 use crate::keygen::Made;
 use crate::plan::Plan;
 use crate::settings::Config;
 
 pub use diff::diff;
 pub use inspect::{fingerprint as inspect_fingerprint, inspect};
+pub use recut::recut;
 pub use sign::{as_json, signed, unsigned};
 pub use trust::trust_note;
+pub use verify::verify;
 
 fn say(text: &str) -> Result<(), Error> {
     let mut out = io::stdout().lock();
@@ -87,7 +89,7 @@ pub fn export(
         return print_json(&json!({
             "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
             "fingerprint": manifest.spoken().to_string(),
-            "files": written.files, "bytes": written.bytes,
+            "volumes": written.files.len() - 1, "files": written.files, "bytes": written.bytes,
             "modules": totals.zips, "go_mods": totals.mods, "records": totals.records,
             "tiles": totals.tiles, "zip_bytes": totals.zip_bytes, "heads": heads,
             "older_heads_proven": exported.older_heads, "missing": missing,
@@ -123,11 +125,12 @@ pub fn export(
     let out = config.out.as_deref().unwrap_or(Path::new("."));
     let verifier = exported.signer.verifier();
     text += &format!(
-        "{} on disk, signed by {}+{:08x}\n\
+        "{} on disk, in {}, signed by {}+{:08x}\n\
          fingerprint, to compare over a telephone: {}\n\
          next, on the other side: modferry-appliance import {}\n\
          (once before: modferry-appliance trust add {}.pub, fingerprint {})\n",
         bytes(written.bytes),
+        volumes(written.files.len() - 1),
         verifier.name(),
         verifier.id(),
         manifest.spoken(),
@@ -194,6 +197,14 @@ pub fn plan(plan: &Plan, list: bool, cli: &Cli) -> Result<(), Error> {
     say(&text)
 }
 
+/// `1 volume`, `3 volumes`
+fn volumes(count: usize) -> String {
+    match count {
+        1 => "1 volume".into(),
+        _ => format!("{count} volumes"),
+    }
+}
+
 /// `--fingerprint` of inspect and verify: what two people compare, and of what. `signers` are those checked.
 fn fingerprint(manifest: &Manifest, signers: Option<&[String]>, json: bool) -> Result<(), Error> {
     let (stream, sequence) = (&manifest.stream, manifest.sequence);
@@ -212,15 +223,4 @@ fn fingerprint(manifest: &Manifest, signers: Option<&[String]>, json: bool) -> R
             None => "signature NOT CHECKED".into(),
         }
     ))
-}
-
-/// `verify`
-pub fn verify(files: &Files, report: &Report, only: bool, json: bool) -> Result<(), Error> {
-    if only {
-        return fingerprint(&report.manifest, Some(&report.signers), json);
-    }
-    if json {
-        return print_json(report).map_err(stdout);
-    }
-    say(&format!("{}: verified\n{report}", files.volume.display()))
 }

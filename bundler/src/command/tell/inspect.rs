@@ -7,24 +7,26 @@ use modferry_protocol::bundle::Item;
 use serde_json::json;
 
 use super::say;
+use crate::bundle::Bundle;
 use crate::command::stdout;
 use crate::error::Error;
 use crate::inspect::Inspected;
 
 /// `inspect --fingerprint`
 pub fn fingerprint(inspected: &Inspected, json: bool) -> Result<(), Error> {
-    let manifest = &inspected.front.manifest;
+    let manifest = &inspected.bundle.manifest;
     super::fingerprint(manifest, inspected.signers.as_deref(), json)
 }
 
 /// `inspect`
 pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Error> {
-    let manifest = &inspected.front.manifest;
+    let bundle = &inspected.bundle;
+    let manifest = &bundle.manifest;
     let totals = &manifest.totals;
     if json {
         let mut items = Vec::new();
         if list {
-            for item in inspected.front.index.items() {
+            for item in inspected.bundle.index.items() {
                 let (item, size) = item?;
                 items.push(json!({ "item": item.to_string(), "bytes": size }));
             }
@@ -41,8 +43,18 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
             .iter()
             .map(|(db, head)| json!({ "database": db.as_str(), "size": head.size, "hash": head.hash.to_string() }))
             .collect();
+        let volumes: Vec<_> = bundle
+            .volumes
+            .iter()
+            .map(|front| {
+                json!({
+                    "file": front.path, "number": front.volume.number, "bytes": front.bytes,
+                    "entries": front.volume.entries,
+                })
+            })
+            .collect();
         return print_json(&json!({
-            "volume": inspected.front.path, "volume_bytes": inspected.front.bytes,
+            "volumes": volumes, "volume_count": bundle.of(), "missing_volumes": missing_volumes(bundle),
             "signature_checked": inspected.signers.is_some(), "signers": inspected.signers,
             "claimed_signers": inspected.claimed,
             "fingerprint": manifest.spoken().to_string(),
@@ -55,7 +67,7 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
         .map_err(stdout);
     }
     let mut text = String::new();
-    let file = inspected.front.path.display();
+    let file = bundle.name();
     match &inspected.signers {
         Some(signers) => text += &format!("{file}: signed by {}\n", signers.join(", ")),
         None => {
@@ -73,9 +85,25 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
         manifest.stream,
         manifest.sequence,
         manifest.created,
-        bytes(inspected.front.bytes)
+        bytes(bundle.volumes.iter().map(|front| front.bytes).sum())
     );
     text += &format!("  fingerprint {}\n", manifest.spoken());
+    if bundle.of() > 1 {
+        for front in &bundle.volumes {
+            let (first, last) = front.volume.entries.unwrap_or_default();
+            text += &format!(
+                "  volume {} of {}, entries {first} to {last}, {}: {}\n",
+                front.volume.number,
+                front.volume.of,
+                bytes(front.bytes),
+                front.path.display()
+            );
+        }
+        let missing = missing_volumes(bundle);
+        if !missing.is_empty() {
+            text += &format!("  not here: {}\n", missing.join(", "));
+        }
+    }
     for (db, head) in &manifest.heads {
         text += &format!("  {db}: a tree of {} records, {}\n", head.size, head.hash);
     }
@@ -92,7 +120,7 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
     }
     say(&text)?;
     let mut out = io::BufWriter::new(io::stdout().lock());
-    for item in inspected.front.index.items() {
+    for item in inspected.bundle.index.items() {
         let (item, size) = item?;
         let line = match (list, &item) {
             (true, _) => format!("{item} {size}"),
@@ -102,4 +130,13 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
         writeln!(out, "{line}").map_err(stdout)?;
     }
     out.flush().map_err(stdout)
+}
+
+/// The file names of the volumes that are not there.
+fn missing_volumes(bundle: &Bundle) -> Vec<String> {
+    let missing = bundle.missing();
+    missing
+        .iter()
+        .map(|number| bundle.manifest.volume_file_name(*number))
+        .collect()
 }
