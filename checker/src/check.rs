@@ -76,6 +76,7 @@ pub fn check<V: Volumes, S: Stage>(
         while intake.take_result(pipeline)? {}
         Ok(())
     })?;
+    intake.report.volumes = entries.volume().of.into();
     entries.finish().map_err(named)?;
 
     intake.small_things_are_in()?;

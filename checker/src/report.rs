@@ -37,6 +37,8 @@ pub struct Report {
     /// that the destination holds already and that is newer.
     #[serde(serialize_with = "heads_as_json")]
     pub served: Vec<(DbName, TreeHead)>,
+    /// Volumes that have the signed manifest and index at their front, and follow on one another without a gap.
+    pub volumes: u64,
     /// Entries whose SHA-256 is the index's.
     pub entries: u64,
     /// Their bytes.
@@ -79,6 +81,7 @@ impl Report {
             manifest,
             signers,
             served: Vec::new(),
+            volumes: 0,
             entries: 0,
             entry_bytes: 0,
             needs: 0,
@@ -171,6 +174,10 @@ impl fmt::Display for Report {
         line(
             self.signers.len() as u64,
             "trusted keys have signed the manifest",
+        )?;
+        line(
+            self.volumes,
+            "volumes have the signed manifest and index, and follow on one another",
         )?;
         line(
             self.entries,

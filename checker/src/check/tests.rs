@@ -8,6 +8,7 @@ mod lists;
 mod records;
 mod stages;
 mod trust;
+mod volumes;
 
 use super::*;
 use crate::testing::{Sealed, TestBundle, TestModule, TestSumdb, key, policy};

@@ -111,6 +111,11 @@ impl<V: Volumes, S: Read> Entries<V, S> {
         }))
     }
 
+    /// What the volume that is being read says of itself.
+    pub fn volume(&self) -> &VolumeText {
+        &self.feed.text
+    }
+
     /// Reads the last volume's end. All entries must have been read.
     pub fn finish(mut self) -> Result<(), ReadError> {
         self.feed.none_open()?;
