@@ -17,6 +17,8 @@ cargo build --locked --workspace --bins
 status=0
 MODFERRY_FAULTS=full MODFERRY_FAULTS_TABLE=$table cargo test --locked --no-fail-fast --package modferry-tests "${words[@]}" -- \
     --include-ignored --nocapture --test-threads=1 || status=$?
+# Volumes at the boundaries of 2, 4 and 8 GiB, written and read back.
+cargo test --locked --package modferry-protocol --test bundle -- --ignored || status=$?
 echo
 echo '| fault | tried | survived | |'
 echo '|---|---|---|---|'
