@@ -180,26 +180,31 @@ impl Member {
     }
 }
 
+/// The members of a tar, in order.
+pub fn members(bytes: &[u8]) -> Vec<Member> {
+    let mut members = Vec::new();
+    let mut at = 0;
+    while bytes[at..at + 512].iter().any(|byte| *byte != 0) {
+        let header = tar::Header::from_byte_slice(&bytes[at..at + 512]).clone();
+        let size = usize::try_from(header.size().unwrap()).unwrap();
+        members.push(Member {
+            header,
+            data: bytes[at + 512..at + 512 + size].to_vec(),
+        });
+        at += 512 + size.next_multiple_of(512);
+    }
+    members
+}
+
 impl Parts {
     /// Takes the bundle in `folder` apart.
     pub fn read(folder: &str) -> Self {
         let file = file_with_suffix(folder, ".tar");
         let manifest = file_with_suffix(folder, ".manifest");
         let bytes = std::fs::read(&file).unwrap();
-        let mut members = Vec::new();
-        let mut at = 0;
-        while bytes[at..at + 512].iter().any(|byte| *byte != 0) {
-            let header = tar::Header::from_byte_slice(&bytes[at..at + 512]).clone();
-            let size = usize::try_from(header.size().unwrap()).unwrap();
-            members.push(Member {
-                header,
-                data: bytes[at + 512..at + 512 + size].to_vec(),
-            });
-            at += 512 + size.next_multiple_of(512);
-        }
         let sidecar = std::fs::read(&manifest).unwrap();
         Self {
-            members,
+            members: members(&bytes),
             file,
             manifest: (manifest, sidecar),
         }

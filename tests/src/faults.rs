@@ -81,6 +81,11 @@ impl Row {
         }
     }
 
+    /// Its name.
+    pub fn what(&self) -> &str {
+        &self.what
+    }
+
     /// Tries one fault: `survive` panics if it was not survived.
     pub fn fault<T>(&mut self, survive: impl FnOnce() -> T) -> T {
         self.tried += 1;

@@ -1,8 +1,9 @@
-//! A store that serves one bundle, and a second bundle that is not in yet: what is interrupted, starved and cut off.
+//! A store that a command is about to change: what is interrupted, starved and cut off. Mostly that command is the import
+//! of a second bundle.
 //!
-//! Before anything goes wrong, the second bundle is imported once in peace, so that both states are known byte for
-//! byte as clients see them. After a fault there are only these two. Anything between is a failure, and so is a store
-//! that does not open, a `fsck` that finds something, and a repeated import that does not end in the new state.
+//! Before anything goes wrong the command is run once in peace, so that both states are known byte for byte as
+//! clients see them. After a fault there are only these two. Anything between is a failure, and so is a store
+//! that does not open, a `fsck` that finds something, and a repeated command that does not end in the new state.
 
 use std::{
     path::{Path, PathBuf},
@@ -12,7 +13,7 @@ use std::{
 
 use crate::{
     answers::Answers,
-    run::{Finished, modferry, run},
+    run::{Finished, run},
     site::{Site, file_with_suffix},
     upstream::noise,
 };
@@ -20,9 +21,9 @@ use crate::{
 /// Which of the two states a store is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// As before the second bundle.
+    /// As before the command.
     Old,
-    /// With all of the second bundle.
+    /// With all that the command does.
     New,
 }
 
@@ -36,21 +37,31 @@ struct Known {
 pub struct HalfWay {
     /// The site. Its store is in the old state at first, and after [`HalfWay::restore`].
     pub site: Site,
-    /// The folder of the second bundle.
+    /// The folder of the bundle that is imported; empty where the command is no import.
     pub bundle: String,
-    /// The modules of the first bundle, then those of the second.
+    /// The modules that clients ask for, those that only one of the two states has among them.
     pub modules: Vec<String>,
-    /// How long the import of the second bundle takes when nothing happens to it.
+    /// How long the command takes when nothing happens to it.
     pub whole: Duration,
+    /// The appliance's command that leads from the old state to the new one.
+    args: Vec<String>,
+    /// What it says when there is nothing left to do.
+    nothing_left: &'static str,
     template: PathBuf,
     old: Known,
     new: Known,
 }
 
 impl HalfWay {
-    /// A site with a second bundle of that many modules of about `bytes` each, that compression cannot shrink.
+    /// A site with a second bundle of that many modules of about `bytes` each, in one volume.
     #[track_caller]
     pub fn new(modules: usize, bytes: usize) -> Self {
+        Self::exported_with(modules, bytes, &[])
+    }
+
+    /// The same, with more words for the export of the second bundle.
+    #[track_caller]
+    pub fn exported_with(modules: usize, bytes: usize, words: &[&str]) -> Self {
         let mut site = Site::new();
         let hello = "-- hello.go --\npackage hello\n";
         let first: Vec<String> = (0..3)
@@ -68,24 +79,42 @@ impl HalfWay {
                 .add(module, &format!("{hello}-- data.txt --\n{noise}"));
         }
         site.carry(&first.iter().map(String::as_str).collect::<Vec<_>>());
-        let (exported, bundle) =
-            site.export(&second.iter().map(String::as_str).collect::<Vec<_>>());
+        let mut args = words.to_vec();
+        args.extend(second.iter().map(String::as_str));
+        let (exported, bundle) = site.export(&args);
         exported.ok();
 
+        let args = vec!["import".into(), bundle.clone()];
         let modules = [first, second].concat();
+        let mut half_way = Self::before(site, modules, args, "already imported");
+        half_way.bundle = bundle;
+        half_way
+    }
+
+    /// A site whose store is as it is now, and the appliance's command that changes it.
+    #[track_caller]
+    pub fn before(
+        site: Site,
+        modules: Vec<String>,
+        args: Vec<String>,
+        nothing_left: &'static str,
+    ) -> Self {
         let template = PathBuf::from(site.path("template"));
         copy_folder(&site.store(), &template);
         let old = known(&site, &modules);
+        let words: Vec<&str> = args.iter().map(String::as_str).collect();
         let started = Instant::now();
-        site.appliance(&["import", &bundle]).ok();
+        site.appliance(&words).ok();
         let whole = started.elapsed();
         let new = known(&site, &modules);
-        assert!(new.answers.with_status(200) > old.answers.with_status(200));
+        assert_ne!(new.answers, old.answers, "the command changes nothing");
         let half_way = Self {
             site,
-            bundle,
+            bundle: String::new(),
             modules,
             whole,
+            args,
+            nothing_left,
             template,
             old,
             new,
@@ -94,12 +123,12 @@ impl HalfWay {
         half_way
     }
 
-    /// The second bundle's volume.
+    /// The second bundle's only volume.
     pub fn volume(&self) -> Vec<u8> {
         std::fs::read(file_with_suffix(&self.bundle, ".tar")).unwrap()
     }
 
-    /// Makes the store again as it was before the second bundle.
+    /// Makes the store again as it was before the command.
     pub fn restore(&self) {
         let store = self.site.store();
         if store.exists() {
@@ -113,13 +142,10 @@ impl HalfWay {
         copy_folder(&self.template, folder);
     }
 
-    /// `modferry-appliance import BUNDLE --store STORE`, not started yet.
-    pub fn import(&self) -> Command {
-        let mut command = modferry("modferry-appliance", self.site.root());
-        command
-            .args(["import", &self.bundle, "--store"])
-            .arg(self.site.store());
-        command
+    /// The command, not started yet.
+    pub fn command(&self) -> Command {
+        let words: Vec<&str> = self.args.iter().map(String::as_str).collect();
+        self.site.appliance_command(&words)
     }
 
     /// The store opens, is found whole, and serves one of the two states, byte for byte.
@@ -151,12 +177,12 @@ impl HalfWay {
         );
     }
 
-    /// The same import again ends as if nothing had happened before it, and a third finds nothing left to do.
+    /// The same command again ends as if nothing had happened before it, and once more finds nothing left to do.
     #[track_caller]
     pub fn finishes(&self) {
-        run(&mut self.import()).ok();
+        run(&mut self.command()).ok();
         assert_eq!(self.state(), State::New);
-        run(&mut self.import()).ok().says("already");
+        run(&mut self.command()).ok().says(self.nothing_left);
     }
 }
 
@@ -168,10 +194,10 @@ fn known(site: &Site, modules: &[String]) -> Known {
     }
 }
 
-/// The store opens, and a whole check of it finds nothing.
+/// The store opens, and a check of all that is in it finds nothing.
 #[track_caller]
 pub fn sound(site: &Site) -> Finished {
-    site.appliance(&["status"]).ok()
+    site.appliance(&["fsck"]).ok()
 }
 
 /// Copies a folder with all that is in it.

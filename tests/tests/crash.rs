@@ -1,4 +1,4 @@
-//! kill -9 at many points of an import: the old state goes on being served, and the same import again is whole.
+//! kill -9 at many points of an import: the old state goes on being served, and the same command again is whole.
 //!
 //! Two ways of choosing the point. At random moments, whatever the process is doing then, also in its own computing.
 //! And before each system call that makes something durable or visible (`kill::STEPS`), one after the other, by strace: what
@@ -51,23 +51,21 @@ fn an_import_killed_at_many_bytes_of_its_stream() {
     half_way.finishes();
 }
 
-#[test]
-fn an_import_killed_at_random_moments() {
-    let half_way = HalfWay::new(12, 120_000);
-    let mut row = Row::new("kill -9 of an import at a random moment");
-    let mut chance = Chance::new("an_import_killed_at_random_moments");
+/// Kills the command at random moments, that many times.
+fn at_random_moments(half_way: &HalfWay, mut row: Row, times: usize) {
+    let mut chance = Chance::new(row.what());
     let mut before = 0;
-    for _ in 0..tries(5, 200) {
+    for _ in 0..times {
         half_way.restore();
         let moment = chance.moment(half_way.whole);
         row.fault(|| {
-            let ended = kill::after(&mut half_way.import(), moment);
-            match half_way.state() {
-                State::Old => {
-                    assert_eq!(ended, None, "an import that succeeded is not visible");
-                    before += 1;
-                }
-                State::New => {}
+            let ended = kill::after(&mut half_way.command(), moment);
+            if half_way.state() == State::Old {
+                assert_eq!(
+                    ended, None,
+                    "what a command did that succeeded is not visible"
+                );
+                before += 1;
             }
             half_way.finishes();
         });
@@ -80,35 +78,77 @@ fn an_import_killed_at_random_moments() {
     assert!(before > 0 || !full(), "no kill came before the commit");
 }
 
-#[test]
-fn an_import_killed_at_each_step() {
-    let mut row = Row::new("kill -9 of an import before each fsync, rename, unlink …");
+/// Kills the command before each of its steps; before `few` of them in the ordinary run.
+fn at_each_step(half_way: &HalfWay, mut row: Row, few: usize) {
     if !kill::can_trace() {
         return row.skipped("strace cannot trace here");
     }
-    let half_way = HalfWay::new(3, 120_000);
     let log = half_way.site.root().join("steps");
-    let counts = kill::count_steps(&half_way.import(), &log);
+    let counts = kill::count_steps(&half_way.command(), &log);
     let steps: Vec<(&str, u32)> = counts
         .iter()
         .flat_map(|(step, count)| (1..=*count).map(|nth| (*step, nth)))
         .collect();
     let mut killed = 0;
-    for (step, nth) in sample(&steps, 8) {
+    for (step, nth) in sample(&steps, few) {
         half_way.restore();
         row.fault(|| {
-            let ended = kill::at(&half_way.import(), step, nth);
+            let ended = kill::at(&half_way.command(), step, nth);
             killed += u32::from(ended.is_none());
             let state = half_way.state();
             assert!(
                 ended.is_none() || state == State::New,
-                "{step} {nth}: an import that succeeded is not visible"
+                "{step} {nth}: what a command did that succeeded is not visible"
             );
             half_way.finishes();
         });
     }
     row.note(format!("{counts:?}, {killed} killed"));
     assert!(killed > 0, "strace killed nothing");
+}
+
+#[test]
+fn an_import_killed_at_random_moments() {
+    let row = Row::new("kill -9 of an import at a random moment");
+    at_random_moments(&HalfWay::new(12, 120_000), row, tries(4, 200));
+}
+
+#[test]
+fn an_import_killed_at_each_step() {
+    let row = Row::new("kill -9 of an import before each fsync, rename, unlink …");
+    at_each_step(&HalfWay::new(3, 120_000), row, 6);
+}
+
+/// A store in which all volumes of a bundle but the last have been staged, and that is about to get the last one.
+fn with_staged_volumes() -> HalfWay {
+    let made = HalfWay::exported_with(6, 120_000, &["--volume-size", "160KB"]);
+    let mut volumes: Vec<String> = std::fs::read_dir(&made.bundle)
+        .unwrap()
+        .map(|file| file.unwrap().path().to_str().unwrap().to_owned())
+        .filter(|name| name.ends_with(".tar"))
+        .collect();
+    volumes.sort();
+    assert!(volumes.len() > 2, "{volumes:?}");
+    let last = volumes.pop().unwrap();
+    for volume in volumes {
+        made.site.appliance(&["import", &volume]).expect(5);
+    }
+    let HalfWay { site, modules, .. } = made;
+    let args = vec!["import".into(), last];
+    HalfWay::before(site, modules, args, "already imported")
+}
+
+#[test]
+fn an_import_of_staged_volumes_killed_at_random_moments() {
+    let row = Row::new("kill -9 of an import of staged volumes at a random moment");
+    at_random_moments(&with_staged_volumes(), row, tries(2, 50));
+}
+
+#[test]
+fn an_import_of_staged_volumes_killed_at_each_step() {
+    let row =
+        Row::new("kill -9 of an import of staged volumes before each fsync, rename, unlink …");
+    at_each_step(&with_staged_volumes(), row, 3);
 }
 
 #[test]
@@ -148,7 +188,7 @@ fn imports_at_once_that_wait_are_all_whole() {
             std::thread::scope(|scope| {
                 let imports: Vec<_> = (0..4)
                     .map(|_| {
-                        let mut import = half_way.import();
+                        let mut import = half_way.command();
                         import.arg("--wait");
                         scope.spawn(move || finished_quietly(&mut import))
                     })

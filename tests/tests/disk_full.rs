@@ -67,7 +67,7 @@ fn an_import_without_room_writes_nothing() {
         };
         let before = tables();
         row.fault(|| {
-            let refused = run(&mut half_way.import()).expect(7);
+            let refused = run(&mut half_way.command()).expect(7);
             if spare > 0 {
                 refused.says("needs about"); // with no room at all, not even the lock can be written
             }

@@ -12,7 +12,7 @@ use std::{
 };
 
 use modferry_tests::{
-    bundle::Parts,
+    bundle::{Member, members},
     faults::{Chance, Row, sample},
     halfway::{HalfWay, State},
     run::run,
@@ -45,10 +45,10 @@ impl Fault {
 }
 
 /// The parts of a volume with where they lie, their names as errors say them.
-fn layout(parts: &Parts) -> Vec<(Range<usize>, String)> {
+fn layout(members: &[Member]) -> Vec<(Range<usize>, String)> {
     let mut at = 0;
     let mut found = Vec::new();
-    for member in &parts.members {
+    for member in members {
         let length = 512 + member.data.len().next_multiple_of(512);
         found.push((at..at + length, member.name()));
         at += length;
@@ -71,7 +71,7 @@ fn faults(length: usize) -> Vec<(Range<usize>, Fault)> {
 /// Imports what a bad medium gives: it must be refused, and say the volume's name and one of these.
 #[track_caller]
 fn refused(half_way: &HalfWay, volume: &str, names: &[String], what: &str) {
-    let ended = run(&mut half_way.import()).says(volume);
+    let ended = run(&mut half_way.command()).says(volume);
     assert!([3, 4].contains(&ended.code), "{what}\n{ended}");
     assert!(!ended.stderr.contains("panicked"), "{what}\n{ended}");
     assert!(
@@ -82,42 +82,65 @@ fn refused(half_way: &HalfWay, volume: &str, names: &[String], what: &str) {
     );
 }
 
-#[test]
-fn a_volume_on_a_bad_medium_is_refused_by_name() {
-    let mut row = Row::new("each 4 KiB page of a volume zeroed, flipped, missing");
-    let mut chance = Chance::new("a_volume_on_a_bad_medium_is_refused_by_name");
-    let half_way = HalfWay::new(8, 120_000);
-    let file: PathBuf = file_with_suffix(&half_way.bundle, ".tar");
-    let good = fs::read(&file).unwrap();
-    let layout = layout(&Parts::read(&half_way.bundle));
-    let volume = file.file_name().unwrap().to_str().unwrap().to_owned();
-    let faults = faults(good.len());
-    for (page, fault) in sample(&faults, 10) {
+/// Every fault of every page of the bundle's volumes, or a few of them.
+fn volumes_on_bad_media(half_way: &HalfWay, mut row: Row, few: usize) {
+    let mut chance = Chance::new(row.what());
+    let mut volumes: Vec<PathBuf> = fs::read_dir(&half_way.bundle)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "tar"))
+        .collect();
+    volumes.sort();
+    let all: Vec<(&PathBuf, Range<usize>, Fault)> = volumes
+        .iter()
+        .flat_map(|file| {
+            let length = fs::metadata(file).unwrap().len() as usize;
+            faults(length)
+                .into_iter()
+                .map(move |(page, fault)| (file, page, fault))
+        })
+        .collect();
+    for (file, page, fault) in sample(&all, few) {
+        let good = fs::read(file).unwrap();
         let Some(bad) = fault.strike(&good, page.clone(), &mut chance) else {
             continue; // a page of zeros
         };
         let changed = (0..good.len())
             .find(|at| bad.get(*at) != good.get(*at))
             .unwrap();
-        // The page may begin in one part and hit the next one harder; a missing one moves all that follows.
-        let names: Vec<String> = layout
+        // The part where the first byte is another; by its name with or without an ending, as errors have it.
+        let names: Vec<String> = layout(&members(&good))
             .iter()
             .filter(|(range, _)| range.contains(&changed))
             .flat_map(|(_, name)| [name.clone(), name.split('.').next().unwrap().to_owned()])
             .collect();
-        fs::write(&file, &bad).unwrap();
+        fs::write(file, &bad).unwrap();
         row.fault(|| {
-            let what = format!("{fault:?} at {page:?}, first at {changed}");
-            refused(&half_way, &volume, &names, &what);
+            let volume = file.file_name().unwrap().to_str().unwrap();
+            let what = format!("{volume}: {fault:?} at {page:?}, first at {changed}");
+            refused(half_way, volume, &names, &what);
         });
+        fs::write(file, &good).unwrap();
         if row.survived() % 40 == 1 {
             half_way.assert_old();
         }
     }
     half_way.assert_old();
-    row.note(format!("{} pages", good.len().div_ceil(PAGE)));
-    fs::write(&file, &good).unwrap();
+    row.note(format!("{} pages", all.len() / 3));
     half_way.finishes();
+}
+
+#[test]
+fn a_volume_on_a_bad_medium_is_refused_by_name() {
+    let row = Row::new("each 4 KiB page of a volume zeroed, flipped, missing");
+    volumes_on_bad_media(&HalfWay::new(8, 120_000), row, 10);
+}
+
+#[test]
+fn one_of_several_volumes_on_a_bad_medium_is_refused_by_name() {
+    let row = Row::new("each 4 KiB page of each of several volumes zeroed, flipped, missing");
+    let half_way = HalfWay::exported_with(5, 120_000, &["--volume-size", "120KB"]);
+    volumes_on_bad_media(&half_way, row, 8);
 }
 
 #[test]
@@ -137,7 +160,7 @@ fn a_manifest_on_a_bad_medium_is_refused_or_not_needed() {
         ] {
             fs::write(&file, &bad).unwrap();
             row.fault(|| {
-                let ended = run(&mut half_way.import());
+                let ended = run(&mut half_way.command());
                 assert!(!ended.stderr.contains("panicked"), "{at}\n{ended}");
                 match ended.code {
                     // The volume has the same manifest in it: the one beside it only adds signatures.

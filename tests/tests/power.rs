@@ -89,7 +89,7 @@ fn an_import_outlives_lost_power() {
             let on = disk.on();
             link(&on, "store", &half_way.site.store());
             // The cut comes first: it is the disk that fails the process, not the other way round.
-            let ended = kill::with(&mut half_way.import(), moment, || on.cut());
+            let ended = kill::with(&mut half_way.command(), moment, || on.cut());
             on.off();
             let on = disk.on();
             link(&on, "store", &half_way.site.store());
@@ -123,7 +123,7 @@ fn what_said_done_outlives_lost_power() {
         row.fault(|| {
             let on = disk.on();
             link(&on, "store", &half_way.site.store());
-            run(&mut half_way.import()).ok();
+            run(&mut half_way.command()).ok();
             on.cut();
             on.off();
             let on = disk.on();
