@@ -113,15 +113,15 @@ impl<'a> Lists<'a> {
         if !holds(&go_mod)? {
             lacking.push(go_mod);
         }
-        let records = (self.dbs.iter()).map(|db| Item::Record(db.clone(), module.clone()));
-        let mut first = None;
-        for record in records {
-            if holds(&record)? {
+        let record = |db: &DbName| Item::Record(db.clone(), module.clone());
+        for db in &self.dbs {
+            if holds(&record(db))? {
                 return Ok(lacking);
             }
-            first.get_or_insert(record);
         }
-        lacking.extend(first);
+        // Of any will do, so the one that the bundle's own modules have is named.
+        let own = self.manifest.heads.first().map(|(db, _)| db);
+        lacking.extend(own.or(self.dbs.first()).map(record));
         Ok(lacking)
     }
 
