@@ -8,7 +8,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 
-tests=(crash crash_export disk_full power together media clock)
+tests=(crash crash_export disk_full power together media volumes clock)
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 words=()
