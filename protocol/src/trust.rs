@@ -17,6 +17,8 @@ pub use thresholds::{MAX_REQUIRED, Thresholds};
 use crate::bundle::{MAX_MANIFEST, Manifest, ManifestError};
 use crate::note::{KeyError, NoteError, SUM_GOLANG_ORG, Signatory, VerifierKey};
 use crate::sumdb::DbName;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
 /// Which bundle keys are trusted, how many of them must have signed, and which checksum databases count.
 #[derive(Clone, Debug)]
@@ -24,6 +26,7 @@ pub struct Policy {
     bundle_keys: Vec<VerifierKey>,
     thresholds: Thresholds,
     sumdbs: Vec<VerifierKey>,
+    remembered: Arc<BTreeSet<[u8; 32]>>,
 }
 
 /// Why a policy is none.
@@ -109,6 +112,7 @@ impl Policy {
             bundle_keys,
             thresholds,
             sumdbs,
+            remembered: Arc::default(),
         })
     }
 
@@ -132,6 +136,15 @@ impl Policy {
         self.sumdbs.iter().find(|key| key.name() == name.as_str())
     }
 
+    /// Has the policy accept these manifests whoever has signed them: by the SHA-256 of their texts, each of which was
+    /// accepted here before, and taken in.
+    ///
+    /// It is for whoever takes bundles in, and only finds so that such a bundle is in already. Keys change, and a bundle
+    /// may bring the very note that revokes the key which signed it: importing it again must still be no error.
+    pub fn remember(&mut self, accepted: impl IntoIterator<Item = [u8; 32]>) {
+        Arc::make_mut(&mut self.remembered).extend(accepted);
+    }
+
     /// Checks the signatures over a manifest, and only then reads it.
     ///
     /// Which stream it is of, and so how many signatures it needs, only the manifest says. It is read once it has as
@@ -140,6 +153,27 @@ impl Policy {
         if note.len() as u64 > MAX_MANIFEST {
             return Err(TrustError::TooLong(note.len()));
         }
+        match self.accept_signed(note) {
+            Err(TrustError::Untrusted(NoteError::Untrusted(_)) | TrustError::TooFew { .. })
+                if let Some(text) = self.remembered_text(note) =>
+            {
+                Ok(Accepted {
+                    manifest: Manifest::parse(text).map_err(TrustError::Manifest)?,
+                    signers: Vec::new(),
+                })
+            }
+            judged => judged,
+        }
+    }
+
+    fn remembered_text<'n>(&self, note: &'n [u8]) -> Option<&'n str> {
+        use sha2::Digest as _;
+        let text = crate::note::text(note).ok()?;
+        let sha256: [u8; 32] = sha2::Sha256::digest(text).into();
+        self.remembered.contains(&sha256).then_some(text)
+    }
+
+    fn accept_signed(&self, note: &[u8]) -> Result<Accepted, TrustError> {
         let opened = crate::note::open(note, &self.bundle_keys).map_err(TrustError::Untrusted)?;
         let signers = opened.signers;
         let enough = |signers: Vec<Signatory>, want| match signers.len() < want {
@@ -168,7 +202,7 @@ impl Accepted {
         &self.manifest
     }
 
-    /// The trusted keys that signed it, each once.
+    /// The trusted keys that signed it, each once; none where it was accepted from [memory](Policy::remember).
     pub fn signers(&self) -> &[Signatory] {
         &self.signers
     }

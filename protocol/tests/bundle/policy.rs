@@ -118,6 +118,35 @@ fn a_stream_may_need_more_signatures_or_fewer() {
 }
 
 #[test]
+fn what_was_taken_in_before_is_accepted_again_and_nothing_else() {
+    let (old, new) = (named("old", 1), named("new", 2));
+    let mut policy = trusting(&[&new], 1);
+    let bytes = signed(&[&old]);
+    assert!(policy.accept(&bytes).is_err());
+    let manifest = parts(&items()).manifest;
+    policy.remember([manifest.sha256()]);
+    let accepted = policy.accept(&bytes).unwrap();
+    assert_eq!(*accepted.manifest(), manifest);
+    assert!(accepted.signers().is_empty());
+    // Signed by whoever is trusted, it has its signers.
+    assert_eq!(policy.accept(&signed(&[&new])).unwrap().signers().len(), 1);
+    // Another text is another manifest, and a false signature stays false.
+    let text = manifest.encode();
+    let other = note::sign(&text.replace("created 2026", "created 2025"), &[&old]).unwrap();
+    assert!(policy.accept(&other).is_err());
+    let mut bad = signed(&[&new]);
+    let at = bad.len() - 10;
+    bad[at] = if bad[at] == b'A' { b'B' } else { b'A' };
+    assert!(matches!(policy.accept(&bad), Err(TrustError::Untrusted(_))));
+    assert!(policy.accept(text.as_bytes()).is_err(), "no note at all");
+    // Too few of several, too.
+    let mut two = trusting(&[&new, &named("third", 3)], 2);
+    assert!(two.accept(&signed(&[&new])).is_err());
+    two.remember([manifest.sha256()]);
+    assert!(two.accept(&signed(&[&new])).is_ok());
+}
+
+#[test]
 fn a_signed_note_that_is_no_manifest_is_refused() {
     let note = note::sign("modferry bundle v2\n", &[&key()]).unwrap();
     let error = chain(&policy().accept(&note).unwrap_err());
