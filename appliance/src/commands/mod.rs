@@ -35,7 +35,7 @@ pub fn import(args: &Args, store: &Path, what: &Import) -> Result<ExitCode, Fail
     let code = match &what.spool {
         Some(spool) => from_spool(args, &session, spool)?,
         None => {
-            let bundles = import::find(&what.paths, session.policy()).map_err(failed)?;
+            let bundles = import::find(&what.paths, &session.policy()).map_err(failed)?;
             let mut incomplete = None;
             for bundle in &bundles {
                 let bar = progress(args.json || args.quiet);

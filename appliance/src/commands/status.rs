@@ -1,12 +1,15 @@
 //! `status`: what the store holds, and from which imports.
 
+use super::trust::pending_text;
 use super::{failed, reader, say};
 use crate::Failed;
 use crate::args::Args;
 use modferry_appliance::evidence::{self, Evidence};
 use modferry_appliance::import::{self, Pending};
 use modferry_appliance::store::{Event, LedgerEntry, SCHEMA, StoreError, Totals, View};
-use modferry_appliance::trust::{Kind, TrustStore};
+use modferry_appliance::trust::{
+    Kind, PendingNote, SignedImport, Taken, TrustStore, imports_text, signed_by,
+};
 use modferry_cli::bytes;
 use serde::Serialize;
 use std::fmt::Write as _;
@@ -29,6 +32,12 @@ struct Status {
     unacknowledged_forks: Vec<Evidence>,
     /// How many keys are trusted to sign bundles.
     trusted_bundle_keys: usize,
+    /// What keys had signed that were revoked since.
+    revoked_keys_imports: Vec<SignedImport>,
+    /// Trust notes that wait for an administrator.
+    pending_trust_notes: Vec<PendingNote>,
+    /// Trust notes of the last import that are not accepted.
+    refused_trust_notes: Vec<Taken>,
 }
 
 #[derive(Serialize)]
@@ -47,13 +56,22 @@ struct Head {
 }
 
 pub fn status(args: &Args, store: &Path, entries: u64) -> Result<(), Failed> {
+    let trust = TrustStore::of(store);
     let mut status = match reader(store)? {
-        Some((reader, _log)) => look(&reader, entries).map_err(failed)?,
+        Some((reader, _log)) => {
+            let mut status = look(&reader, entries).map_err(failed)?;
+            let revoked = trust.revoked().map_err(failed)?;
+            status.revoked_keys_imports = signed_by(&reader, &revoked).map_err(failed)?;
+            let carried = import::trust_notes_of_last(&reader).map_err(failed)?;
+            status.refused_trust_notes = trust.refused(&carried).map_err(failed)?;
+            status
+        }
         None => Status::default(),
     };
+    status.pending_trust_notes = trust.pending().map_err(failed)?;
     status.schema = SCHEMA;
     status.store = store.display().to_string();
-    let keys = TrustStore::of(store).list().map_err(failed)?;
+    let keys = trust.list().map_err(failed)?;
     status.trusted_bundle_keys = keys.iter().filter(|key| key.kind == Kind::Bundle).count();
     status.pending_volumes = import::pending(store).map_err(failed)?;
     status.unacknowledged_forks = evidence::list(store).map_err(failed)?;
@@ -137,6 +155,13 @@ fn text(status: &Status) -> String {
     }
     for pending in &status.pending_volumes {
         let _ = write!(text, "\n{}", waiting(pending));
+    }
+    for refused in &status.refused_trust_notes {
+        let _ = write!(text, "\n{refused}");
+    }
+    text += &pending_text(&status.pending_trust_notes);
+    if !status.revoked_keys_imports.is_empty() {
+        text += &imports_text(&status.revoked_keys_imports);
     }
     for fork in &status.unacknowledged_forks {
         let _ = write!(

@@ -4,7 +4,8 @@ use super::{failed, reader, say};
 use crate::Failed;
 use crate::args::{Args, Required, Trust};
 use modferry_appliance::trust::{
-    Applied, Kind, ListedNote, Pending, SignedImport, TrustStore, TrustedKey, signed_by,
+    Applied, Kind, ListedNote, PendingNote, SignedImport, TrustStore, TrustedKey, imports_text,
+    signed_by,
 };
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::StreamName;
@@ -142,7 +143,7 @@ struct Listed {
     /// What the revoked keys had signed.
     revoked_keys_imports: Vec<SignedImport>,
     notes: Vec<ListedNote>,
-    pending: Vec<Pending>,
+    pending: Vec<PendingNote>,
 }
 
 fn look(trust: &TrustStore, store: &Path) -> Result<Listed, Failed> {
@@ -213,7 +214,7 @@ fn text(listed: &Listed) -> String {
 }
 
 /// What waits for an administrator, a line each.
-pub fn pending_text(pending: &[Pending]) -> String {
+pub fn pending_text(pending: &[PendingNote]) -> String {
     let mut text = String::new();
     for note in pending {
         let _ = match &note.refused {
@@ -228,30 +229,6 @@ pub fn pending_text(pending: &[Pending]) -> String {
                 note.path.display()
             ),
         };
-    }
-    text
-}
-
-/// What revoked keys had signed.
-pub fn imports_text(imports: &[SignedImport]) -> String {
-    if imports.is_empty() {
-        return "\nno import here was signed by a revoked key".into();
-    }
-    let mut text = format!(
-        "\nimports signed by revoked keys: {} (the checksum database vouched for what they brought; look whether it \
-         was wanted)",
-        imports.len()
-    );
-    for import in imports {
-        let _ = write!(
-            text,
-            "\n  {:>4}  {}  {} {}  signed by {}",
-            import.number,
-            import.time,
-            import.stream,
-            import.sequence,
-            import.signers.join(", ")
-        );
     }
     text
 }

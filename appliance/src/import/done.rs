@@ -2,6 +2,7 @@
 
 use super::ImportError;
 use crate::store::{Counts, Kept, hex};
+use crate::trust::{SignedImport, Taken, imports_text};
 use modferry_checker::Report;
 use modferry_cli::{bytes, duration};
 use modferry_protocol::bundle::Manifest;
@@ -60,6 +61,12 @@ pub struct Done {
     pub notes: Vec<String>,
     /// Its volumes, where not all are at hand.
     pub volumes: Option<VolumesTold>,
+    /// What became of the trust notes that it brought, but those that were applied before.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<Taken>,
+    /// What the keys that they revoked had signed.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    pub revoked_keys_imports: Vec<SignedImport>,
     /// The checks; `None` where the bundle was imported before.
     pub checks: Option<Report>,
     /// What of the time went into the commit, in seconds; the checks have their own times.
@@ -85,6 +92,8 @@ impl Done {
             kept: None,
             notes,
             volumes: None,
+            trust: Vec::new(),
+            revoked_keys_imports: Vec::new(),
             checks: None,
             commit_seconds: 0.0,
             seconds: 0.0,
@@ -165,6 +174,17 @@ impl fmt::Display for Done {
         }
         for note in &self.notes {
             write!(f, "\n  note: {note}")?;
+        }
+        for taken in &self.trust {
+            write!(f, "\n  {taken}")?;
+        }
+        if !self.revoked_keys_imports.is_empty() {
+            for line in imports_text(&self.revoked_keys_imports)
+                .trim_start()
+                .lines()
+            {
+                write!(f, "\n  {line}")?;
+            }
         }
         let took = duration(Duration::from_secs_f64(self.seconds));
         match self.import {

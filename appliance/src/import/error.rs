@@ -29,6 +29,14 @@ pub enum ImportError {
         /// Why they could not be kept, if they could not.
         not_kept: Option<io::Error>,
     },
+    /// It brings a trust note that was tampered with.
+    #[error("{bundle} is not accepted")]
+    TrustNote {
+        /// The bundle, as it was given.
+        bundle: String,
+        /// What is wrong with the note.
+        source: TrustStoreError,
+    },
     /// There is not enough room. Nothing was written.
     #[error(
         "{bundle} needs about {} on the disk of {}, and {} are free",
@@ -185,6 +193,7 @@ impl Failure for ImportError {
     fn exit(&self) -> Exit {
         match self {
             Self::Trust(error) => error.exit(),
+            Self::TrustNote { source, .. } => source.exit(),
             Self::Store(error) => error.exit(),
             Self::Refused { source, .. } => source.exit(),
             Self::NoRoom { .. } => Exit::NoRoom,
@@ -203,6 +212,7 @@ impl Failure for ImportError {
     fn advice(&self) -> Option<String> {
         match self {
             Self::Trust(error) => error.advice(),
+            Self::TrustNote { source, .. } => source.advice(),
             Self::Store(error) => error.advice(),
             Self::Refused { source, evidence, not_kept, .. } => {
                 let mut advice = source.advice().unwrap_or_default();

@@ -11,7 +11,8 @@
 //! 6. are all its volumes at hand, given or staged before? If not, what was given is examined and staged;
 //! 7. is there room for what the manifest says is coming?
 //! 8. every check of [`modferry_checker::check`], while the contents collect in a [`crate::store::Draft`];
-//! 9. one commit, and then the report of it.
+//! 9. one commit;
+//! 10. the changes of the keys that it brought, if it did, and then the report of it all.
 //!
 //! A run that ends anywhere before the commit, by whatever cause, leaves the store as it was, and the
 //! same command does it all again. A run that ends behind it finds itself at step 4 the next time.
@@ -28,6 +29,7 @@ pub mod spool;
 mod stage;
 mod staged;
 mod stream;
+mod trust_notes;
 mod verify;
 mod volumes;
 
@@ -37,6 +39,7 @@ pub use error::ImportError;
 pub use find::find;
 pub use room::{RESERVE, needed};
 pub use staged::{Pending, abandon, pending};
+pub use trust_notes::trust_notes_of_last;
 pub use verify::verify;
 
 use crate::evidence;
@@ -47,6 +50,7 @@ use modferry_checker::{CheckError, Progress, check};
 use modferry_protocol::trust::Policy;
 use stage::ImportStage;
 use staged::Staged;
+use std::cell::RefCell;
 use std::path::Path;
 use std::time::Instant;
 use volumes::AtHand;
@@ -54,7 +58,9 @@ use volumes::AtHand;
 /// A store that is being imported into.
 pub struct Session {
     store: Store,
-    policy: Policy,
+    trust: TrustStore,
+    /// Changes with the trust notes that bundles bring.
+    policy: RefCell<Policy>,
 }
 
 impl Session {
@@ -71,15 +77,21 @@ impl Session {
         let trust = TrustStore::of(store);
         trust.policy()?; // before a store is made for nobody
         let store = lock()?;
-        let policy = trust.policy()?;
-        let session = Self { store, policy };
+        trust_notes::settle(&store, &trust)?;
+        let policy = RefCell::new(trust.policy()?);
+        let session = Self {
+            store,
+            trust,
+            policy,
+        };
+        session.judge_anew()?;
         session.sweep()?;
         Ok(session)
     }
 
-    /// Whom this import trusts.
-    pub fn policy(&self) -> &Policy {
-        &self.policy
+    /// Whom this import trusts by now. What is in the store already is accepted once more, to be found imported.
+    pub fn policy(&self) -> Policy {
+        self.policy.borrow().clone()
     }
 
     /// Imports one bundle, if all of its volumes are at hand; stages what was given of it if not.
@@ -103,7 +115,7 @@ impl Session {
         progress: &dyn Progress,
     ) -> Result<Done, ImportError> {
         let begun = Instant::now();
-        let mut opened = bundle.open(self.store.dir(), &self.policy)?;
+        let mut opened = bundle.open(self.store.dir(), &self.policy())?;
         let manifest = opened.manifest().clone();
         let staged = Staged::of_text(self.store.dir(), manifest.encode().as_bytes());
         let notes = stream::notes(&self.store, &manifest)?;
@@ -150,6 +162,9 @@ impl Session {
             if let Err(error) = staged.clear() {
                 tracing::warn!(%error, "cannot remove the staged volumes of an imported bundle");
             }
+            if !done.trust.is_empty() {
+                self.judge_anew()?;
+            }
         }
         Ok(done)
     }
@@ -165,15 +180,20 @@ impl Session {
     ) -> Result<(), ImportError> {
         let manifest = opened.manifest();
         room::check(self.store.dir(), &bundle.name, manifest)?;
-        let mut stage = ImportStage(self.store.draft(&manifest.sha256())?);
+        let mut stage = ImportStage(self.store.draft(&manifest.sha256())?, Vec::new());
         let report = check(
             volumes.open(),
             Some(&opened.note),
-            &self.policy,
+            &self.policy(),
             &mut stage,
             progress,
         )
         .map_err(|error| self.refused(bundle, error))?;
+        let news = self.trust.news(std::mem::take(&mut stage.1));
+        let news = news.map_err(|source| ImportError::TrustNote {
+            bundle: bundle.name.clone(),
+            source,
+        })?;
         progress.step("committing to the store");
         let source = Source {
             stream: manifest.stream.to_string(),
@@ -182,6 +202,7 @@ impl Session {
             manifest: String::from_utf8_lossy(&opened.note).into_owned(),
             signers: report.signers.clone(),
             report: serde_json::to_value(&report).unwrap_or_default(),
+            trust: news.clone(),
         };
         let committing = Instant::now();
         let entry = stage.0.commit(source)?;
@@ -191,6 +212,7 @@ impl Session {
         done.added = Some(entry.added);
         done.kept = Some(entry.kept);
         done.checks = Some(report);
+        trust_notes::take(&self.store, &self.trust, &news, done);
         Ok(())
     }
 
@@ -217,6 +239,14 @@ impl Session {
             staged.begin(&opened.note)?;
         }
         volumes.examine(&opened.accepted, staged, store, progress)
+    }
+
+    /// From here on, bundles are judged by the keys that are trusted now.
+    fn judge_anew(&self) -> Result<(), ImportError> {
+        let mut policy = self.trust.policy()?;
+        policy.remember(self.store.imported_manifests()?);
+        self.policy.replace(policy);
+        Ok(())
     }
 
     /// Removes what a killed import left behind that no import will use.

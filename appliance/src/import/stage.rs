@@ -2,6 +2,7 @@
 
 use super::cure::cure;
 use crate::store::{Draft, StoreError, View};
+use crate::trust::Carried;
 use modferry_checker::{CheckError, SpoolStage, Stage};
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::{Gone, Item, Level, Manifest};
@@ -11,8 +12,8 @@ use modferry_protocol::zip::ZipFacts;
 use std::io::Read;
 use std::path::PathBuf;
 
-/// An import's: it collects in a draft.
-pub(super) struct ImportStage<'s>(pub(super) Draft<'s>);
+/// An import's: it collects in a draft, and trust notes beside it.
+pub(super) struct ImportStage<'s>(pub(super) Draft<'s>, pub(super) Vec<Carried>);
 
 impl Stage for ImportStage<'_> {
     type Error = StoreError;
@@ -56,6 +57,11 @@ impl Stage for ImportStage<'_> {
         cure(self.0.store(), manifest, only_tiles).map(Some)
     }
 
+    fn trust_note(&mut self, number: u64, note: &[u8]) -> Result<(), StoreError> {
+        self.1.push(Carried::new(number, note));
+        Ok(())
+    }
+
     fn each_staged(
         &self,
         f: &mut dyn FnMut(Item) -> Result<(), CheckError>,
@@ -80,6 +86,7 @@ impl Stage for ImportStage<'_> {
 pub(super) struct VerifyStage<'s> {
     pub(super) spool: SpoolStage,
     pub(super) held: Option<&'s View>,
+    pub(super) trust_notes: Vec<Carried>,
 }
 
 /// Why a verification could not keep or find something.
@@ -154,6 +161,11 @@ impl Stage for VerifyStage<'_> {
             Some(view) => Ok(Some(cure(view, manifest, only_tiles)?)),
             None => Ok(None),
         }
+    }
+
+    fn trust_note(&mut self, number: u64, note: &[u8]) -> Result<(), VerifyStageError> {
+        self.trust_notes.push(Carried::new(number, note));
+        Ok(())
     }
 
     fn each_staged(

@@ -70,7 +70,7 @@ impl Site {
 
     fn import(&self) -> Result<Vec<Done>, ImportError> {
         let session = Session::begin(&self.store(), false)?;
-        find(&[self.incoming()], session.policy())?
+        find(&[self.incoming()], &session.policy())?
             .iter()
             .map(|bundle| session.import(bundle, &NoProgress))
             .collect()

@@ -18,7 +18,8 @@ pub fn verify(
     progress: &dyn Progress,
     mut done: impl FnMut(Done),
 ) -> Result<(), ImportError> {
-    let policy = TrustStore::of(store).policy()?;
+    let trust = TrustStore::of(store);
+    let policy = trust.policy()?;
     let log = tempfile::tempdir().map_err(|source| ImportError::Input {
         path: std::env::temp_dir(),
         source,
@@ -56,6 +57,7 @@ pub fn verify(
             let mut stage = VerifyStage {
                 spool,
                 held: held.as_deref(),
+                trust_notes: Vec::new(),
             };
             let checked = check(
                 volumes.open(),
@@ -65,7 +67,16 @@ pub fn verify(
                 progress,
             );
             match checked {
-                Ok(report) => told.checks = Some(report),
+                Ok(report) => {
+                    told.checks = Some(report);
+                    let carried = std::mem::take(&mut stage.trust_notes);
+                    let foretold = trust.news(carried).and_then(|news| trust.foretell(&news));
+                    let foretold = foretold.map_err(|source| ImportError::TrustNote {
+                        bundle: bundle.name.clone(),
+                        source,
+                    })?;
+                    told.notes.extend(foretold);
+                }
                 Err(CheckError::Damaged { .. }) if volumes.can_be_read_again() => {
                     volumes.examine(&opened.accepted, None, &scratch, progress)?;
                     checked

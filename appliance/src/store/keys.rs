@@ -98,6 +98,11 @@ pub fn manifest(sha256: &[u8; 32]) -> Vec<u8> {
     key
 }
 
+/// What the keys of all manifests begin with.
+pub fn manifests() -> Vec<u8> {
+    vec![MANIFEST]
+}
+
 /// The key of what a stream says of a module version.
 pub fn claim(module: &ModuleVersion, stream: &str) -> Vec<u8> {
     let mut key = claims(module);

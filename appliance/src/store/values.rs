@@ -4,6 +4,7 @@
 //! and are JSON.
 
 use super::{BundleId, CHUNK, Import, StoreError};
+use crate::trust::Carried;
 use modferry_protocol::bundle::{Sequence, Sequences};
 use modferry_protocol::h1::H1;
 use modferry_protocol::zip::ZipFacts;
@@ -224,6 +225,9 @@ pub struct Source {
     pub signers: Vec<String>,
     /// What the check found: the checker's report, as JSON.
     pub report: serde_json::Value,
+    /// The trust notes that the bundle carried and that were not applied here before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub trust: Vec<Carried>,
 }
 
 /// Things that a bundle brought in other bytes than the store holds: first in wins, bit for bit.

@@ -78,6 +78,17 @@ impl View {
             .transpose()
     }
 
+    /// SHA-256 of the manifest's text of each bundle that was ever imported.
+    pub fn imported_manifests(&self) -> Result<Vec<[u8; 32]>, StoreError> {
+        let mut manifests = Vec::new();
+        self.scan(&keys::manifests(), |key, _| {
+            let sha256 = key.get(1..).and_then(|hash| hash.try_into().ok());
+            manifests.push(sha256.ok_or_else(|| StoreError::damaged("a manifest's key"))?);
+            Ok(())
+        })?;
+        Ok(manifests)
+    }
+
     /// The answer to `@v/list`: whole, tagged versions, a line each, in semver order. Empty where the
     /// module is known but has none; `None` where it is not known.
     pub fn list(&self, path: &ModulePath) -> Result<Option<Value>, StoreError> {

@@ -3,6 +3,7 @@
 use super::TrustedKey;
 use crate::store::{StoreError, View};
 use serde::Serialize;
+use std::fmt::Write as _;
 
 /// An import that a key has signed.
 #[derive(Clone, Debug, Serialize)]
@@ -42,4 +43,29 @@ pub fn signed_by(view: &View, keys: &[TrustedKey]) -> Result<Vec<SignedImport>, 
         number += 1;
     }
     Ok(found)
+}
+
+/// What revoked keys had signed.
+pub fn imports_text(imports: &[SignedImport]) -> String {
+    if imports.is_empty() {
+        return "\nno import here was signed by a revoked key".into();
+    }
+    // Writing to a String cannot fail.
+    let mut text = format!(
+        "\nimports signed by revoked keys: {} (the checksum database vouched for what they brought; look whether it \
+         was wanted)",
+        imports.len()
+    );
+    for import in imports {
+        let _ = write!(
+            text,
+            "\n  {:>4}  {}  {} {}  signed by {}",
+            import.number,
+            import.time,
+            import.stream,
+            import.sequence,
+            import.signers.join(", ")
+        );
+    }
+    text
 }

@@ -32,10 +32,11 @@ mod state;
 pub use apply::{Applied, Change};
 pub use error::{NotAKey, NotANote, TrustStoreError};
 pub use files::MAX_KEY_FILE;
-pub use imports::{SignedImport, signed_by};
+pub use imports::{SignedImport, imports_text, signed_by};
 pub use key::{Kind, TrustedKey};
-pub use pending::{Carried, Pending, Taken};
+pub use pending::{Carried, PendingNote, Taken};
 
+use crate::store::{TrustChange, hex};
 use files::Changing;
 use key::{built_in, file_name, parse_key};
 use modferry_protocol::bundle::StreamName;
@@ -120,11 +121,22 @@ impl TrustStore {
             notes.push(ListedNote {
                 number: kept.note.number,
                 created: kept.note.created.clone(),
-                sha256: crate::store::hex(&kept.note.sha256()),
+                sha256: hex(&kept.note.sha256()),
                 signers,
             });
         }
         Ok(notes)
+    }
+
+    /// The trust notes that were applied, as the ledger has them.
+    pub fn changes(&self) -> Result<Vec<TrustChange>, TrustStoreError> {
+        let state = self.state()?;
+        let change = |kept: &state::KeptNote| TrustChange {
+            number: kept.note.number,
+            sha256: hex(&kept.note.sha256()),
+            note: kept.signed.clone(),
+        };
+        Ok(state.applied_notes().map(change).collect())
     }
 
     /// How many different bundle keys must have signed; an error where that is not said.

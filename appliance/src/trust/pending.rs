@@ -6,6 +6,7 @@
 //! - One that was applied already is passed over: a bundle may carry the whole row, for stores that were not reached.
 //! - One with a false signature refuses the bundle, before anything is written: it was altered, or forged by
 //!   someone whose bundle is trusted, and neither is a bundle to import.
+//! - One that is not as the format has it refuses the bundle, too, as damaged: the checker has seen to that.
 //! - Any other (too few signatures, a gap, a second note of one number) changes nothing and is told loudly, in the
 //!   import's report and in `status` until the next import. It does not stop the import: the bundle's modules are
 //!   vouched for by keys that are trusted here, and an old bundle with an old note must stay importable.
@@ -31,6 +32,16 @@ pub struct Carried {
     pub number: u64,
     /// The note with its signatures. What is no text is no note, and is kept as near as text comes to it.
     pub note: String,
+}
+
+impl Carried {
+    /// A note that is well-formed, as the checker has seen to.
+    pub fn new(number: u64, note: &[u8]) -> Self {
+        Self {
+            number,
+            note: String::from_utf8_lossy(note).into_owned(),
+        }
+    }
 }
 
 /// What became of a trust note that a bundle brought.
@@ -61,7 +72,7 @@ pub enum Taken {
 
 /// A trust note that waits in STORE/trust-pending.
 #[derive(Clone, Debug, Serialize)]
-pub struct Pending {
+pub struct PendingNote {
     /// Its file.
     pub path: PathBuf,
     /// Its number; `None` where it cannot be read.
@@ -71,20 +82,51 @@ pub struct Pending {
 }
 
 impl TrustStore {
-    /// Refuses a bundle whose notes have a false signature; to be asked before anything of the bundle is kept.
-    pub fn refuse_false(&self, notes: &[Carried]) -> Result<(), TrustStoreError> {
+    /// The notes of a bundle that are news here, whatever is to become of them. Refuses a bundle of which one has a false
+    /// signature; to be asked before anything of the bundle is kept.
+    pub fn news(&self, notes: Vec<Carried>) -> Result<Vec<Carried>, TrustStoreError> {
+        let mut news = Vec::new();
         if notes.is_empty() {
-            return Ok(());
+            return Ok(news);
         }
         let mut keyring = self.keyring()?;
         for carried in notes {
-            match judge(&keyring, carried) {
+            match judge(&keyring, &carried) {
                 Err(refused @ NoteRefused::False(_)) => return Err(refused.into()),
+                Ok(Judged::Applied(_)) | Err(NoteRefused::Older { .. }) => continue,
                 Ok(Judged::Next(accepted)) => keyring.apply(accepted.note()),
-                _ => {}
+                Err(_) => {}
             }
+            news.push(carried);
         }
-        Ok(())
+        Ok(news)
+    }
+
+    /// What would become of a bundle's notes, a line each, for who only verifies it.
+    pub fn foretell(&self, notes: &[Carried]) -> Result<Vec<String>, TrustStoreError> {
+        let mut told = Vec::new();
+        if notes.is_empty() {
+            return Ok(told);
+        }
+        let mut keyring = self.keyring()?;
+        for carried in notes {
+            let number = carried.number;
+            told.push(match judge(&keyring, carried) {
+                Ok(Judged::Applied(_)) => continue,
+                Ok(Judged::Next(accepted)) => {
+                    keyring.apply(accepted.note());
+                    format!("an import would apply trust note {number}")
+                }
+                Err(refused) => {
+                    let error = TrustStoreError::from(refused);
+                    format!(
+                        "an import would not apply trust note {number}: {}",
+                        causes(&error)
+                    )
+                }
+            });
+        }
+        Ok(told)
     }
 
     /// Takes a bundle's notes, by number. Of those that were applied before nothing is told.
@@ -143,6 +185,23 @@ impl TrustStore {
         taken
     }
 
+    /// Those of a bundle's notes that are not accepted here, for whoever looks at the store later.
+    pub fn refused(&self, notes: &[Carried]) -> Result<Vec<Taken>, TrustStoreError> {
+        let mut refused = Vec::new();
+        if notes.is_empty() {
+            return Ok(refused);
+        }
+        let mut keyring = self.keyring()?;
+        for carried in notes {
+            match judge(&keyring, carried) {
+                Ok(Judged::Next(accepted)) => keyring.apply(accepted.note()),
+                Ok(Judged::Applied(_)) | Err(NoteRefused::Older { .. }) => {}
+                Err(error) => refused.push(ignored(carried.number, &error.into())),
+            }
+        }
+        Ok(refused)
+    }
+
     fn lay_down(&self, carried: &Carried) -> Result<Taken, TrustStoreError> {
         let folder = self.pending_folder();
         files::make_folder(&folder, 0o755)?;
@@ -170,7 +229,7 @@ impl TrustStore {
     }
 
     /// The notes that wait, by number, judged as they would be if they were applied in that order now.
-    pub fn pending(&self) -> Result<Vec<Pending>, TrustStoreError> {
+    pub fn pending(&self) -> Result<Vec<PendingNote>, TrustStoreError> {
         let paths = self.pending_files()?;
         let mut pending = Vec::new();
         if paths.is_empty() {
@@ -187,7 +246,7 @@ impl TrustStore {
                 }
                 Err(error) => (None, Some(causes(&error))),
             };
-            pending.push(Pending {
+            pending.push(PendingNote {
                 path,
                 number,
                 refused,

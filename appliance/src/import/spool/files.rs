@@ -103,13 +103,13 @@ pub(super) fn look(files: &Files, session: &Session) -> Result<Look, ImportError
         length += this;
     }
     let found = find::Files::of(files.manifest.clone(), files.volumes.iter().cloned());
-    let bundles = found.bundles(session.policy())?;
+    let bundles = found.bundles(&session.policy())?;
     // One, as all are called alike: files of other bundles are with it, as what is bad about it.
     let Some(bundle) = bundles.into_iter().next() else {
         return waiting("its manifest is not there any more");
     };
     let store = session.store.dir();
-    let mut opened = bundle.open(store, session.policy())?;
+    let mut opened = bundle.open(store, &session.policy())?;
     let manifest = opened.manifest().clone();
     let place = (manifest.stream.to_string(), manifest.sequence.get());
     if session.store.imported(&manifest.sha256())?.is_some() {

@@ -29,7 +29,13 @@ fn notes_are_taken_in_turn_and_once() {
         carried(1, &world.signed(&first, "ab")),
         carried(2, &world.signed(&second, "ad")),
     ];
-    world.trust.refuse_false(&notes).unwrap();
+    assert_eq!(world.trust.news(notes.to_vec()).unwrap(), notes);
+    let foretold = world.trust.foretell(&notes).unwrap();
+    assert_eq!(foretold.len(), 2);
+    assert!(
+        foretold[1].contains("would apply trust note 2"),
+        "{foretold:?}"
+    );
     let taken = world.trust.take(&notes);
     assert!(
         matches!(taken.as_slice(), [Taken::Applied(a), Taken::Applied(b)] if (a.number, b.number) == (1, 2)),
@@ -37,6 +43,8 @@ fn notes_are_taken_in_turn_and_once() {
     );
     assert_eq!(world.trusted(), "abde");
     assert!(world.trust.take(&notes).is_empty(), "silently passed over");
+    assert!(world.trust.news(notes.to_vec()).unwrap().is_empty());
+    assert!(world.trust.foretell(&notes).unwrap().is_empty());
     assert!(world.trust.pending().unwrap().is_empty());
 }
 
@@ -46,7 +54,7 @@ fn a_note_that_is_not_accepted_changes_nothing_and_is_told() {
     let note = world.next("d", "c");
     let take = |number, signed: &str| {
         let notes = [carried(number, signed)];
-        world.trust.refuse_false(&notes).unwrap();
+        assert_eq!(world.trust.news(notes.to_vec()).unwrap(), notes);
         world.trust.take(&notes)
     };
     let too_few = take(1, &world.signed(&note, "a"));
@@ -79,10 +87,7 @@ fn a_false_signature_is_refused_before_anything() {
     let world = World::new("ab", 1);
     let note = world.signed(&world.next("d", ""), "a");
     let altered = note.replace("created 2026", "created 2025");
-    let refused = world
-        .trust
-        .refuse_false(&[carried(1, &altered)])
-        .unwrap_err();
+    let refused = world.trust.news(vec![carried(1, &altered)]).unwrap_err();
     assert_eq!(refused.exit(), Exit::Untrusted);
     assert!(refused.advice().unwrap().contains("altered"), "{refused}");
     // By a key that the note before it brings.
@@ -92,11 +97,11 @@ fn a_false_signature_is_refused_before_anything() {
     assert!(
         world
             .trust
-            .refuse_false(&[carried(1, &note), carried(2, &second)])
+            .news(vec![carried(1, &note), carried(2, &second)])
             .is_err()
     );
     assert!(
-        world.trust.refuse_false(&[carried(2, &second)]).is_ok(),
+        world.trust.news(vec![carried(2, &second)]).is_ok(),
         "nobody's signature"
     );
     assert_eq!(world.trusted(), "ab");
