@@ -3,8 +3,18 @@
 
 #![allow(clippy::unwrap_used)]
 
+use std::{
+    fs::Permissions,
+    os::unix::{
+        fs::{MetadataExt as _, PermissionsExt as _, chown},
+        process::CommandExt as _,
+    },
+    path::Path,
+    process::Command,
+};
+
 use modferry_tests::{
-    run::Finished,
+    run::{Finished, run, scrub},
     site::{Site, file_with_suffix},
 };
 
@@ -376,4 +386,165 @@ fn a_note_that_was_altered_refuses_its_bundle() {
         .says("a signature on it is false");
     assert_eq!(keys.snapshot(), state);
     keys.appliance(&["list"]).ok().never_says("example.com");
+}
+
+/// The user that imports, where that is not the one who decides whom to trust: another one if root runs this, and else
+/// the same one, from whom the right to write trust/ is taken.
+struct Importer {
+    program: std::path::PathBuf,
+    root: bool,
+    trust: std::path::PathBuf,
+}
+
+/// `nobody`, on every system.
+const NOBODY: u32 = 65534;
+
+impl Importer {
+    fn new(keys: &Keys) -> Self {
+        let root = keys.site.root();
+        let is_root = std::fs::metadata(root).unwrap().uid() == 0;
+        let importer = Self {
+            program: root.join("importer"),
+            root: is_root,
+            trust: keys.site.store().join("trust"),
+        };
+        // Where the program was built, another user may not be let in.
+        let built = modferry_tests::run::bin_dir().join("modferry-appliance");
+        std::fs::hard_link(&built, &importer.program)
+            .or_else(|_| std::fs::copy(&built, &importer.program).map(drop))
+            .unwrap();
+        if is_root {
+            std::fs::set_permissions(root, Permissions::from_mode(0o755)).unwrap();
+            for folder in ["store", "tmp", "home"] {
+                give(&root.join(folder), false);
+            }
+        }
+        importer.forbid();
+        importer
+    }
+
+    fn forbid(&self) {
+        if !self.root {
+            each_folder(&self.trust, &mut |folder| {
+                std::fs::set_permissions(folder, Permissions::from_mode(0o555)).unwrap();
+            });
+        }
+    }
+
+    /// Gives the administrator the right back that root never loses.
+    fn allow(&self) {
+        if !self.root {
+            each_folder(&self.trust, &mut |folder| {
+                std::fs::set_permissions(folder, Permissions::from_mode(0o755)).unwrap();
+            });
+        }
+    }
+
+    #[track_caller]
+    fn appliance(&self, keys: &Keys, args: &[&str]) -> Finished {
+        let mut command = Command::new(&self.program);
+        scrub(&mut command, keys.site.root());
+        command.args(args).arg("--store").arg(keys.site.store());
+        if self.root {
+            command.uid(NOBODY).gid(NOBODY);
+        }
+        run(&mut command)
+    }
+}
+
+fn give(path: &Path, with_contents: bool) {
+    chown(path, Some(NOBODY), Some(NOBODY)).unwrap();
+    if with_contents && path.is_dir() {
+        for entry in std::fs::read_dir(path).unwrap() {
+            give(&entry.unwrap().path(), true);
+        }
+    }
+}
+
+fn each_folder(folder: &Path, change: &mut impl FnMut(&Path)) {
+    change(folder);
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            each_folder(&path, change);
+        }
+    }
+}
+
+/// A site whose next bundle brings a rotation, and the user that imports it there.
+fn rotation_for_an_importer() -> (Keys, Importer, String) {
+    let mut keys = Keys::new(&[], 1);
+    keys.generate("new");
+    let [new, old] = [keys.public("new"), keys.public("site")];
+    let words = ["--number", "1", "--add", &new, "--revoke", &old];
+    let note = keys.note("rotation.note", &["site"], &words);
+    let bundle = keys.export(&["site"], &["--trust", &note]);
+    let importer = Importer::new(&keys);
+    (keys, importer, bundle)
+}
+
+#[test]
+fn a_note_waits_for_who_may_change_trust() {
+    let (mut keys, importer, bundle) = rotation_for_an_importer();
+    let state = keys.snapshot();
+    let refused = importer.appliance(&keys, &["trust", "require", "1"]);
+    assert_ne!(refused.code, 0, "the importer may change trust/: {refused}");
+    importer
+        .appliance(&keys, &["import", &bundle])
+        .ok()
+        .says("trust note 1 waits for an administrator")
+        .says("trust apply");
+    assert_eq!(keys.snapshot(), state);
+    assert_eq!(keys.trusted().0, ["site"]);
+    importer
+        .appliance(&keys, &["status"])
+        .ok()
+        .says("waiting for an administrator");
+    // Until it is applied, the old key counts.
+    let next = keys.export(&["site"], &[]);
+    importer.appliance(&keys, &["import", &next]).ok();
+
+    importer.allow();
+    keys.appliance(&["trust", "apply"])
+        .ok()
+        .says("trust note 1 is applied")
+        .says("imports signed by revoked keys: 2");
+    keys.appliance(&["trust", "apply"])
+        .ok()
+        .says("nothing to do");
+    assert_eq!(keys.trusted().0, ["new"]);
+    importer.forbid();
+    let late = keys.export(&["site"], &[]);
+    importer.appliance(&keys, &["import", &late]).expect(3);
+    let rightly = keys.export(&["new"], &[]);
+    importer.appliance(&keys, &["import", &rightly]).ok();
+    // The ledger has learnt of it, from the one who may write the store.
+    keys.appliance(&["status"])
+        .ok()
+        .says("trust note 1 applied")
+        .never_says("waiting");
+    importer.allow();
+}
+
+/// What a kill between the commit of an import and the change of the keys leaves: the note is in the ledger, and
+/// nowhere else.
+#[test]
+fn killed_before_the_keys_change_the_same_import_changes_them() {
+    let (keys, importer, bundle) = rotation_for_an_importer();
+    importer.appliance(&keys, &["import", &bundle]).ok();
+    std::fs::remove_dir_all(keys.site.store().join("trust-pending")).unwrap();
+    importer.allow();
+    if importer.root {
+        give(&importer.trust, true);
+    }
+    assert_eq!(keys.trusted().0, ["site"]);
+    // Signed by the key that is revoked before it is looked at again.
+    importer
+        .appliance(&keys, &["import", &bundle])
+        .ok()
+        .says("already imported");
+    assert_eq!(keys.trusted().0, ["new"]);
+    keys.appliance(&["status"])
+        .ok()
+        .says("trust note 1 applied");
 }
