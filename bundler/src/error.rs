@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use modferry_checker::CheckError;
 use modferry_checker::diff::DiffError;
 use modferry_cli::{ConfigError, Exit, Failure, Fault};
-use modferry_protocol::bundle::{CutError, IndexError, PackError, WriteError};
+use modferry_protocol::bundle::{CutError, IndexError, ListError, PackError, WriteError};
 
 use crate::fetch::{self, Fatal};
 use crate::sumdb::prove::SumdbError;
@@ -56,6 +56,9 @@ pub enum Error {
     /// The index of the bundle.
     #[error("the bundle's index cannot be made")]
     Index(#[from] IndexError),
+    /// A list of the bundle.
+    #[error("the bundle's list of needs or tombstones cannot be made")]
+    List(#[from] ListError),
     /// A pack of the bundle.
     #[error("the bundle's small files cannot be packed")]
     Pack(#[from] PackError),
@@ -231,7 +234,7 @@ impl Failure for Error {
             Error::Diff(error) => error.exit(),
             Error::Write(WriteError::Io { source, .. }) => of_io(source),
             Error::Cut(_) => Exit::Usage,
-            Error::Index(_) | Error::Pack(_) | Error::Write(_) => Exit::Other,
+            Error::Index(_) | Error::List(_) | Error::Pack(_) | Error::Write(_) => Exit::Other,
         }
     }
 

@@ -1,21 +1,26 @@
-//! `export`: fetch, prove, write, sign, remember. In this order, so that what fails leaves nothing behind:
-//! a bundle's files get their names last, and the state follows them.
+//! `export`: find out what the destination holds, fetch, prove, write, sign, remember. In this order, so that what
+//! fails leaves nothing behind: a bundle's files get their names last, and the state follows them.
+//!
+//! Killed at any point, a run leaves a stream that goes on as if it had not been: see [`write`](crate::write).
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault};
-use modferry_protocol::bundle::{MAX_MANIFEST, Missing};
+use modferry_protocol::bundle::{MAX_MANIFEST, Missing, Sequence};
+use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::SigningKey;
 use modferry_protocol::sumdb::SignedHead;
 
+use crate::basis::{self, Basis, Holdings, Portion};
 use crate::error::Error;
-use crate::fetch::{Failure, Fetched, Session, Sources};
+use crate::fetch::{Failure, Fetched, Level, Session, Sources, Want};
 use crate::files;
+use crate::interrupted::{self, Interrupted};
 use crate::progress::Progress;
 use crate::select::args;
 use crate::settings::Config;
-use crate::state::State;
+use crate::state::{Exported as Earlier, State};
 use crate::sumdb::prove::{Claims, prove};
 use crate::trust;
 use crate::write::{self, Contents, Written};
@@ -23,21 +28,26 @@ use crate::write::{self, Contents, Written};
 /// What an export came to.
 #[derive(Debug)]
 pub struct Exported {
-    /// The files and their manifest.
-    pub written: Written,
+    /// The files and their manifest; `None` where the destination holds everything already.
+    pub written: Option<Written>,
+    /// What it was built on, in words.
+    pub basis: String,
     /// What cannot be had and is named in the manifest.
     pub failures: Vec<Failure>,
+    /// Module versions that are selected.
+    pub selected: usize,
+    /// Records in the newest tree.
+    pub tree_size: u64,
     /// Older tree heads that were proven to be beginnings of the newest tree.
     pub older_heads: usize,
     /// Worth telling.
     pub notes: Vec<String>,
-    /// The key that signed.
+    /// The key that signs.
     pub signer: SigningKey,
 }
 
-/// Fetches what is asked for and writes a bundle of it.
+/// Fetches what is asked for and writes a bundle of what the destination does not hold of it.
 pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
-    let (wants, mut notes) = args::wants(&config.modules, &config.go_mod)?;
     let key = config.signing_key()?;
     let trust = trust::carried(&config.trust)?;
     let out = config
@@ -50,20 +60,41 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let state = State::open(&config.state_folder(&stream)?, &stream, |text| {
         progress.warn(text)
     })?;
-    if let Some(name) = write::finish_interrupted(out, &state)? {
-        notes.push(format!(
-            "{name} was written by a run that was interrupted; it is in the stream now, and this bundle follows it"
-        ));
+    let mut notes = Vec::new();
+    let mut sequence = state.next()?;
+    match interrupted::settle(&state)? {
+        Interrupted::No => {}
+        Interrupted::Finished(name) => {
+            notes.push(format!(
+                "{name} was written by a run that was interrupted; it is in the stream now, and this bundle follows it"
+            ));
+            sequence = state.next()?;
+        }
+        Interrupted::OutOfReach(folder) => {
+            notes.push(format!(
+                "an interrupted run may have written bundle {sequence} into {}, which is not there now: its number is \
+                 passed over",
+                folder.display()
+            ));
+            sequence = sequence.next().ok_or_else(State::used_up)?;
+        }
     }
-    let sequence = state.next()?;
     write::refuse_existing(out, &stream, sequence)?;
+
+    let exported = state.exported()?;
+    let basis = basis::choose(config, &state, &exported, true)?;
+    let (wants, more) = wants(config, &basis, &exported)?;
+    notes.extend(basis.notes.iter().cloned().chain(more));
     let sources = config.sources(true)?;
-    refuse_private(&sources, &wants, config.keep_going.unwrap_or(false))?;
-    let mut claims = claims(config, &sources, &state)?;
+    let db = sources.sumdb.spec().name.clone();
+    let holdings = Holdings::of(&exported, &basis.built_on.bundles, &db)?;
+    notes.extend(holdings.notes.iter().cloned());
+    let keep_going = config.keep_going.unwrap_or(false);
+    refuse_private(&sources, &wants, keep_going)?;
+    let mut claims = claims(config, &sources, &state, &basis)?;
 
     progress.phase("fetch");
-    let mut fetched = Session::new(&sources, progress, wants).run()?;
-    let keep_going = config.keep_going.unwrap_or(false);
+    let mut fetched = Session::new(&sources, progress, wants, &holdings).run()?;
     if !fetched.failures.is_empty() && !keep_going {
         return Err(Error::Unavailable {
             failures: fetched.failures,
@@ -98,18 +129,58 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     }
     state.keep_head(sources.sumdb.spec(), &proof.head)?;
 
-    let contents = Contents {
-        stream,
-        sequence,
-        db: sources.sumdb.spec().name.clone(),
-        proof: &proof,
-        sources: &sources,
-        modules: &fetched.modules,
-        trust,
-        missing: missing(&fetched.failures),
-        volume_size: config.volume_size.map(|size| size.0),
+    let prune = config.prune.unwrap_or(false);
+    let portion = Portion::of(&fetched, &proof.tiles, &holdings, &basis, &exported, prune)?;
+    notes.extend(portion.notes.iter().cloned());
+    let tree_size = proof.head.head().size;
+    let nothing_new = portion.is_empty()
+        && trust
+            .iter()
+            .all(|(number, _)| holdings.has_trust_note(*number))
+        && tree_size <= basis.tree_size(&exported, &db);
+    let written = match nothing_new {
+        true => None,
+        false => {
+            let contents = Contents {
+                stream,
+                sequence,
+                db,
+                basis: basis.named(&exported),
+                built_on: &basis.built_on,
+                proof: &proof,
+                sources: &sources,
+                modules: &fetched.modules,
+                portion: &portion,
+                trust,
+                missing: missing(&fetched.failures),
+                volume_size: config.volume_size.map(|size| size.0),
+            };
+            Some(written_and_remembered(
+                &contents, &key, out, &state, progress,
+            )?)
+        }
     };
-    let written = write::write(&contents, &key, out, &state, progress)?;
+    notes.extend(fetched.notes);
+    Ok(Exported {
+        written,
+        basis: basis.words,
+        failures: fetched.failures,
+        selected: fetched.modules.len(),
+        tree_size,
+        older_heads: proof.older,
+        notes,
+        signer: key,
+    })
+}
+
+fn written_and_remembered(
+    contents: &Contents<'_>,
+    key: &SigningKey,
+    out: &Path,
+    state: &State,
+    progress: &Progress,
+) -> Result<Written, Error> {
+    let written = write::write(contents, key, out, state, progress)?;
     if let Err(error) = state.remember(&written.manifest, &written.note) {
         // A bundle that the state does not know would stand in the way of the next one.
         for file in &written.files {
@@ -117,23 +188,43 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         }
         return Err(error);
     }
-    notes.extend(fetched.notes);
-    Ok(Exported {
-        written,
-        failures: fetched.failures,
-        older_heads: proof.older,
-        notes,
-        signer: key,
-    })
+    Ok(written)
+}
+
+/// What is asked for: what the settings name; with `--cumulative-from`, also what the bundles since carried; if
+/// nothing is named, what the stream has named so far.
+pub fn wants(
+    config: &Config,
+    basis: &Basis,
+    exported: &[Earlier],
+) -> Result<(Vec<Want>, Vec<String>), Error> {
+    let named = !config.modules.is_empty() || !config.go_mod.is_empty();
+    let prune = config.prune.unwrap_or(false);
+    let again = |first: Sequence, name: String| -> Result<Want, Error> {
+        let modules: BTreeMap<ModuleVersion, Level> = basis::carried_since(exported, first)?;
+        Ok(Want::Again { name, modules })
+    };
+    if !named && !exported.is_empty() {
+        if prune {
+            return Err(Error::usage(
+                "--prune takes back what is not selected, and nothing is: name modules, or go.mod files with --go-mod",
+            ));
+        }
+        let want = again(Sequence::FIRST, "what the stream carried before".into())?;
+        let note = "nothing is named: what the stream has carried so far is taken as selected";
+        return Ok((vec![want], vec![note.into()]));
+    }
+    let (mut wants, notes) = args::wants(&config.modules, &config.go_mod)?;
+    if let Some(first) = basis.again_from
+        && !prune
+    {
+        wants.push(again(first, format!("--cumulative-from {first}"))?);
+    }
+    Ok((wants, notes))
 }
 
 /// Modules that are private are refused before any request could name them.
-pub fn refuse_private(
-    sources: &Sources,
-    wants: &[crate::fetch::Want],
-    keep_going: bool,
-) -> Result<(), Error> {
-    use crate::fetch::Want;
+pub fn refuse_private(sources: &Sources, wants: &[Want], keep_going: bool) -> Result<(), Error> {
     let mut refused: BTreeMap<String, &'static str> = BTreeMap::new();
     for want in wants {
         let modules: Vec<_> = match want {
@@ -142,6 +233,7 @@ pub fn refuse_private(
                 let required = main.summary.require.iter();
                 required.filter_map(|module| main.fetched(module)).collect()
             }
+            Want::Again { modules, .. } => modules.keys().collect(),
         };
         for module in modules {
             if let Some(variable) = sources.private_by(module) {
@@ -172,13 +264,24 @@ pub fn refuse_private(
     .into())
 }
 
-/// Heads that clients may hold: what this stream shipped, what the operator names, what runs before saw.
-fn claims(config: &Config, sources: &Sources, state: &State) -> Result<Claims, Error> {
+/// Heads that clients may hold: what this stream shipped, what the destination says that it served, what the
+/// operator names, what runs before saw.
+pub fn claims(
+    config: &Config,
+    sources: &Sources,
+    state: &State,
+    basis: &Basis,
+) -> Result<Claims, Error> {
     let spec = sources.sumdb.spec();
     let mut claims = Claims {
         shipped: state.shipped(&spec.name)?,
         ..Claims::default()
     };
+    for (db, head) in &basis.heads {
+        if *db == spec.name && !claims.shipped.contains(head) {
+            claims.shipped.push(*head);
+        }
+    }
     if let Some(head) = state.head(spec)? {
         sources.sumdb.saw(head);
     }
@@ -199,12 +302,7 @@ fn claims(config: &Config, sources: &Sources, state: &State) -> Result<Claims, E
 }
 
 /// The records of everything that is carried.
-pub fn records(
-    fetched: &Fetched,
-) -> Vec<(
-    modferry_protocol::module::ModuleVersion,
-    modferry_protocol::sumdb::Record,
-)> {
+pub fn records(fetched: &Fetched) -> Vec<(ModuleVersion, modferry_protocol::sumdb::Record)> {
     fetched
         .modules
         .iter()

@@ -2,8 +2,10 @@
 //!
 //! A run goes one way: what is asked for ([`select`]) becomes module versions, each of which is fetched from
 //! the configured upstreams ([`upstream`]) into a cache ([`cache`]) and held against the checksum database
-//! ([`sumdb`]); what is proven is written into a signed bundle ([`export`]).
+//! ([`sumdb`]); what is proven, and the destination does not hold yet ([`basis`]), is written into a signed bundle
+//! ([`export`]).
 
+pub mod basis;
 pub mod bundle;
 pub mod cache;
 pub mod command;
@@ -15,6 +17,7 @@ pub mod files;
 pub mod front;
 mod hidden;
 pub mod inspect;
+pub mod interrupted;
 pub mod key;
 pub mod keygen;
 pub mod plan;

@@ -1,14 +1,17 @@
-//! `plan`: what an export would carry, without fetching a zip.
+//! `plan`: what an export would build on and carry, without fetching a zip.
 
-use std::collections::HashSet;
+use std::collections::BTreeMap;
 
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::Gone;
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::sumdb::closure;
 use serde::Serialize;
 
+use crate::basis::{self, Holdings, Parts, Portion};
 use crate::error::Error;
+use crate::export::{claims, refuse_private, wants};
 use crate::fetch::{Failure, Level, Session};
 use crate::progress::Progress;
-use crate::select::args;
 use crate::settings::Config;
 use crate::state::State;
 
@@ -19,25 +22,35 @@ pub struct Plan {
     pub stream: String,
     /// The sequence number that the bundle would get.
     pub sequence: u64,
-    /// Module versions with their zips.
+    /// What it would be built on, in words.
+    pub basis: String,
+    /// The bundles that count as arrived, as `1-4,6-7`, or `none`.
+    pub arrived: String,
+    /// Whether there is nothing to export: all of it is held, and the tree has not grown.
+    pub nothing_new: bool,
+    /// Module versions that are selected with their zips.
     pub modules: usize,
-    /// Of them, those that no bundle of this stream carried.
+    /// Of them, those that would be carried.
     pub new_modules: usize,
-    /// Module versions of which only the go.mod is needed.
+    /// Module versions of which only the go.mod is selected.
     pub go_mods: usize,
-    /// Of them, those that no bundle of this stream carried.
+    /// Of them, those that would be carried.
     pub new_go_mods: usize,
-    /// Bytes of the zips, as far as upstream says.
-    pub zip_bytes: u64,
-    /// Bytes of the new ones.
+    /// Bytes of the zips that would be carried, as far as upstream says.
     pub new_zip_bytes: u64,
-    /// Zips whose size upstream does not say.
+    /// Of those zips, how many have a size that upstream does not say.
     pub unsized_zips: usize,
-    /// Zips that the cache has, unverified.
+    /// Of those zips, how many the cache has, unverified.
     pub cached_zips: usize,
+    /// Tiles of the checksum database that would be carried.
+    pub new_tiles: usize,
+    /// Their bytes, before they are compressed.
+    pub new_tile_bytes: u64,
     /// The newest tree that was seen, in records; `None` if none was.
     pub tree_size: Option<u64>,
-    /// Every module version: `path@version`, `zip` or `mod`, `new` or `held`.
+    /// Module versions that would be taken back: all of it (`all`), or the zip (`zip`).
+    pub tombstones: BTreeMap<String, &'static str>,
+    /// Every module version: `path@version`, `zip` or `mod`, `new` or `held`, bytes of its zip.
     #[serde(skip)]
     pub list: Vec<(String, Level, bool, Option<u64>)>,
     /// What cannot be had.
@@ -49,55 +62,85 @@ pub struct Plan {
 
 /// Selects, and asks for sizes.
 pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
-    let (wants, mut notes) = args::wants(&config.modules, &config.go_mod)?;
     let stream = config.stream()?;
     let state = State::read(&config.state_folder(&stream)?, &stream);
+    let exported = state.exported()?;
+    let basis = basis::choose(config, &state, &exported, false)?;
+    let (wants, more) = wants(config, &basis, &exported)?;
     let sources = config.sources(false)?;
-    crate::export::refuse_private(&sources, &wants, config.keep_going.unwrap_or(false))?;
+    let db = sources.sumdb.spec().name.clone();
+    let holdings = Holdings::of(&exported, &basis.built_on.bundles, &db)?;
+    let mut notes: Vec<String> = basis.notes.iter().cloned().chain(more).collect();
+    notes.extend(holdings.notes.iter().cloned());
+    refuse_private(&sources, &wants, config.keep_going.unwrap_or(false))?;
+    let claims = claims(config, &sources, &state, &basis)?;
     progress.phase("plan");
-    let fetched = Session::new(&sources, progress, wants).run()?;
+    let fetched = Session::new(&sources, progress, wants, &holdings).run()?;
 
-    let mut held = HashSet::new();
-    state.each_carried(|item| {
-        if matches!(item, Item::Mod(_) | Item::Zip(_)) {
-            held.insert(item);
-        }
-    })?;
-    notes.extend(fetched.notes);
+    let tree_size = sources.sumdb.heads().last().map(|head| head.head().size);
+    let size = tree_size.unwrap_or(0);
+    let ids = fetched.modules.values().map(|entry| entry.record.id());
+    let shipped = claims.shipped.iter().map(|head| head.size);
+    let older: Vec<u64> = shipped.chain(claims.sizes.iter().copied()).collect();
+    let tiles = closure(size, ids, &older);
+    let prune = config.prune.unwrap_or(false);
+    let portion = Portion::of(&fetched, &tiles, &holdings, &basis, &exported, prune)?;
+    notes.extend(portion.notes.iter().cloned());
+
+    let gone = |(module, gone): (&ModuleVersion, &Gone)| {
+        let word = match gone {
+            Gone::All => "all",
+            Gone::Zip => "zip",
+        };
+        (module.to_string(), word)
+    };
     let mut plan = Plan {
         stream: stream.to_string(),
         sequence: state.next()?.get(),
+        basis: basis.words.clone(),
+        arrived: basis.built_on.bundles.to_string(),
+        nothing_new: false,
         modules: 0,
         new_modules: 0,
         go_mods: 0,
         new_go_mods: 0,
-        zip_bytes: 0,
         new_zip_bytes: 0,
         unsized_zips: 0,
         cached_zips: 0,
-        tree_size: sources.sumdb.heads().last().map(|head| head.head().size),
+        new_tiles: portion.tiles.len(),
+        new_tile_bytes: portion.tiles.iter().map(|tile| tile.size() as u64).sum(),
+        tree_size,
+        tombstones: portion.tombstones.iter().map(gone).collect(),
         list: Vec::new(),
-        failures: fetched.failures,
+        failures: Vec::new(),
         notes,
     };
     for (module, entry) in &fetched.modules {
+        let held = holdings.parts(module);
         if entry.level < Level::Whole {
-            let new = !held.contains(&Item::Mod(module.clone()));
+            let new = !held.has(Parts::FOR_SELECTION);
             plan.go_mods += 1;
             plan.new_go_mods += usize::from(new);
             plan.list.push((module.to_string(), Level::Mod, new, None));
             continue;
         }
-        let new = !held.contains(&Item::Zip(module.clone()));
-        let size = entry.zip_size;
+        let new = !held.has(Parts::WHOLE);
+        let size = entry.zip_size.filter(|_| new);
         plan.modules += 1;
-        plan.new_modules += usize::from(new);
-        plan.zip_bytes += size.unwrap_or(0);
-        plan.new_zip_bytes += size.filter(|_| new).unwrap_or(0);
-        plan.unsized_zips += usize::from(size.is_none());
-        plan.cached_zips += usize::from(sources.cache.path(module, "zip").exists());
+        if new {
+            plan.new_modules += 1;
+            plan.new_zip_bytes += size.unwrap_or(0);
+            plan.unsized_zips += usize::from(size.is_none());
+            plan.cached_zips += usize::from(sources.cache.path(module, "zip").exists());
+        }
         plan.list
             .push((module.to_string(), Level::Whole, new, size));
     }
+    // A plan fetches neither infos nor zips, so what it would carry of modules it counts by itself.
+    plan.nothing_new = plan.new_modules + plan.new_go_mods + plan.new_tiles == 0
+        && plan.tombstones.is_empty()
+        && size <= basis.tree_size(&exported, &db);
+    plan.failures = fetched.failures;
+    plan.notes.extend(fetched.notes);
     Ok(plan)
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use modferry_cli::{Exit, Fault};
-use modferry_protocol::bundle::StreamName;
+use modferry_protocol::bundle::{Sequence, StreamName};
 use modferry_protocol::note::SigningKey;
 use serde::Deserialize;
 
@@ -59,6 +59,19 @@ pub struct Config {
     pub transfers: Option<usize>,
     /// The most bytes of a volume.
     pub volume_size: Option<VolumeSize>,
+    /// The public key of the appliance whose receipts come back.
+    pub receipt_key: Option<PathBuf>,
+    /// Whether what is no longer selected is taken back.
+    pub prune: Option<bool>,
+    /// A receipt to build on. Not for a file: each receipt is named once.
+    #[serde(skip)]
+    pub receipt: Option<PathBuf>,
+    /// What this one export builds on.
+    #[serde(skip)]
+    pub basis: Option<String>,
+    /// What the bundles from this one on carried is carried again, this once.
+    #[serde(skip)]
+    pub cumulative_from: Option<Sequence>,
 }
 
 impl Config {
@@ -72,6 +85,7 @@ impl Config {
             &mut config.out,
             &mut config.cache,
             &mut config.state,
+            &mut config.receipt_key,
         ]
         .into_iter()
         .flatten()
@@ -111,6 +125,11 @@ impl Config {
             keep_going: self.keep_going.or(file.keep_going),
             transfers: self.transfers.or(file.transfers),
             volume_size: self.volume_size.or(file.volume_size),
+            receipt_key: self.receipt_key.or(file.receipt_key),
+            prune: self.prune.or(file.prune),
+            receipt: self.receipt,
+            basis: self.basis,
+            cumulative_from: self.cumulative_from,
         }
     }
 
@@ -226,7 +245,7 @@ mod tests {
         let path = dir.path().join("modferry.yaml");
         std::fs::write(
             &path,
-            "stream: platform\nkey: site.key\ngo-mod: [app/go.mod, /abs/go.mod]\nknown-head: [177, latest]\ntransfers: 8\n",
+            "stream: platform\nkey: site.key\ngo-mod: [app/go.mod, /abs/go.mod]\nknown-head: [177, latest]\ntransfers: 8\nreceipt-key: back/identity.pub\n",
         )
         .unwrap();
         let config = Config::load(&path).unwrap();
@@ -243,6 +262,16 @@ mod tests {
             ]
         );
         assert_eq!(config.stream().unwrap().as_str(), "platform");
+        let key = dir.path().join("back/identity.pub");
+        assert_eq!(config.receipt_key, Some(key));
+    }
+
+    #[test]
+    fn what_is_for_one_export_is_not_for_a_file() {
+        for key in ["receipt: r", "basis: none", "cumulative-from: 3"] {
+            let error = modferry_cli::parse_config::<Config>("test", key).unwrap_err();
+            assert!(error.to_string().contains("unknown field"), "{error}");
+        }
     }
 
     #[test]

@@ -1,17 +1,31 @@
-//! What the bundler remembers of a stream: its bundles' manifests and indexes, and the newest tree head of
-//! each checksum database. It is what makes the next bundle the next one, and a fork visible.
+//! What the bundler remembers of a stream: its bundles, and the newest tree head of each checksum database. It is
+//! what makes the next bundle the next one, small, and a fork visible.
+//!
+//! ```text
+//! bundles/STREAM.SEQ.manifest      the bundle exists: written last
+//! bundles/STREAM.SEQ.index         what it carried
+//! bundles/STREAM.SEQ.tombstones    what it took back, if anything
+//! bundles/STREAM.SEQ.basis         the bundles that it was built on
+//! bundles/STREAM.SEQ.pending       its manifest, from before its files got their names until it exists
+//! bundles/STREAM.SEQ.folder        where they were to get them
+//! receipts/                        what the destination has said (crate::basis::receipt)
+//! heads/DB, evidence/, lock
+//! ```
 //!
 //! Everything in it is written whole and synced. One lock per folder: two exports of one stream at once
 //! would both be its next bundle, so the second waits.
+
+mod exported;
 
 use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use modferry_protocol::bundle::{
-    IndexReader, Item, MAX_INDEX, MAX_MANIFEST, Manifest, Sequence, StreamName,
-};
+use modferry_protocol::bundle::{MAX_MANIFEST, Manifest, Sequence, Sequences, StreamName};
 use modferry_protocol::sumdb::{DbName, SignedHead, TreeHead};
+
+use exported::{BUILT_ON, INDEX, TOMBSTONES};
+pub use exported::{BuiltOn, Chosen, Exported};
 
 use crate::error::Error;
 use crate::files;
@@ -26,13 +40,32 @@ pub struct State {
     _lock: Option<File>,
 }
 
-/// A bundle that was exported before.
+/// A bundle whose files are about to get their names.
+#[derive(Clone, Copy, Debug)]
+pub struct Intent<'i> {
+    /// What it is.
+    pub manifest: &'i Manifest,
+    /// The manifest as it was signed.
+    pub note: &'i [u8],
+    /// Its index.
+    pub index: &'i [u8],
+    /// The texts of its tombstones.
+    pub tombstones: &'i [Vec<u8>],
+    /// What it was built on.
+    pub built_on: &'i BuiltOn,
+    /// The folder that its files are in.
+    pub folder: &'i Path,
+}
+
+/// A bundle that a run was about to finish.
 #[derive(Clone, Debug)]
-pub struct Exported {
-    /// Its manifest.
+pub struct Pending {
+    /// What it is.
     pub manifest: Manifest,
-    /// Its index's file.
-    pub index: PathBuf,
+    /// The manifest as it was signed.
+    pub note: Vec<u8>,
+    /// Where its files were to get their names.
+    pub folder: PathBuf,
 }
 
 impl State {
@@ -110,10 +143,7 @@ impl State {
             let manifest = manifest_of(&note)
                 .map_err(|what| Error::usage(format!("{} is damaged: {what}", path.display())))?;
             if manifest.stream == self.stream {
-                exported.push(Exported {
-                    manifest,
-                    index: path.with_extension("index"),
-                });
+                exported.push(Exported { manifest, path });
             }
         }
         exported.sort_by_key(|bundle| bundle.manifest.sequence);
@@ -124,12 +154,13 @@ impl State {
     pub fn next(&self) -> Result<Sequence, Error> {
         match self.exported()?.last() {
             None => Ok(Sequence::FIRST),
-            Some(last) => last
-                .manifest
-                .sequence
-                .next()
-                .ok_or_else(|| Error::usage("the stream's sequence numbers are used up")),
+            Some(last) => last.manifest.sequence.next().ok_or_else(State::used_up),
         }
+    }
+
+    /// The error where there is no next bundle.
+    pub fn used_up() -> Error {
+        Error::usage("the stream's sequence numbers are used up")
     }
 
     /// The heads of this database that the stream's bundles shipped.
@@ -145,51 +176,78 @@ impl State {
         Ok(heads)
     }
 
-    /// Calls `each` with every item that the stream's bundles carried.
-    pub fn each_carried(&self, mut each: impl FnMut(Item)) -> Result<(), Error> {
-        for bundle in self.exported()? {
-            let path = &bundle.index;
-            let index = match files::read_bounded(path, MAX_INDEX) {
-                Ok(index) => index,
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
-                Err(error) => return Err(Error::file("read", path)(error)),
-            };
-            for entry in IndexReader::new(index.as_slice()) {
-                for (item, _) in entry?.items {
-                    each(item);
-                }
-            }
-        }
-        Ok(())
+    /// The bundles that a destination holds once it has taken this one in: it, and what it was built on.
+    pub fn left_behind(&self, bundle: &Exported) -> Result<Sequences, Error> {
+        let mut bundles = match bundle.built_on()? {
+            Some(built_on) => built_on.bundles,
+            None => Sequences::new(),
+        };
+        bundles.insert(bundle.sequence());
+        Ok(bundles)
     }
 
     /// Notes a bundle whose files are about to get their names. It counts once it is [remembered](Self::remember).
-    pub fn intend(&self, manifest: &Manifest, note: &[u8], index: &[u8]) -> Result<(), Error> {
-        let path = self.folder.join(BUNDLES).join(manifest.file_name());
-        let index_path = path.with_extension("index");
-        files::write_durably(&index_path, index).map_err(Error::file("write", &index_path))?;
-        let pending = path.with_extension(PENDING);
-        files::write_durably(&pending, note).map_err(Error::file("write", &pending))
+    pub fn intend(&self, intent: &Intent<'_>) -> Result<(), Error> {
+        use std::os::unix::ffi::OsStrExt as _;
+        let path = self.bundle_path(intent.manifest.sequence);
+        let write = |kind: &str, bytes: &[u8]| {
+            let path = path.with_extension(kind);
+            files::write_durably(&path, bytes).map_err(Error::file("write", &path))
+        };
+        write(INDEX, intent.index)?;
+        write(TOMBSTONES, &intent.tombstones.concat())?;
+        write(BUILT_ON, intent.built_on.encode().as_bytes())?;
+        let folder = fs::canonicalize(intent.folder);
+        let folder = folder.map_err(Error::file("find", intent.folder))?;
+        write(FOLDER, folder.as_os_str().as_bytes())?;
+        write(PENDING, intent.note)
     }
 
-    /// The bundle of this number that a run was about to finish, and its manifest as it was signed.
-    pub fn pending(&self, sequence: Sequence) -> Result<Option<(Manifest, Vec<u8>)>, Error> {
-        let name = self.stream.manifest_file(sequence);
-        let path = self.folder.join(BUNDLES).join(name).with_extension(PENDING);
-        let note = match files::read_bounded(&path, MAX_MANIFEST) {
-            Ok(note) => note,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(error) => return Err(Error::file("read", &path)(error)),
+    /// The bundle of this number that a run was about to finish.
+    pub fn pending(&self, sequence: Sequence) -> Result<Option<Pending>, Error> {
+        use std::os::unix::ffi::OsStringExt as _;
+        let path = self.bundle_path(sequence);
+        let read = |kind: &str| {
+            let path = path.with_extension(kind);
+            match files::read_bounded(&path, MAX_MANIFEST) {
+                Ok(note) => Ok(Some(note)),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+                Err(error) => Err(Error::file("read", &path)(error)),
+            }
         };
-        Ok(manifest_of(&note).ok().map(|manifest| (manifest, note)))
+        let (Some(note), Some(folder)) = (read(PENDING)?, read(FOLDER)?) else {
+            return Ok(None);
+        };
+        Ok(manifest_of(&note).ok().map(|manifest| Pending {
+            manifest,
+            note,
+            folder: std::ffi::OsString::from_vec(folder).into(),
+        }))
     }
 
     /// Remembers an exported bundle that was [intended](Self::intend): a manifest here means that it exists.
     pub fn remember(&self, manifest: &Manifest, note: &[u8]) -> Result<(), Error> {
-        let path = self.folder.join(BUNDLES).join(manifest.file_name());
+        let path = self.bundle_path(manifest.sequence);
         files::write_durably(&path, note).map_err(Error::file("write", &path))?;
-        let _ = fs::remove_file(path.with_extension(PENDING));
+        for kind in [PENDING, FOLDER] {
+            let _ = fs::remove_file(path.with_extension(kind));
+        }
         Ok(())
+    }
+
+    fn bundle_path(&self, sequence: Sequence) -> PathBuf {
+        let name = self.stream.manifest_file(sequence);
+        self.folder.join(BUNDLES).join(name)
+    }
+
+    /// Where receipts are kept.
+    pub fn receipts(&self) -> PathBuf {
+        self.folder.join("receipts")
+    }
+
+    /// The stream.
+    pub fn stream(&self) -> &StreamName {
+        &self.stream
     }
 
     /// The newest head of the database that a run before this one saw.
@@ -223,6 +281,7 @@ impl State {
 
 const BUNDLES: &str = "bundles";
 const PENDING: &str = "pending";
+const FOLDER: &str = "folder";
 
 /// The manifest in a note, whose signatures are not looked at.
 pub fn manifest_of(note: &[u8]) -> Result<Manifest, String> {
@@ -273,12 +332,19 @@ mod tests {
             let manifest = manifest(stream, sequence, size);
             let note = manifest.encode() + "\nsignature\n";
             let note = note.as_bytes();
-            state
-                .intend(&manifest, note, b"modferry index v1\n")
-                .unwrap();
-            let of_this = manifest.stream == state.stream;
-            let pending = state.pending(manifest.sequence).unwrap();
-            assert_eq!(pending.is_some_and(|(_, kept)| kept == note), of_this);
+            let state = State::read(dir.path(), &manifest.stream);
+            let intent = Intent {
+                manifest: &manifest,
+                note,
+                index: b"modferry index v1\n",
+                tombstones: &[],
+                built_on: &BuiltOn::default(),
+                folder: dir.path(),
+            };
+            state.intend(&intent).unwrap();
+            let pending = state.pending(manifest.sequence).unwrap().unwrap();
+            assert_eq!(pending.note, note);
+            assert_eq!(pending.folder, dir.path().canonicalize().unwrap());
             state.remember(&manifest, note).unwrap();
             assert!(state.pending(manifest.sequence).unwrap().is_none());
         }

@@ -1,31 +1,44 @@
 //! Writes a bundle: packs of small things, then the zips, behind an index and a manifest that bind them.
 //!
 //! The volume's index comes before its data, so the packs are made first, in a spool; zips are known by the
-//! hashes of their check. Everything is written under hidden names in the destination folder, synced, and
-//! renamed: the volumes from the last to the first, then the manifest. What fails leaves no file of a bundle.
+//! hashes of their check. Then, in this order:
+//!
+//! 1. every file of the bundle is written under a hidden name in the destination folder, and synced;
+//! 2. the state [intends](State::intend) the bundle: its index, what it takes back, what it is built on, its
+//!    folder, and then, as the pending one, its manifest;
+//! 3. the volumes get their names, from the last to the first, and then the manifest: by renames, each followed by
+//!    a sync of the folder;
+//! 4. the state [remembers](State::remember) the bundle: only now it exists.
+//!
+//! What fails leaves no file of a bundle. Killed before 2, a run leaves hidden files, which a later one sweeps; in
+//! 2, files in the state under a number that the next run writes again. From 3 on the bundle's files may lie there,
+//! signed: so the next run [settles](crate::interrupted::settle) it first, wherever it was to be written. With the first
+//! volume there, all are: it is finished, and counts. Else what there is of it is removed, and its number is used again;
+//! where the folder is out of reach, nobody knows, and the number is passed over.
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault, bytes};
 use modferry_protocol::bundle::{
-    Basis, BundleWriter, Encoding, Entry, IndexWriter, Item, MAX_MANIFEST, Manifest, Missing, Pack,
-    PackBuilder, Sequence, StreamName, Volume, cut, front_size,
+    Basis, BundleWriter, Encoding, Entry, IndexWriter, Item, Manifest, Missing, Pack, PackBuilder,
+    Sequence, StreamName, cut, front_size, list_texts,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::{self, SigningKey};
 use modferry_protocol::sumdb::{DbName, TileSource};
 
+use crate::basis::{Portion, Share};
 use crate::bundle::files_named;
 use crate::error::Error;
 use crate::fetch::{Module, Sources};
 use crate::files;
-use crate::hidden::{HiddenVolumes, publish, withdraw};
+use crate::hidden::{HiddenVolumes, publish};
 use crate::progress::Progress;
-use crate::state::State;
+use crate::state::{BuiltOn, Intent, State};
 use crate::sumdb::prove::Proof;
 
 /// What goes into a bundle.
@@ -36,12 +49,18 @@ pub struct Contents<'c> {
     pub sequence: Sequence,
     /// The checksum database.
     pub db: DbName,
-    /// Its newest head, and the tiles that clients need.
+    /// What it is built on, as the manifest names it.
+    pub basis: Basis,
+    /// The same, as the state remembers it.
+    pub built_on: &'c BuiltOn,
+    /// The database's newest head.
     pub proof: &'c Proof,
     /// Where the files are.
     pub sources: &'c Sources,
-    /// The modules.
+    /// The modules that are selected.
     pub modules: &'c BTreeMap<ModuleVersion, Module>,
+    /// What is carried of them, and what else is.
+    pub portion: &'c Portion,
     /// Trust notes, by number.
     pub trust: Vec<(u64, Vec<u8>)>,
     /// What could not be had.
@@ -80,34 +99,6 @@ fn taken(path: &Path) -> Error {
     .into()
 }
 
-/// Finishes what a run that was killed had as good as done: the volume stands in the folder with exactly the
-/// manifest that the state noted before it got its name. Its manifest's file is written if it is not there,
-/// and the state learns of it. Whatever else stands there is not touched. Returns the bundle's name.
-pub fn finish_interrupted(out: &Path, state: &State) -> Result<Option<String>, Error> {
-    let Some((manifest, note)) = state.pending(state.next()?)? else {
-        return Ok(None);
-    };
-    let volume = out.join(manifest.volume_file_name(1));
-    let Ok(file) = File::open(&volume) else {
-        withdraw(out, &manifest, &note)?;
-        return Ok(None);
-    };
-    if !Volume::open(BufReader::new(file)).is_ok_and(|found| found.manifest_note() == note) {
-        return Ok(None);
-    }
-    let sidecar = out.join(manifest.file_name());
-    match files::read_bounded(&sidecar, MAX_MANIFEST) {
-        Ok(found) if found == note => {}
-        Ok(_) => return Ok(None),
-        Err(error) if error.kind() == io::ErrorKind::NotFound => {
-            files::write_durably(&sidecar, &note).map_err(Error::file("write", &sidecar))?;
-        }
-        Err(source) => return Err(Error::file("read", &sidecar)(source)),
-    }
-    state.remember(&manifest, &note)?;
-    Ok(Some(manifest.file_name()))
-}
-
 /// Writes the bundle into the folder.
 pub fn write(
     contents: &Contents<'_>,
@@ -117,11 +108,18 @@ pub fn write(
     progress: &Progress,
 ) -> Result<Written, Error> {
     let mut spool = Spool::new(out)?;
-    small_things(contents, &mut spool)?;
+    let tombstones = &contents.portion.tombstones;
+    let tombstones: Vec<Vec<u8>> = list_texts(
+        tombstones
+            .iter()
+            .map(|(module, gone)| (module.clone(), *gone)),
+    )
+    .collect::<Result<_, _>>()?;
+    small_things(contents, &tombstones, &mut spool)?;
     let packs = spool.entries.len();
     let mut zips = Vec::new();
-    for (module, entry) in contents.modules {
-        if let (true, Some(zip)) = (entry.is_whole(), &entry.zip) {
+    for (module, entry) in contents.carried(|share| share.zip) {
+        if let Some(zip) = &entry.zip {
             spool.push(Entry {
                 number: spool.index.next_number(),
                 encoding: Encoding::Raw,
@@ -139,9 +137,9 @@ pub fn write(
         created: jiff::Timestamp::now()
             .strftime("%Y-%m-%dT%H:%M:%SZ")
             .to_string(),
-        basis: Basis::None,
-        needs: 0,
-        tombstones: 0,
+        basis: contents.basis.clone(),
+        needs: contents.portion.needs().count() as u64,
+        tombstones: contents.portion.tombstones.len() as u64,
         heads: vec![(contents.db.clone(), contents.proof.head.head())],
         totals,
         index: digest,
@@ -181,7 +179,14 @@ pub fn write(
         .write_all(&note)
         .map_err(Error::file("write into", out))?;
     // From here on a run that is killed may leave the bundle's files: the next run has to know them.
-    state.intend(&manifest, &note, &index)?;
+    state.intend(&Intent {
+        manifest: &manifest,
+        note: &note,
+        index: &index,
+        tombstones: &tombstones,
+        built_on: contents.built_on,
+        folder: out,
+    })?;
     let files = publish(out, &manifest, sidecar, volumes).map_err(|unnamed| {
         match unnamed.source.kind() {
             io::ErrorKind::AlreadyExists => taken(&unnamed.path),
@@ -196,15 +201,28 @@ pub fn write(
     })
 }
 
-/// Trust notes, heads, records, tiles, infos and go.mods, each verified as it is read.
-fn small_things(contents: &Contents<'_>, spool: &mut Spool) -> Result<(), Error> {
+/// Needs, tombstones, trust notes, heads, records, tiles, infos and go.mods, each of the last verified as it is read.
+fn small_things(
+    contents: &Contents<'_>,
+    tombstones: &[Vec<u8>],
+    spool: &mut Spool,
+) -> Result<(), Error> {
     let sources = contents.sources;
     let db = &contents.db;
+    let needs = contents.portion.needs();
+    for (number, text) in (1..).zip(list_texts(
+        needs.map(|(module, level)| (module.clone(), level)),
+    )) {
+        spool.put(Item::Needs(number), &text?)?;
+    }
+    for (number, text) in (1..).zip(tombstones) {
+        spool.put(Item::Tombstones(number), text)?;
+    }
     for (number, note) in &contents.trust {
         spool.put(Item::Trust(*number), note)?;
     }
     spool.put(Item::Head(db.clone()), contents.proof.head.note())?;
-    for (module, entry) in contents.modules {
+    for (module, entry) in contents.carried(|share| share.for_selection) {
         spool.put(
             Item::Record(db.clone(), module.clone()),
             &entry.record.encode(),
@@ -212,7 +230,7 @@ fn small_things(contents: &Contents<'_>, spool: &mut Spool) -> Result<(), Error>
     }
     let folder = sources.cache.root();
     let mut tiles: Vec<Item> = contents
-        .proof
+        .portion
         .tiles
         .iter()
         .map(|tile| Item::Tile(db.clone(), *tile))
@@ -226,7 +244,7 @@ fn small_things(contents: &Contents<'_>, spool: &mut Spool) -> Result<(), Error>
             .ok_or_else(|| vanished(&item))?;
         spool.put(item, &bytes)?;
     }
-    for (module, _) in contents.modules.iter().filter(|(_, entry)| entry.info) {
+    for (module, _) in contents.carried(|share| share.info) {
         let item = Item::Info(module.clone());
         let bytes = sources
             .cache
@@ -235,7 +253,7 @@ fn small_things(contents: &Contents<'_>, spool: &mut Spool) -> Result<(), Error>
             .ok_or_else(|| vanished(&item))?;
         spool.put(item, &bytes)?;
     }
-    for (module, entry) in contents.modules {
+    for (module, entry) in contents.carried(|share| share.for_selection) {
         let item = Item::Mod(module.clone());
         let bytes = sources
             .cache
@@ -246,6 +264,19 @@ fn small_things(contents: &Contents<'_>, spool: &mut Spool) -> Result<(), Error>
         spool.put(item, &bytes)?;
     }
     spool.close()
+}
+
+impl<'c> Contents<'c> {
+    /// The modules of which such a part is carried.
+    fn carried(
+        &self,
+        part: impl Fn(&Share) -> bool,
+    ) -> impl Iterator<Item = (&'c ModuleVersion, &'c Module)> {
+        let shares = &self.portion.modules;
+        self.modules
+            .iter()
+            .filter(move |(module, _)| shares.get(*module).is_some_and(&part))
+    }
 }
 
 fn vanished(item: &Item) -> Error {

@@ -272,7 +272,7 @@ fn a_stream_goes_on_and_keeps_its_older_heads_provable() {
     world.sumdb.pad(70_000, "later");
     world.publish();
     let done = world
-        .export(&["m.test/y@v1.0.0", "--known-head", "777"])
+        .export(&["m.test/y@v1.0.0", "--known-head", "777", "--basis", "none"])
         .ok();
     assert!(
         done.stdout.contains("exported default 2"),
@@ -328,7 +328,16 @@ fn plan_fetches_no_zip_and_tells_what_is_new() {
         })
         .iter()
         .sum();
-    assert_eq!(first["zip_bytes"], bytes);
+    assert_eq!(first["new_zip_bytes"], bytes);
+    assert_eq!(
+        (&first["arrived"], &first["nothing_new"]),
+        (&"none".into(), &false.into())
+    );
+    // Of so small a tree there is one tile, of as many hashes as modules.
+    assert_eq!(
+        (&first["new_tiles"], &first["new_tile_bytes"]),
+        (&1.into(), &(6 * 32).into())
+    );
     assert!(
         !world
             .path(".cache/modferry/download/m.test/a/@v/v1.0.0.zip")
@@ -369,8 +378,17 @@ fn results_are_for_machines_too() {
     let done = world.run(&["--json", "export", "m.test/a"]).exits(2);
     let error: serde_json::Value = serde_json::from_str(&done.stderr).unwrap();
     assert_eq!(error["error"]["exit"], 2);
-    let quiet = world.export(&["m.test/a@v1.0.0", "--quiet"]).ok();
-    assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    let again = world.export(&["m.test/a@v1.0.0", "--json"]).ok();
+    let again: serde_json::Value = serde_json::from_str(&again.stdout).unwrap();
+    assert_eq!(
+        (&again["nothing_new"], &again["bytes"]),
+        (&true.into(), &0.into())
+    );
+    for basis in [&["--basis", "none"][..], &[]] {
+        let args = [&["m.test/a@v1.0.0", "--quiet"], basis].concat();
+        let quiet = world.export(&args).ok();
+        assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    }
 }
 
 #[test]
@@ -421,6 +439,8 @@ fn many_modules_at_once_are_each_taken_once() {
             "--transfers",
             "64",
             "--quiet",
+            "--basis",
+            "none",
         ];
         world.export(&args).ok();
     }

@@ -83,13 +83,19 @@ fn what_was_written_but_not_remembered_is_finished() {
         fs::read(world.path(VOLUME)).unwrap(),
         fs::read(world.path(SIDECAR)).unwrap(),
     );
+    let interrupt = || {
+        fs::rename(&remembered, &pending).unwrap();
+        let out = world.path("out").canonicalize().unwrap();
+        let folder = remembered.with_extension("folder");
+        fs::write(folder, out.to_str().unwrap()).unwrap();
+    };
     // Killed after the second name was given, and after the first.
     for files in [&[][..], &[SIDECAR]] {
-        fs::rename(&remembered, &pending).unwrap();
+        interrupt();
         for file in files {
             fs::remove_file(world.path(file)).unwrap();
         }
-        let done = world.export(&["m.test/b@v1.0.0"]).ok();
+        let done = world.export(&["m.test/b@v1.0.0", "--basis", "none"]).ok();
         assert!(
             done.stdout.contains("a run that was interrupted"),
             "{}",
@@ -106,14 +112,14 @@ fn what_was_written_but_not_remembered_is_finished() {
         fs::remove_file(world.path(STATE).join("default.000002.manifest")).unwrap();
     }
     // Killed before any: the number is free.
-    fs::rename(&remembered, &pending).unwrap();
+    interrupt();
     for file in [VOLUME, SIDECAR] {
         fs::remove_file(world.path(file)).unwrap();
     }
     world.export(&["m.test/b@v1.0.0"]).ok();
     assert_eq!(world.out().len(), 2, "{:?}", world.out());
     // Another's bundle of that name is none of ours, whatever was about to be written.
-    fs::remove_file(&remembered).unwrap();
+    interrupt();
     fs::write(&pending, &note).unwrap();
     world
         .export(&["m.test/a@v1.0.0"])

@@ -84,7 +84,7 @@ fn an_info_has_a_limit_and_must_be_of_its_version() {
     ] {
         write(&world.file(&c, "info"), &content);
         let _ = fs::remove_dir_all(world.path(".cache"));
-        let done = world.export(&["m.test/c@v1.0.0"]);
+        let done = world.export(&["m.test/c@v1.0.0", "--basis", "none"]);
         match words {
             None => drop(done.ok()),
             Some(words) => drop(done.exits(9).says("m.test/c@v1.0.0: info").says(words)),
@@ -247,7 +247,8 @@ fn what_was_shipped_counts_also_where_its_head_was_lost() {
 #[test]
 fn damage_in_the_cache_is_noticed_and_cured() {
     let world = World::of(GRAPH);
-    world.export(&["m.test/a@v1.0.0"]).ok();
+    let args = ["m.test/a@v1.0.0", "--basis", "none"];
+    world.export(&args).ok();
     let cache = world.path(".cache/modferry/download");
     for file in [
         "m.test/b/@v/v1.0.0.mod",
@@ -259,13 +260,13 @@ fn damage_in_the_cache_is_noticed_and_cured() {
         let path = cache.join(file);
         let whole = fs::read(&path).unwrap();
         flip(&path, whole.len() as u64 / 2);
-        let done = world.export(&["m.test/a@v1.0.0"]).ok();
+        let done = world.export(&args).ok();
         if !file.ends_with("info") {
             assert!(done.stderr.contains("fetch"), "{file}:\n{}", done.stderr);
         }
         assert_eq!(fs::read(&path).unwrap(), whole, "{file}");
         fs::write(&path, b"").unwrap();
-        world.export(&["m.test/a@v1.0.0"]).ok();
+        world.export(&args).ok();
         assert_eq!(fs::read(&path).unwrap(), whole, "{file}");
     }
     // Records that read well, and are wrong: what an upstream that lied left there.
@@ -283,10 +284,7 @@ fn damage_in_the_cache_is_noticed_and_cured() {
     ] {
         assert_ne!(wrong, whole);
         fs::write(&path, &wrong).unwrap();
-        world
-            .export(&["m.test/a@v1.0.0"])
-            .ok()
-            .says("fetched again");
+        world.export(&args).ok().says("fetched again");
         assert_eq!(fs::read_to_string(&path).unwrap(), whole, "{wrong}");
     }
     world.run(&["verify", "out", "--pub", "site.pub"]).ok();
@@ -419,6 +417,8 @@ fn two_runs_share_a_cache() {
             "out",
             "--stream",
             stream,
+            "--basis",
+            "none",
         ]);
         command
             .stdout(Stdio::piped())

@@ -393,7 +393,7 @@ fn what_does_not_belong_is_refused_by_name() {
 #[test]
 fn a_run_killed_among_the_renames_leaves_nothing_that_stands_in_the_way() {
     let world = world();
-    let size = ["--volume-size", "20 kB"];
+    let size = ["--volume-size", "20 kB", "--basis", "none"];
     export(&world, "out", &size).ok();
     let whole = files(&world.path("out"));
     let bundles = world.path("state-out/bundles");
@@ -403,11 +403,14 @@ fn a_run_killed_among_the_renames_leaves_nothing_that_stands_in_the_way() {
     let names: Vec<&String> = whole.keys().collect();
     for named in 0..=names.len() {
         fs::remove_dir_all(world.path("out")).unwrap();
+        fs::create_dir(world.path("out")).unwrap();
         for name in names.iter().rev().take(named) {
             write(&world.path("out").join(name), &whole[*name]);
         }
         if manifest.exists() {
             fs::rename(&manifest, &pending).unwrap();
+            let out = world.path("out").canonicalize().unwrap();
+            fs::write(pending.with_extension("folder"), out.to_str().unwrap()).unwrap();
         }
         fs::remove_file(bundles.join("platform.000002.manifest")).ok();
         let done = export(&world, "out", &size).ok();

@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use modferry_protocol::bundle::Sequence;
+
 use crate::settings::Config;
 use crate::volume_size::VolumeSize;
 
@@ -65,6 +67,8 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
   state: /var/lib/modferry-state   # --state
   transfers: 24                    # --transfers
   volume-size: dvd                 # --volume-size
+  receipt-key: identity.pub        # --receipt-key
+  prune: false                     # --prune
 
 Exit codes: 0 done; 1 anything else; 2 usage or configuration; 3 no trusted signature; 4 damaged;
 5 something needed is missing; 6 checksum-database failure or fork; 7 no room; 9 upstream failure.";
@@ -81,6 +85,16 @@ What is carried:
 Several are resolved each for itself, and united. Every zip and go.mod must have the hash of its record in
 the checksum database, and every record must be in the newest signed tree; that tree must continue every
 tree seen before. A hash or a head that contradicts stops the export with exit code 6, --keep-going or not.
+
+What is left out: all that the destination is known to hold. Known is, in this order:
+  --basis, --cumulative-from   what you say for this export
+  --receipt FILE               what the destination says; the newest receipt goes on counting for later exports.
+                               What was exported since is carried again, until a receipt tells of it.
+  otherwise                    the bundles exported so far: where nothing may come back, they count as arrived
+An import refuses a bundle that builds on what is not there, and prints the export that cures it. A bundle
+that got lost: --cumulative-from its number. A new store: --basis none. Neither needs to name modules:
+if nothing is named, what the stream has carried so far is selected. `plan` says what an export would build
+on, and what it would carry. If the destination holds all of it already, nothing is written.
 
 What is fetched is kept in the cache, verified again at each use, and an interrupted export goes on from
 there. The state remembers the stream's bundles and the newest tree head: give --state where your home
@@ -278,6 +292,21 @@ pub struct Selection {
     /// Carry this trust note, a signed change of the keys that the other side trusts
     #[arg(long, value_name = "NOTE")]
     pub trust: Vec<PathBuf>,
+    /// Build on this receipt of the destination, and keep it for later exports
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["basis", "cumulative_from"])]
+    pub receipt: Option<PathBuf>,
+    /// The key of the appliance whose receipts come back (its store's identity.pub): needed once
+    #[arg(long, value_name = "FILE")]
+    pub receipt_key: Option<PathBuf>,
+    /// Build this bundle on: nothing; what a bundle of that number left behind; or a manifest's or receipt's file
+    #[arg(long, value_name = "none|SEQ|FILE", conflicts_with = "cumulative_from")]
+    pub basis: Option<String>,
+    /// Carry again what this bundle and later ones carried, as one of them got lost
+    #[arg(long, value_name = "SEQ")]
+    pub cumulative_from: Option<Sequence>,
+    /// Take back what the stream carried and is not selected now: the destination's gc then removes it
+    #[arg(long)]
+    pub prune: bool,
     /// Fetch from these proxies, in GOPROXY's form [default: as the go command]
     #[arg(long, value_name = "LIST")]
     pub goproxy: Option<String>,
@@ -329,6 +358,11 @@ impl Selection {
             keep_going: flags.keep_going.then_some(true),
             transfers: flags.transfers,
             volume_size: flags.volume_size.volume_size,
+            receipt_key: flags.receipt_key,
+            prune: flags.prune.then_some(true),
+            receipt: flags.receipt,
+            basis: flags.basis,
+            cumulative_from: flags.cumulative_from,
         }
     }
 }

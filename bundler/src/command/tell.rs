@@ -19,7 +19,7 @@ use super::flags::Cli;
 use super::stdout;
 use crate::error::Error;
 use crate::export::Exported;
-use crate::fetch::Level;
+use crate::fetch::{Failure, Level};
 use crate::keygen::Made;
 use crate::plan::Plan;
 use crate::settings::Config;
@@ -66,7 +66,9 @@ pub fn export(
     took: Duration,
     cli: &Cli,
 ) -> Result<(), Error> {
-    let written = &exported.written;
+    let Some(written) = &exported.written else {
+        return nothing_new(exported, config, took, cli);
+    };
     let manifest = &written.manifest;
     let totals = &manifest.totals;
     if cli.json {
@@ -75,24 +77,15 @@ pub fn export(
             .iter()
             .map(|(db, head)| json!({ "database": db.as_str(), "size": head.size, "hash": head.hash.to_string() }))
             .collect();
-        let missing: Vec<_> = exported
-            .failures
-            .iter()
-            .map(|failure| {
-                json!({
-                    "module": failure.module.to_string(), "part": failure.part.name(),
-                    "reason": failure.why.reason.token(), "text": failure.why.text,
-                    "required_by": failure.required_by,
-                })
-            })
-            .collect();
         return print_json(&json!({
             "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
             "fingerprint": manifest.spoken().to_string(),
             "volumes": written.files.len() - 1, "files": written.files, "bytes": written.bytes,
+            "basis": exported.basis, "nothing_new": false,
+            "needs": manifest.needs, "tombstones": manifest.tombstones,
             "modules": totals.zips, "go_mods": totals.mods, "records": totals.records,
             "tiles": totals.tiles, "zip_bytes": totals.zip_bytes, "heads": heads,
-            "older_heads_proven": exported.older_heads, "missing": missing,
+            "older_heads_proven": exported.older_heads, "missing": missing(exported),
             "notes": exported.notes, "seconds": took.as_secs_f64(),
             "signer": exported.signer.verifier().to_string(),
         }))
@@ -102,14 +95,23 @@ pub fn export(
         return Ok(());
     }
     let mut text = format!(
-        "exported {} {}: {} modules ({}) and {} go.mod files for version selection, in {}\n",
+        "exported {} {}: {} modules ({}) and {} go.mod files for version selection, in {}\n\
+         built on {}",
         manifest.stream,
         manifest.sequence,
         totals.zips,
         bytes(totals.zip_bytes),
         totals.mods - totals.zips.min(totals.mods),
         duration(took),
+        exported.basis,
     );
+    if manifest.needs > 0 {
+        text += &format!("; {} module versions are needed there", manifest.needs);
+    }
+    if manifest.tombstones > 0 {
+        text += &format!("; {} are taken back", manifest.tombstones);
+    }
+    text += "\n";
     for (db, head) in &manifest.heads {
         text += &format!(
             "proven against {db}: {} records in its tree of {}, carried with {} tiles; {} older tree heads are consistent\n",
@@ -141,6 +143,48 @@ pub fn export(
     say(&text)
 }
 
+/// `export` where there is nothing to export.
+fn nothing_new(
+    exported: &Exported,
+    config: &Config,
+    took: Duration,
+    cli: &Cli,
+) -> Result<(), Error> {
+    let stream = config.stream()?;
+    if cli.json {
+        return print_json(&json!({
+            "stream": stream.to_string(), "basis": exported.basis, "nothing_new": true,
+            "files": [], "bytes": 0, "selected": exported.selected, "tree_size": exported.tree_size,
+            "missing": missing(exported), "notes": exported.notes, "seconds": took.as_secs_f64(),
+        }))
+        .map_err(stdout);
+    }
+    if cli.quiet {
+        return Ok(());
+    }
+    let mut text = format!(
+        "nothing new in {stream}: the destination holds all {} module versions that are selected, and the tree of {} \
+         records; nothing was written\n\
+         built on {}\n",
+        exported.selected, exported.tree_size, exported.basis
+    );
+    for note in &exported.notes {
+        text += &format!("note: {note}\n");
+    }
+    say(&text)
+}
+
+fn missing(exported: &Exported) -> Vec<serde_json::Value> {
+    let one = |failure: &Failure| {
+        json!({
+            "module": failure.module.to_string(), "part": failure.part.name(),
+            "reason": failure.why.reason.token(), "text": failure.why.text,
+            "required_by": failure.required_by,
+        })
+    };
+    exported.failures.iter().map(one).collect()
+}
+
 /// `plan`
 pub fn plan(plan: &Plan, list: bool, cli: &Cli) -> Result<(), Error> {
     if cli.json {
@@ -167,33 +211,46 @@ pub fn plan(plan: &Plan, list: bool, cli: &Cli) -> Result<(), Error> {
                 if *new { "new" } else { "held" }
             );
         }
+        for (module, what) in &plan.tombstones {
+            text += &format!("{what} {module} - taken back\n");
+        }
     }
     let unknown = match plan.unsized_zips {
         0 => String::new(),
         count => format!(", and {count} zips whose size upstream does not say"),
     };
+    text += &match plan.nothing_new {
+        true => format!("an export would find nothing new in {}", plan.stream),
+        false => format!("an export would write {} {}", plan.stream, plan.sequence),
+    };
     text += &format!(
-        "an export would write {} {}:\n\
-         {:>9}  modules with zips, {}{unknown}; {} of them new ({}), {} in the cache\n\
-         {:>9}  further go.mod files for version selection, {} of them new\n",
-        plan.stream,
-        plan.sequence,
-        plan.modules,
-        bytes(plan.zip_bytes),
+        ", built on {}:\n\
+         {:>9}  modules with zips, of {} selected: {}{unknown}; {} in the cache\n\
+         {:>9}  further go.mod files for version selection, of {} selected\n\
+         {:>9}  tiles of the checksum database, {} before they are compressed\n",
+        plan.basis,
         plan.new_modules,
+        plan.modules,
         bytes(plan.new_zip_bytes),
         plan.cached_zips,
-        plan.go_mods,
         plan.new_go_mods,
+        plan.go_mods,
+        plan.new_tiles,
+        bytes(plan.new_tile_bytes),
     );
+    if !plan.tombstones.is_empty() {
+        text += &format!(
+            "{:>9}  module versions taken back, which are selected no more\n",
+            plan.tombstones.len()
+        );
+    }
     if let Some(size) = plan.tree_size {
         text += &format!("           the checksum database's tree has {size} records or more\n");
     }
     for note in &plan.notes {
         text += &format!("note: {note}\n");
     }
-    text += "Bundles are whole for now: what is held is carried again. What tests of dependencies need, which\n\
-             a named module's own go.sum tells, is found by export only.\n";
+    text += "What tests of dependencies need, which a named module's own go.sum tells, is found by export only.\n";
     say(&text)
 }
 

@@ -21,6 +21,7 @@ use modferry_protocol::sumdb::Record;
 pub use failure::{Failure, Fatal, Part};
 use slot::{Due, GoModBytes, Slot, State, Step};
 
+use crate::basis::{Holdings, Parts};
 use crate::cache::{Cache, ZipFile};
 use crate::pool::Pool;
 use crate::progress::Progress;
@@ -61,6 +62,13 @@ pub enum Want {
         main: Box<Main>,
         /// The module that was named, whose own go.sum says what its tests need.
         named: Option<ModuleVersion>,
+    },
+    /// Exactly these, which bundles of the stream carried before.
+    Again {
+        /// As a failure names them.
+        name: String,
+        /// How much of each.
+        modules: BTreeMap<ModuleVersion, Level>,
     },
 }
 
@@ -112,6 +120,10 @@ pub struct Fetched {
     pub modules: BTreeMap<ModuleVersion, Module>,
     /// What cannot be had.
     pub failures: Vec<Failure>,
+    /// What was wanted, and is not among the modules: how much of it.
+    pub unfinished: BTreeMap<ModuleVersion, Level>,
+    /// Whether something that says what is wanted could not be read.
+    pub uncertain: bool,
     /// Things to tell: folders that stand in for modules, sums that were passed over.
     pub notes: BTreeSet<String>,
 }
@@ -122,6 +134,9 @@ pub struct Session<'s> {
     progress: &'s Progress,
     builds: Vec<Build>,
     sums: Vec<(PathBuf, BTreeMap<ModuleVersion, Sums>)>,
+    again: Vec<(String, BTreeMap<ModuleVersion, Level>)>,
+    /// What the destination holds: zips and infos of that are not fetched.
+    held: &'s Holdings,
     state: Mutex<State>,
     checkers: Mutex<Vec<modferry_protocol::zip::Checker>>,
 }
@@ -135,19 +150,27 @@ struct Build {
 }
 
 impl<'s> Session<'s> {
-    /// A run that fetches `wants`.
-    pub fn new(sources: &'s Sources, progress: &'s Progress, wants: Vec<Want>) -> Session<'s> {
+    /// A run that fetches `wants`. Of what is held, only what says what else is wanted is fetched.
+    pub fn new(
+        sources: &'s Sources,
+        progress: &'s Progress,
+        wants: Vec<Want>,
+        held: &'s Holdings,
+    ) -> Session<'s> {
         let mut session = Session {
             sources,
             progress,
             builds: Vec::new(),
             sums: Vec::new(),
+            again: Vec::new(),
+            held,
             state: Mutex::new(State::default()),
             checkers: Mutex::new(Vec::new()),
         };
         for want in wants {
             match want {
                 Want::Sums { file, sums } => session.sums.push((file, sums)),
+                Want::Again { name, modules } => session.again.push((name, modules)),
                 Want::Build { name, main, named } => {
                     let (resolver, first) = Resolver::new(*main);
                     session.builds.push(Build {
@@ -172,11 +195,23 @@ impl<'s> Session<'s> {
         }
         let mut fetched = Fetched {
             notes: state.notes,
+            uncertain: state.uncertain,
             ..Fetched::default()
         };
         let mut optional = BTreeSet::new();
         for (module, part, why) in state.failures {
             let slot = state.slots.get(&module);
+            if matches!(part, Part::Info | Part::Zip) && self.held.parts(&module).has(Parts::WHOLE)
+            {
+                fetched.uncertain = true;
+                fetched.notes.insert(format!(
+                    "the destination holds {module}; what its own go.sum names is not known, for its {} cannot be \
+                     had: {}",
+                    part.name(),
+                    why.text
+                ));
+                continue;
+            }
             let needed = slot.is_some_and(|slot| {
                 !slot.optional && (part != Part::Info || slot.level == Level::Whole)
             });
@@ -216,16 +251,18 @@ impl<'s> Session<'s> {
             }
         }
         for (module, slot) in state.slots {
-            if let (Step::Got(record), Some(Some(_))) = (slot.record, slot.loaded) {
-                let entry = Module {
-                    level: slot.level,
-                    record,
-                    info: slot.info,
-                    zip: slot.zip,
-                    zip_size: slot.zip_size,
-                };
-                fetched.modules.insert(module, entry);
-            }
+            let (Step::Got(record), Some(Some(_))) = (slot.record, slot.loaded) else {
+                fetched.unfinished.insert(module, slot.level);
+                continue;
+            };
+            let entry = Module {
+                level: slot.level,
+                record,
+                info: slot.info,
+                zip: slot.zip,
+                zip_size: slot.zip_size,
+            };
+            fetched.modules.insert(module, entry);
         }
         Ok(fetched)
     }
@@ -246,6 +283,11 @@ impl<'s> Session<'s> {
                     Level::Listed
                 };
                 self.want(pool, module, level, None, false);
+            }
+        }
+        for (_, modules) in &self.again {
+            for (module, level) in modules {
+                self.want(pool, module, *level, None, false);
             }
         }
         for (index, build) in self.builds.iter().enumerate() {
@@ -383,7 +425,9 @@ impl<'s> Session<'s> {
                 }
             }
             Err(error) => {
-                self.lock()
+                let mut state = self.lock();
+                state.uncertain = true;
+                state
                     .notes
                     .insert(format!("{named}: its go.sum cannot be used: {error}"));
             }
@@ -391,7 +435,11 @@ impl<'s> Session<'s> {
     }
 
     /// Fetches what is due of a module besides its record and its go.mod.
-    fn begin_rest<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion, due: Due) {
+    fn begin_rest<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion, mut due: Due) {
+        if due.zip && self.is_left_out(module) {
+            due = Due::default();
+            self.progress.zip_done(0);
+        }
         if due.zip {
             let of = module.clone();
             pool.spawn_later(move |pool| match self.sources.zips {
@@ -406,11 +454,22 @@ impl<'s> Session<'s> {
         }
     }
 
+    /// Whether the destination holds all of it. A module that was named is fetched all the same, for its go.sum.
+    fn is_left_out(&self, module: &ModuleVersion) -> bool {
+        let named = || (self.builds.iter()).any(|build| build.named.as_ref() == Some(module));
+        self.held.parts(module).has(Parts::WHOLE) && !(self.sources.zips && named())
+    }
+
     /// Who wants a module, in words: the chain of requirements that leads to it.
     fn required_by(&self, module: &ModuleVersion) -> String {
         for (file, sums) in &self.sums {
             if sums.contains_key(module) {
                 return file.display().to_string();
+            }
+        }
+        for (name, modules) in &self.again {
+            if modules.contains_key(module) {
+                return name.clone();
             }
         }
         let mut shortest: Option<String> = None;

@@ -15,6 +15,8 @@ pub(super) struct State {
     pub(super) slots: HashMap<ModuleVersion, Slot>,
     pub(super) failures: Vec<(ModuleVersion, Part, Unavailable)>,
     pub(super) notes: BTreeSet<String>,
+    /// Whether something that says what is wanted could not be read.
+    pub(super) uncertain: bool,
     pub(super) fatal: Option<Fatal>,
     /// Tiles that are fetched ahead.
     pub(super) tiles: HashSet<Tile>,
