@@ -11,6 +11,7 @@
 #![allow(clippy::unwrap_used, reason = "a panic is how a target fails")]
 
 mod repair;
+mod spanning;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
@@ -29,6 +30,8 @@ use modferry_protocol::request::Request;
 use modferry_protocol::sumdb::{Record, SignedHead, Tile, TreeHead, split_lookup};
 use modferry_protocol::trust::{Accepted, Judged, Keyring, Policy, Thresholds, TrustNote};
 use modferry_protocol::zip::{self, Checker};
+
+use spanning::SPANNING;
 
 /// A target's name, which is that of its folder in corpus/, and what it checks.
 pub type Target = (&'static str, fn(&[u8]));
@@ -178,19 +181,27 @@ pub fn trust_note(data: &[u8]) {
     }
 }
 
-/// The text of a `volume` file, as it is and with its own hash put right: what parses encodes to the same text.
+/// The text of a `volume` file, as it is and with its hashes put right: what parses encodes to the same text, and whatever
+/// it says of a volume of a bundle, that bundle is read, or nothing.
 pub fn volume_text(data: &[u8]) {
-    round_trip(
-        data,
-        |text| VolumeText::parse(text.as_bytes()),
-        VolumeText::encode,
-    );
-    let repaired = repair::volume_text(&String::from_utf8_lossy(data), None);
-    round_trip(
-        repaired.as_bytes(),
-        |text| VolumeText::parse(text.as_bytes()),
-        VolumeText::encode,
-    );
+    let text = String::from_utf8_lossy(data);
+    for number in 1..=SPANNING.volumes.len() as u32 {
+        let _ = SPANNING.read_with(number, data);
+        let manifest = &SPANNING.manifest;
+        for repaired in [
+            repair::volume_text(&text, None),
+            repair::volume_text(&text, Some(manifest)),
+        ] {
+            let _ = SPANNING.read_with(number, repaired.as_bytes());
+            round_trip(
+                repaired.as_bytes(),
+                |text| VolumeText::parse(text.as_bytes()),
+                VolumeText::encode,
+            );
+        }
+        // The true one is always good.
+        SPANNING.read_with(number, SPANNING.text(number)).unwrap();
+    }
 }
 
 /// A volume, as it is and with its hashes and signature put right: what reads whole is written again as it was, and

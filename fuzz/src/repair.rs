@@ -112,6 +112,14 @@ fn index(data: &[u8], contents: &[File]) -> Option<(Vec<u8>, Digest, Totals)> {
     Some(writer.finish())
 }
 
+/// A header as the format has it, of that name and size.
+pub fn header_of(name: &str, size: usize) -> [u8; BLOCK] {
+    header(&File {
+        name: name.into(),
+        data: vec![0; size],
+    })
+}
+
 /// A header as the format has it, with that name.
 fn header(file: &File) -> [u8; BLOCK] {
     let mut header = tar::Header::new_ustar();
