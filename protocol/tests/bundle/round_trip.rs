@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::io::{self, Read};
-use std::process::{Command, Stdio};
+use std::path::Path;
+use std::process::Command;
 
 use modferry_protocol::bundle::{
     Basis, Digest, Encoding, Entry, Gone, IndexReader, Item, Level, ListError, ListKind,
@@ -18,6 +20,7 @@ use proptest::collection::{btree_map, vec};
 use proptest::prelude::*;
 
 use super::common::*;
+use super::volumes::spanning;
 
 #[test]
 fn a_volume_gives_back_what_went_in() {
@@ -81,53 +84,74 @@ fn the_end_is_not_the_end_before_all_entries_are_read() {
 #[test]
 fn the_same_parts_give_the_same_bytes() {
     assert_eq!(volume(&parts(&items())), volume(&parts(&items())));
+    assert_eq!(spanning().1, spanning().1);
+}
+
+/// What the system's tar says of a volume, which it may unpack beside itself; `None` if there is no tar.
+fn system_tar(args: &[&str], volume: &Path) -> Option<String> {
+    let tar = |args: &mut dyn Iterator<Item = &OsStr>| Command::new("tar").args(args).output();
+    if tar(&mut [OsStr::new("--version")].into_iter()).is_err() {
+        eprintln!("skipped: no tar on this machine");
+        return None;
+    }
+    let behind = [volume.as_os_str(), "-C".as_ref(), volume.parent()?.as_ref()];
+    let out = tar(&mut args.iter().map(OsStr::new).chain(behind)).unwrap();
+    assert!(
+        out.status.success() && out.stderr.is_empty(),
+        "tar {args:?}: {out:?}"
+    );
+    Some(String::from_utf8(out.stdout).unwrap())
 }
 
 #[test]
 fn system_tar_lists_and_unpacks_a_volume() {
-    if Command::new("tar")
-        .arg("--version")
-        .stdout(Stdio::null())
-        .status()
-        .is_err()
-    {
-        eprintln!("skipped: no tar on this machine");
-        return;
-    }
     let parts = parts(&items());
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("platform.000001.v001.tar");
     std::fs::write(&path, volume(&parts)).unwrap();
-    let tar = |args: &[&str]| {
-        let out = Command::new("tar")
-            .args(args)
-            .arg(&path)
-            .arg("-C")
-            .arg(folder.path())
-            .output()
-            .unwrap();
-        assert!(
-            out.status.success() && out.stderr.is_empty(),
-            "tar {args:?}: {out:?}"
-        );
-        String::from_utf8(out.stdout).unwrap()
+    let Some(listed) = system_tar(&["-tf"], &path) else {
+        return;
     };
     assert_eq!(
-        tar(&["-tf"]),
+        listed,
         "manifest\nindex\nvolume\n000001.zst\n000002.zip\n000003.zip\n000004.zip\n"
     );
-    let long = tar(&["--utc", "--numeric-owner", "-tvf"]);
+    let long = system_tar(&["--utc", "--numeric-owner", "-tvf"], &path).unwrap();
     assert!(
         long.lines()
             .all(|l| l.starts_with("-r--r--r-- 0/0") && l.contains("1970-01-01 00:00")),
         "{long}"
     );
-    tar(&["-xf"]);
+    system_tar(&["-xf"], &path).unwrap();
     let unpacked = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
     assert_eq!(unpacked("manifest"), parts.note);
     assert_eq!(unpacked("index"), parts.index);
     for (entry, bytes) in &parts.entries {
         assert_eq!(unpacked(&entry.file_name()), *bytes, "{entry}");
+    }
+}
+
+#[test]
+fn what_system_tar_unpacks_of_all_volumes_is_all_of_the_entries() {
+    let (parts, volumes) = spanning();
+    let folder = tempfile::tempdir().unwrap();
+    for (number, volume) in (1..).zip(&volumes) {
+        let path = folder.path().join(parts.manifest.volume_file_name(number));
+        std::fs::write(&path, volume).unwrap();
+        if system_tar(&["-xf"], &path).is_none() {
+            return;
+        }
+    }
+    let unpacked = |name: &str| std::fs::read(folder.path().join(name)).unwrap();
+    for (entry, bytes) in &parts.entries {
+        let extents = if entry.number == 4 { 3 } else { 0 };
+        let all: Vec<u8> = match extents {
+            0 => unpacked(&entry.file_name()),
+            _ => (1..=extents)
+                .flat_map(|extent| unpacked(&entry.extent_file_name(extent)))
+                .collect(),
+        };
+        assert_eq!(all, *bytes, "{entry}");
     }
 }
 
