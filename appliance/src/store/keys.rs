@@ -44,6 +44,8 @@ const HEADS: u8 = 0x41;
 const RECORD: u8 = 0x42;
 /// Checksum database and coordinates → the widest tile held.
 const TILE: u8 = 0x43;
+/// Behind everything small, with nothing to say: see [`END_KEY`].
+const END: u8 = 0xef;
 /// Bundle, zip and chunk number → the chunk. Behind everything small, see above.
 const ZIP_CHUNK: u8 = 0xf0;
 
@@ -53,6 +55,11 @@ pub const SCHEMA_KEY: [u8; 2] = [STORE, b's'];
 pub const GENERATION_KEY: [u8; 2] = [STORE, b'g'];
 /// The totals, JSON.
 pub const TOTALS_KEY: [u8; 2] = [STORE, b't'];
+
+/// A key that every store has behind everything small, and nothing is in it. A search for what would lie at the end
+/// of the small things stops at it, and does not read the first chunk of the first zip, which is large, and may be
+/// damaged.
+pub const END_KEY: [u8; 1] = [END];
 
 /// The first 8 bytes of the SHA-256 of a bundle's manifest text: the prefix of its zips' chunks.
 pub type BundleId = [u8; 8];
@@ -289,6 +296,26 @@ pub fn tiles(db: &DbName) -> Vec<u8> {
     text(TILE, &[db.as_str(), ""])
 }
 
+/// Every kind there is.
+pub(super) const KINDS: [u8; 16] = [
+    STORE,
+    LEDGER,
+    MANIFEST,
+    CLAIM,
+    LEDGER_HASH,
+    LIST,
+    LATEST,
+    INFO,
+    MOD,
+    ZIP,
+    HEAD,
+    HEADS,
+    RECORD,
+    TILE,
+    END,
+    ZIP_CHUNK,
+];
+
 /// The kinds that a bundle's items have, that a store keeps, in the order of [`Item`].
 pub(super) const ITEM_KINDS: [u8; 6] = [HEAD, RECORD, TILE, INFO, MOD, ZIP];
 
@@ -398,7 +425,7 @@ pub fn parse(key: &[u8]) -> Option<Named> {
         }
         LEDGER => Named::Ledger(u64::from_be_bytes(name.try_into().ok()?)),
         LEDGER_HASH => Named::LedgerHash(u64::from_be_bytes(name.try_into().ok()?)),
-        STORE | MANIFEST | LIST | LATEST | HEADS | ZIP_CHUNK => Named::Other,
+        STORE | MANIFEST | LIST | LATEST | HEADS | END | ZIP_CHUNK => Named::Other,
         _ => return None,
     })
 }

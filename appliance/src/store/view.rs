@@ -7,7 +7,7 @@
 use super::{CHUNK, StoreError, Totals, Zip, keys};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
-use rocksdb::{DB, DBPinnableSlice, Direction, IteratorMode, ReadOptions};
+use rocksdb::{DB, DBPinnableSlice, Direction, IteratorMode, PrefixRange, ReadOptions};
 use std::ops::Deref;
 
 /// Bytes that the store holds, copied out of it once.
@@ -238,9 +238,9 @@ impl View {
 
     /// Whether any key begins so.
     pub(super) fn any(&self, prefix: &[u8]) -> Result<bool, StoreError> {
-        let mut raw = self.db.raw_iterator();
+        let mut raw = self.db.raw_iterator_opt(only(prefix));
         raw.seek(prefix);
-        let found = raw.key().is_some_and(|key| key.starts_with(prefix));
+        let found = raw.valid();
         raw.status().map_err(StoreError::rocks("read the store"))?;
         Ok(found)
     }
@@ -265,17 +265,22 @@ pub(super) fn scan(
     prefix: &[u8],
     mut f: impl FnMut(&[u8], &[u8]) -> Result<(), StoreError>,
 ) -> Result<(), StoreError> {
-    let mut options = ReadOptions::default();
-    options.fill_cache(false);
     let from = IteratorMode::From(prefix, Direction::Forward);
-    for pair in db.iterator_opt(from, options) {
+    for pair in db.iterator_opt(from, only(prefix)) {
         let (key, value) = pair.map_err(StoreError::rocks("read the store"))?;
-        if !key.starts_with(prefix) {
-            break;
-        }
         f(&key, &value)?;
     }
     Ok(())
+}
+
+/// To read what begins so and nothing behind it: not even the file behind it is looked into, which may be damaged.
+fn only(prefix: &[u8]) -> ReadOptions {
+    let mut options = ReadOptions::default();
+    options.fill_cache(false);
+    if !prefix.is_empty() {
+        options.set_iterate_range(PrefixRange(prefix));
+    }
+    options
 }
 
 /// The tree head in a note that was verified before it was stored. Lines behind the known three are passed over,

@@ -126,6 +126,7 @@ fn create(store: &Path) -> Result<(), StoreError> {
     let written = writer
         .open(&file)
         .and_then(|()| writer.put(keys::SCHEMA_KEY, SCHEMA))
+        .and_then(|()| writer.put(keys::END_KEY, b""))
         .and_then(|()| writer.finish());
     written.map_err(StoreError::rocks("write the schema's version"))?;
     ingest(&db, &[file])?;

@@ -25,7 +25,7 @@ use super::{StoreError, View, keys, ledger, scratch::Scratch};
 use modferry_checker::Progress;
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::note::VerifierKey;
-use modferry_protocol::sumdb::TreeHead;
+use modferry_protocol::sumdb::{DbName, TreeHead};
 use serde::Serialize;
 use std::path::Path;
 
@@ -118,16 +118,17 @@ impl Fsck<'_> {
                 ..Report::default()
             },
         };
+        run.nothing_strange();
         self.progress.step("checking the ledger");
         let recounted = run.ledger();
         self.progress.step("checking trees and records");
-        let mut counted = run.trees()?;
+        let mut counted = run.trees();
         self.progress.step("checking modules");
         let zips = match self.quick {
             true => None,
             false => Some(Scratch::create(self.scratch.join("zips"))?),
         };
-        counted.gone = run.modules(zips.as_ref(), &mut counted.counts)?;
+        counted.gone = run.modules(zips.as_ref(), &mut counted.counts);
         run.totals(&recounted, &counted);
         if let Some(zips) = zips {
             self.progress.step("checking zips");
@@ -182,20 +183,74 @@ impl Run<'_> {
         }
     }
 
+    /// The checksum databases that there is a head of.
+    fn databases(&mut self) -> Vec<DbName> {
+        let dbs = self.view.databases();
+        self.sound(|| "the checksum databases".into(), dbs)
+            .unwrap_or_default()
+    }
+
     /// A check was made on so many things.
     fn checked(&mut self, what: &'static str, count: u64) {
         self.report.checks.push(Check { what, count });
     }
 
-    /// Calls `f` with each key of the kind. Where a block cannot be read that is told, and the rest of the kind is not
-    /// seen.
-    fn each(&mut self, prefix: &[u8], what: &str, mut f: impl FnMut(&mut Self, &[u8], &[u8])) {
+    /// Calls `f` with each key of the kind. Where a block cannot be read that is told, the rest of the kind is not
+    /// seen, and this is false.
+    fn each(
+        &mut self,
+        prefix: &[u8],
+        what: &str,
+        mut f: impl FnMut(&mut Self, &[u8], &[u8]),
+    ) -> bool {
         let view = self.view;
         let read = view.scan(prefix, |key, value| {
             f(self, key, value);
             Ok(())
         });
-        self.sound(|| format!("{what} cannot all be read"), read);
+        self.sound(|| format!("{what} cannot all be read"), read)
+            .is_some()
+    }
+
+    /// There is nothing but what some check looks at.
+    fn nothing_strange(&mut self) {
+        for kind in (0..=u8::MAX).filter(|kind| !keys::KINDS.contains(kind)) {
+            let any = self.view.any(&[kind]);
+            if self.sound(|| format!("keys of kind {kind:02x}"), any) == Some(true) {
+                self.found(format!(
+                    "there are keys of the kind {kind:02x}, which is none"
+                ));
+            }
+        }
+        let known = [keys::SCHEMA_KEY, keys::GENERATION_KEY, keys::TOTALS_KEY];
+        self.each(
+            &keys::SCHEMA_KEY[..1],
+            "the store's own facts",
+            |run, key, _| {
+                if !known.iter().any(|known| known == key) {
+                    run.found(format!(
+                        "a strange fact of the store's own: {}",
+                        super::hex(key)
+                    ));
+                }
+            },
+        );
+        self.each(
+            &keys::END_KEY,
+            "the end of the small things",
+            |run, key, value| {
+                if key != keys::END_KEY || !value.is_empty() {
+                    run.found(format!(
+                        "something at the end of the small things: {}",
+                        super::hex(key)
+                    ));
+                }
+            },
+        );
+        let end = self.view.pinned(&keys::END_KEY).map(|end| end.is_some());
+        if self.sound(|| "the end of the small things".into(), end) == Some(false) {
+            self.found("the key behind the small things is not there");
+        }
     }
 
     /// Compares what was counted with what the store says of itself.

@@ -39,12 +39,13 @@ struct UnderWay {
 }
 
 impl Run<'_> {
-    /// Checks every chunk of every zip. `zips` says whose they are; what it still has at the end has no chunks.
+    /// Checks every chunk of every zip. `zips` says whose they are. What it still has where the scan ended is read
+    /// zip by zip: all that lies behind a block that cannot be read, and what has no chunks at all.
     pub(super) fn zips(&mut self, zips: &Scratch) -> Result<(), StoreError> {
         let mut checker = Checker::new();
         let mut under_way: Option<UnderWay> = None;
         let mut count = 0;
-        self.each(&keys::all_chunks(), "zips", |run, key, chunk| {
+        let all = self.each(&keys::all_chunks(), "zips", |run, key, chunk| {
             run.fsck.progress.advance(chunk.len() as u64);
             let Some((prefix, number)) = key.split_last_chunk::<4>() else {
                 return run.found("a chunk's key that is none");
@@ -75,15 +76,22 @@ impl Run<'_> {
                 zip.take(u32::from_be_bytes(*number), chunk);
             }
         });
-        if let Some(done) = under_way {
-            count += u64::from(done.owner.is_some());
-            self.zip(&mut checker, done);
+        match under_way {
+            Some(last) if all => {
+                count += u64::from(last.owner.is_some());
+                self.zip(&mut checker, last);
+            }
+            // It may not have been seen to its end.
+            Some(UnderWay {
+                owner: Some((module, zip)),
+                ..
+            }) => note(zips, &module, &zip)?,
+            _ => {}
         }
-        // Those whose chunks did not go by: lost, or empty.
         scan(&zips.0, &[], |_, name| {
             let module = module_of(&name[1..])?;
             count += 1;
-            self.found(format!("zip {module}: all of its chunks are missing"));
+            self.alone(&mut checker, &module);
             Ok(())
         })?;
         self.checked(
@@ -106,6 +114,22 @@ impl Run<'_> {
         Ok(self.view.zip(&module)?.map(|zip| (module, zip)))
     }
 
+    /// Checks a zip by its place, and not as it comes by.
+    fn alone(&mut self, checker: &mut Checker, module: &ModuleVersion) {
+        let what = || format!("zip {module}");
+        let Some(Some(zip)) = self.sound(what, self.view.zip(module)) else {
+            return;
+        };
+        let mut sha256 = Sha256::new();
+        for n in 0..zip.chunks() {
+            match self.sound(what, self.view.chunk(&zip, n)) {
+                Some(chunk) => sha256.update(chunk.as_deref().unwrap_or_default()),
+                None => return,
+            }
+        }
+        self.content(checker, module, &zip, &sha256.finalize().into(), None);
+    }
+
     fn zip(&mut self, checker: &mut Checker, read: UnderWay) {
         let Some((module, zip)) = read.owner else {
             return;
@@ -119,12 +143,26 @@ impl Run<'_> {
                 zip.size
             ));
         }
-        if <[u8; 32]>::from(read.sha256.finalize()) != zip.sha256 {
+        let sha256 = read.sha256.finalize().into();
+        let bytes = (zip.size <= IN_MEMORY).then_some(read.bytes);
+        self.content(checker, &module, &zip, &sha256, bytes);
+    }
+
+    /// Checks what is in a zip: from memory, or from the store once more.
+    fn content(
+        &mut self,
+        checker: &mut Checker,
+        module: &ModuleVersion,
+        zip: &Zip,
+        sha256: &[u8; 32],
+        bytes: Option<Vec<u8>>,
+    ) {
+        if *sha256 != zip.sha256 {
             return self.found(format!("zip {module}: its bytes have another SHA-256"));
         }
-        let checked = match zip.size <= IN_MEMORY {
-            true => checker.check(&module, &read.bytes),
-            false => checker.check(&module, &InStore::new(self.view, &zip)),
+        let checked = match bytes {
+            Some(bytes) => checker.check(module, &bytes),
+            None => checker.check(module, &InStore::new(self.view, zip)),
         };
         match checked {
             Ok(facts) if facts == zip.facts() => {}
