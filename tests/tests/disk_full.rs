@@ -32,10 +32,10 @@ fn half_way_on(half_way: &HalfWay, bytes: u64) -> Option<SmallDisk> {
     Some(disk)
 }
 
-/// Every file below a folder with its size.
+/// Every file below a folder with its size; none where there is no folder.
 fn files(folder: &Path) -> Vec<(String, u64)> {
     let mut found = Vec::new();
-    for entry in fs::read_dir(folder).unwrap() {
+    for entry in fs::read_dir(folder).into_iter().flatten() {
         let entry = entry.unwrap();
         if entry.file_type().unwrap().is_dir() {
             found.extend(files(&entry.path()));
@@ -202,4 +202,46 @@ fn an_export_without_room_leaves_no_bundle() {
             }
         }
     }
+}
+
+#[test]
+fn staging_a_volume_without_room_leaves_nothing() {
+    let mut row = Row::new("staging one of several volumes on a disk that is too small");
+    let half_way = HalfWay::exported_with(4, 400_000, &["--volume-size", "500KB"]);
+    let mut volumes: Vec<_> = fs::read_dir(&half_way.bundle)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .filter(|path| path.extension().is_some_and(|extension| extension == "tar"))
+        .collect();
+    volumes.sort();
+    let first = volumes[0].to_str().unwrap();
+    let (mut stopped, mut staged) = (0, 0);
+    for spare in sample(&[0, 4096, 128 << 10, 384 << 10, 2 * MIB, 100 * MIB], 3) {
+        let Some(disk) = half_way_on(&half_way, ENOUGH) else {
+            return row.skipped(NOT_PERMITTED);
+        };
+        disk.leave(spare);
+        row.fault(|| {
+            let ended = half_way.site.appliance(&["import", first]);
+            let kept = files(&half_way.site.store().join("volumes"));
+            match ended.code {
+                5 => staged += 1,
+                7 => {
+                    stopped += 1;
+                    assert!(kept.is_empty(), "{spare} bytes left: {kept:?}");
+                }
+                _ => panic!("{spare} bytes left: {ended}"),
+            }
+            half_way.assert_old();
+            disk.unload();
+            half_way.finishes();
+        });
+    }
+    row.note(format!(
+        "{stopped} stopped with exit 7, {staged} had room enough"
+    ));
+    assert!(
+        stopped > 0 && staged > 0,
+        "{stopped} stopped, {staged} staged"
+    );
 }

@@ -53,7 +53,7 @@ impl<'s> Draft<'s> {
             chunks: SortedFiles::new(staging.path(), "zips", ZIP_FILE),
             buffer: Vec::with_capacity(CHUNK),
             scratch: Scratch::create(staging.path().join("small"))
-                .map_err(|error| or_no_room(store, error))?,
+                .map_err(|error| or_no_room(store.dir(), error))?,
             staging,
         })
     }
@@ -87,7 +87,7 @@ impl<'s> Draft<'s> {
         let key = keys::of_item(item).ok_or_else(|| refused("stores keep none of its kind"))?;
         self.scratch
             .put(&key, bytes)
-            .map_err(|error| or_no_room(self.store, error))
+            .map_err(|error| or_no_room(self.store.dir(), error))
     }
 
     /// Takes a zip, chunk by chunk, from a reader that gives the `size` bytes that were hashed and checked;
@@ -113,7 +113,7 @@ impl<'s> Draft<'s> {
         if new {
             self.zips += 1;
             self.put_chunks(module, &zip, body)
-                .map_err(|error| or_no_room(self.store, error))?;
+                .map_err(|error| or_no_room(self.store.dir(), error))?;
         }
         let refused = |reason: String| StoreError::Refused {
             item: format!("zip {module}"),
@@ -126,7 +126,7 @@ impl<'s> Draft<'s> {
         }
         self.scratch
             .put(&keys::zip(module), &zip.encode())
-            .map_err(|error| or_no_room(self.store, error))
+            .map_err(|error| or_no_room(self.store.dir(), error))
     }
 
     fn put_chunks(
@@ -199,7 +199,7 @@ impl<'s> Draft<'s> {
     /// Makes all of it part of the store, durably and at once, and says what was new.
     pub fn commit(mut self, source: Source) -> Result<Committed, StoreError> {
         self.publish(source)
-            .map_err(|error| or_no_room(self.store, error))
+            .map_err(|error| or_no_room(self.store.dir(), error))
     }
 
     fn publish(&mut self, source: Source) -> Result<Committed, StoreError> {

@@ -290,7 +290,7 @@ impl Collection<'_> {
     /// Does it, durably and at once, and gives the ledger's entry of it.
     pub fn commit(self) -> Result<LedgerEntry, StoreError> {
         self.publish()
-            .map_err(|error| or_no_room(self.store, error))
+            .map_err(|error| or_no_room(self.store.dir(), error))
     }
 
     fn publish(&self) -> Result<LedgerEntry, StoreError> {

@@ -177,7 +177,7 @@ impl super::Store {
                 .try_for_each(|(key, value)| file.put(key, value))?;
             self.ingest(&file.finish()?)
         };
-        write().map_err(|error| or_no_room(self, error))?;
+        write().map_err(|error| or_no_room(self.dir(), error))?;
         Ok(entry)
     }
 }

@@ -129,8 +129,8 @@ const SMALL_FILE: u64 = if cfg!(test) { 8 << 10 } else { 64 << 20 };
 const NO_ROOM: u64 = 16 << 20;
 
 /// A failure to write for want of room, said as such: RocksDB's own words differ from place to place.
-fn or_no_room(store: &Store, error: StoreError) -> StoreError {
-    match (&error, room(store.dir())) {
+fn or_no_room(store: &Path, error: StoreError) -> StoreError {
+    match (&error, room(store)) {
         (StoreError::Rocks { .. }, Ok(have)) if have < NO_ROOM => StoreError::NoRoom { have },
         _ => error,
     }

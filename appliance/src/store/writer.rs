@@ -1,7 +1,9 @@
 //! The write side: the one process that changes a store, for as long as it holds the lock.
 
 use super::scratch::Staging;
-use super::{Draft, Lock, SCHEMA, StoreError, View, db_folder, keys, options, staging_folder};
+use super::{
+    Draft, Lock, SCHEMA, StoreError, View, db_folder, keys, options, or_no_room, staging_folder,
+};
 use rocksdb::{DB, IngestExternalFileOptions, SstFileWriter, WaitForCompactOptions};
 use std::fs::{self, DirBuilder, File};
 use std::ops::Deref;
@@ -46,9 +48,15 @@ impl Store {
     }
 
     fn locked(store: &Path, lock: Lock) -> Result<Self, StoreError> {
-        let db = DB::open(&options::writer(false), db_folder(store)).map_err(StoreError::rocks(
-            format!("open the store in {}", store.display()),
-        ))?;
+        // Opening writes, too: a new log, and a manifest of what is there.
+        let db = DB::open(&options::writer(false), db_folder(store)).map_err(|error| {
+            let for_want_of_room = error.kind() == rocksdb::ErrorKind::IOError;
+            let error = StoreError::rocks(format!("open the store in {}", store.display()))(error);
+            match for_want_of_room {
+                true => or_no_room(store, error),
+                false => error,
+            }
+        })?;
         let view = View::new(db);
         super::check_schema(store, view.pinned(&keys::SCHEMA_KEY)?.as_deref())?;
         Ok(Self {
