@@ -20,6 +20,7 @@ mod refusals;
 mod reports;
 mod rollback;
 mod spool;
+mod trust_notes;
 mod updates;
 mod volumes;
 
