@@ -57,6 +57,21 @@ pub enum Command {
         /// Folders with bundles, manifests, volumes, patterns of such, or - for a volume on standard input
         #[arg(required = true, value_name = "PATH")]
         paths: Vec<PathBuf>,
+        /// Then tell only the fingerprint to compare over a telephone with whoever exported the bundle
+        #[arg(long)]
+        fingerprint: bool,
+    },
+    /// Say what bundle A, or store A, has that B lacks, and the other way round
+    ///
+    /// A line for each module version and tree head that only one of them has: `-` only in A, `+` only in B. Tiles
+    /// are counted. A folder of several bundles counts as one that carries what they all carry; bundles must be
+    /// signed as this store's trust asks for. With --json an object a line, the last of them the counts; with
+    /// --quiet the counts only.
+    Diff {
+        /// A bundle's folder, volume or manifest; a store's folder; or what `list --all --json` printed
+        a: PathBuf,
+        /// The same [default: this store]
+        b: Option<PathBuf>,
     },
     /// What was kept of refused forks of a checksum database
     Evidence {

@@ -3,6 +3,7 @@
 //! [`store`] is the only user of RocksDB in modferry, and has the read side that the server opens.
 //! [`import`], [`trust`] and [`evidence`] are what the command `modferry-appliance` is a thin front of.
 
+pub mod diff;
 pub mod evidence;
 pub mod import;
 pub mod receipt;

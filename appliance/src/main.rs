@@ -26,7 +26,10 @@ fn run(args: &Args) -> Result<ExitCode, Failed> {
     match &args.command {
         Command::Trust { action } => commands::trust(args, store, action),
         Command::Import(import) => return commands::import(args, store, import),
-        Command::Verify { paths } => commands::verify(args, store, paths),
+        Command::Verify { paths, fingerprint } => {
+            commands::verify(args, store, paths, *fingerprint)
+        }
+        Command::Diff { a, b } => commands::diff(args, store, a, b.as_deref()),
         Command::Evidence { action } => commands::evidence(args, store, action),
         Command::Status { ledger } => commands::status(args, store, *ledger),
         Command::Fsck(fsck) => commands::fsck(args, store, fsck),

@@ -1,5 +1,6 @@
 //! The commands: each calls the library and prints what it says, for people or as JSON.
 
+mod diff;
 mod evidence;
 mod fsck;
 mod gc;
@@ -8,6 +9,7 @@ mod receipt;
 mod status;
 mod trust;
 
+pub use diff::diff;
 pub use evidence::evidence;
 pub use fsck::fsck;
 pub use gc::gc;
@@ -23,8 +25,10 @@ use modferry_appliance::import::spool;
 use modferry_appliance::import::{self, Done, Session};
 use modferry_appliance::store::{Reader, StoreError};
 use modferry_appliance::trust::TrustStore;
+use modferry_checker::Report;
 use modferry_cli::{Exit, Fault, print_json};
 use serde::Serialize;
+use serde_json::json;
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -70,7 +74,12 @@ fn from_spool(args: &Args, session: &Session, folder: &Path) -> Result<ExitCode,
 }
 
 /// `verify PATH…`.
-pub fn verify(args: &Args, store: &Path, paths: &[PathBuf]) -> Result<(), Failed> {
+pub fn verify(
+    args: &Args,
+    store: &Path,
+    paths: &[PathBuf],
+    fingerprint: bool,
+) -> Result<(), Failed> {
     let policy = TrustStore::of(store).policy().map_err(failed)?;
     let bundles = import::find(paths, &policy).map_err(failed)?;
     for bundle in bundles {
@@ -78,9 +87,30 @@ pub fn verify(args: &Args, store: &Path, paths: &[PathBuf]) -> Result<(), Failed
         let mut all = Vec::new();
         import::verify(store, &[bundle], &*bar, |done| all.push(done)).map_err(failed)?;
         drop(bar);
-        all.iter().try_for_each(|done| tell(args, done))?;
+        for done in &all {
+            match &done.checks {
+                Some(report) if fingerprint => tell_fingerprint(args, report)?,
+                _ => tell(args, done)?,
+            }
+        }
     }
     Ok(())
+}
+
+/// `verify --fingerprint`: what two people compare, once everything else has been checked.
+fn tell_fingerprint(args: &Args, report: &Report) -> Result<(), Failed> {
+    let manifest = &report.manifest;
+    let (stream, sequence) = (manifest.stream.to_string(), manifest.sequence.get());
+    let (spoken, signers) = (manifest.spoken().to_string(), &report.signers);
+    let told = json!({
+        "stream": stream, "sequence": sequence, "fingerprint": spoken, "signers": signers,
+    });
+    say(args, &told, || {
+        format!(
+            "{spoken}  {stream} {sequence}, signed by {}",
+            signers.join(", ")
+        )
+    })
 }
 
 fn tell(args: &Args, done: &Done) -> Result<(), Failed> {

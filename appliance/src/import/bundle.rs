@@ -3,6 +3,7 @@
 use super::ImportError;
 use super::staged::Staged;
 use super::volumes::drain;
+use modferry_checker::diff::IndexFile;
 use modferry_checker::{CheckError, from_read, split_note, united_note};
 use modferry_protocol::bundle::{MAX_MANIFEST, Manifest, ReadError, Volume, VolumeText};
 use modferry_protocol::trust::{Accepted, Policy};
@@ -91,6 +92,49 @@ impl Bundle {
             volumes,
             bad,
         }
+    }
+
+    /// The bundle's index, in a temporary file, and the manifest that names it, which `policy` must accept. A volume
+    /// that is none of the bundle is refused.
+    pub fn index(
+        &self,
+        store: &Path,
+        policy: &Policy,
+    ) -> Result<(Manifest, IndexFile), ImportError> {
+        let refused = |error| ImportError::refused(&self.name, error, None);
+        let opened = self.open(store, policy)?;
+        if let Some(bad) = opened.bad.first() {
+            let what = bad.what.join("; ");
+            return Err(refused(CheckError::Damaged {
+                volume: bad.name.clone(),
+                entry: "the volume".into(),
+                source: what.into(),
+            }));
+        }
+        let temporary = std::env::temp_dir();
+        let spool = tempfile::tempfile().map_err(unreadable(&temporary))?;
+        let copy = spool.try_clone().map_err(unreadable(&temporary))?;
+        let (name, volume): (&str, Box<dyn Read>) = match (opened.pipe, opened.volumes.first()) {
+            (Some(pipe), _) => ("the volume", pipe),
+            (None, Some(path)) => (
+                &self.name,
+                Box::new(File::open(path).map_err(unreadable(path))?),
+            ),
+            (None, None) => {
+                return Err(refused(CheckError::NoVolume {
+                    volume: opened.accepted.manifest().volume_file_name(1),
+                    of: 1,
+                    source: io::ErrorKind::NotFound.into(),
+                }));
+            }
+        };
+        Volume::open(volume)
+            .and_then(|volume| volume.trust(&opened.accepted))
+            .and_then(|volume| volume.index(spool))
+            .map_err(|error| refused(from_read(name, error)))?;
+        let manifest = opened.accepted.manifest().clone();
+        let size = manifest.index.size;
+        Ok((manifest, IndexFile::new(copy, 0, size)))
     }
 
     /// Reads the manifest, which `policy` must accept. Signatures that came with volumes that are staged in `store`

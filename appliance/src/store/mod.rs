@@ -90,11 +90,16 @@ fn is_there(store: &Path) -> bool {
     db_folder(store).join("CURRENT").is_file()
 }
 
+/// Whether the folder is a store's, if of one into which nothing was imported yet.
+pub fn is_store(folder: &Path) -> bool {
+    is_there(folder) || folder.join("trust").is_dir()
+}
+
 fn must_be_there(store: &Path) -> Result<(), StoreError> {
     let path = store.into();
     if is_there(store) {
         Ok(())
-    } else if store.join("trust").is_dir() {
+    } else if is_store(store) {
         Err(StoreError::Empty { store: path })
     } else {
         Err(StoreError::Absent { store: path })

@@ -5,6 +5,7 @@
 //! state and chunks in a later one holds a [`super::PinnedState`].
 
 use super::{CHUNK, StoreError, Totals, Zip, keys};
+use modferry_protocol::bundle::Item;
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use rocksdb::{DB, DBPinnableSlice, Direction, IteratorMode, PrefixRange, ReadOptions};
@@ -226,6 +227,40 @@ impl View {
                 )),
             }
         })
+    }
+
+    /// Each module version whose `.mod` is held, by path and then by version in bytewise order.
+    pub fn mods(&self) -> impl Iterator<Item = Result<ModuleVersion, StoreError>> {
+        self.items(keys::all_mods()).map(|item| match item? {
+            Item::Mod(module) => Ok(module),
+            other => Err(StoreError::damaged(format!("{other} among the .mod files"))),
+        })
+    }
+
+    /// Each tile that is held, at the width it is held at, in their order.
+    pub fn tiles(&self) -> impl Iterator<Item = Result<(DbName, Tile), StoreError>> {
+        self.items(keys::all_tiles()).map(|item| match item? {
+            Item::Tile(db, tile) => Ok((db, tile)),
+            other => Err(StoreError::damaged(format!("{other} among the tiles"))),
+        })
+    }
+
+    /// The items whose keys begin so, in their keys' order.
+    fn items(&self, prefix: Vec<u8>) -> impl Iterator<Item = Result<Item, StoreError>> {
+        let mut options = ReadOptions::default();
+        options.fill_cache(false);
+        let from = IteratorMode::From(&prefix, Direction::Forward);
+        let pairs = self.db.iterator_opt(from, options);
+        pairs
+            .take_while(move |pair| match pair {
+                Ok((key, _)) => key.starts_with(&prefix),
+                Err(_) => true,
+            })
+            .map(|pair| {
+                let (key, value) = pair.map_err(StoreError::rocks("read the store"))?;
+                keys::item(&key, &value)
+                    .ok_or_else(|| StoreError::damaged("a key that names nothing"))
+            })
     }
 
     pub(super) fn scan(
