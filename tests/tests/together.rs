@@ -7,7 +7,9 @@ use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use modferry_tests::{
     answers::paths,
     faults::{Row, tries},
+    halfway::sound,
     http,
+    run::run,
     site::Site,
     upstream::noise,
 };
@@ -100,6 +102,58 @@ fn imports_beside_clients() {
     assert!(requests >= CLIENTS as u64);
     row.note(format!(
         "{} imports, {requests} requests, none failed",
+        bundles.len()
+    ));
+}
+
+/// Exports what `stays` and lets go of all else, as a bundle that is not imported yet.
+fn prune_to(site: &mut Site, stays: &[String]) -> String {
+    let mut args = vec!["--prune"];
+    args.extend(stays.iter().map(String::as_str));
+    let (exported, out) = site.export(&args);
+    exported.ok();
+    out
+}
+
+#[test]
+fn imports_and_gc_beside_clients() {
+    let mut site = Site::new();
+    let kept = publish(&site, "kept", 4);
+    let mut row = Row::new("imports and gc at once, beside 16 clients that download");
+    let mut requests = 0;
+    let rounds = tries(1, 8);
+    // Each round brings modules, and lets those of the round before go.
+    site.carry(&kept.iter().map(String::as_str).collect::<Vec<_>>());
+    let mut bundles = Vec::new();
+    for round in 0..rounds {
+        let more = publish(&site, &format!("round{round}x"), 3);
+        bundles.push(prune_to(&mut site, &[kept.clone(), more].concat()));
+    }
+    bundles.push(prune_to(&mut site, &kept));
+    row.fault(|| {
+        requests = clients_beside(&site, &kept, || {
+            for bundle in &bundles {
+                // Each waits for the other, whichever comes first.
+                let mut import = site.appliance_command(&["import", bundle, "--wait"]);
+                let mut gc = site.appliance_command(&["gc", "--yes", "--wait"]);
+                std::thread::scope(|scope| {
+                    let gc = scope.spawn(|| run(&mut gc));
+                    run(&mut import).ok();
+                    gc.join().unwrap().ok();
+                });
+            }
+        });
+    });
+    site.appliance(&["gc", "--yes"]).ok();
+    sound(&site);
+    let listed = site.appliance(&["list", "--all"]).ok();
+    assert_eq!(
+        listed.stdout.matches("example.com/").count(),
+        kept.len(),
+        "{listed}"
+    );
+    row.note(format!(
+        "{} of each, {requests} requests, none failed",
         bundles.len()
     ));
 }
