@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 
 use modferry_checker::volume::{Examined, examine};
 use modferry_checker::{CheckError, Report, SpoolStage};
-use modferry_protocol::bundle::Manifest;
+use modferry_protocol::bundle::{Basis, Manifest};
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::trust::Policy;
 
@@ -56,7 +56,7 @@ pub fn verifier_key(path: &Path) -> Result<VerifierKey, Error> {
 pub enum Verified {
     /// Every check of an import passed.
     Whole(Box<Report>),
-    /// Not all volumes are there. Those that are, are as they were written.
+    /// Not all volumes are there, or not what the bundle builds on. Those that are there are as they were written.
     Volumes(Box<Volumes>),
 }
 
@@ -73,7 +73,8 @@ pub struct Volumes {
     pub missing: Vec<String>,
 }
 
-/// Checks a bundle as an import would; or, where not all of its volumes are there, each that is by itself.
+/// Checks a bundle as an import would; or, where not all of its volumes are there, each that is by itself. So it is
+/// with a bundle that builds on others: what those have brought is in a store on the other side, and not here.
 pub fn verify(bundle: &Bundle, policy: &Policy, progress: &Progress) -> Result<Verified, Error> {
     progress.phase("verifying");
     if !bundle.missing().is_empty() {
@@ -92,6 +93,9 @@ pub fn verify(bundle: &Bundle, policy: &Policy, progress: &Progress) -> Result<V
         Err(error @ CheckError::Damaged { .. }) => {
             examine_all(bundle, policy)?;
             Err(error.into())
+        }
+        Err(CheckError::Missing { .. }) if bundle.manifest.basis != Basis::None => {
+            Ok(Verified::Volumes(Box::new(examine_all(bundle, policy)?)))
         }
         Err(error) => Err(error.into()),
     }

@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 
 use modferry_cli::{bytes, print_json};
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{Basis, Item};
 use serde_json::json;
 
 use super::say;
@@ -53,13 +53,18 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
                 })
             })
             .collect();
+        let basis = match &manifest.basis {
+            Basis::None => None,
+            Basis::Bundle { sequence, .. } => Some(sequence.get()),
+        };
         return print_json(&json!({
             "volumes": volumes, "volume_count": bundle.of(), "missing_volumes": missing_volumes(bundle),
             "signature_checked": inspected.signers.is_some(), "signers": inspected.signers,
             "claimed_signers": inspected.claimed,
             "fingerprint": manifest.spoken().to_string(),
             "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
-            "created": manifest.created, "heads": heads, "missing": missing,
+            "created": manifest.created, "basis": basis, "needs": manifest.needs,
+            "tombstones": manifest.tombstones, "heads": heads, "missing": missing,
             "records": totals.records, "tiles": totals.tiles, "infos": totals.infos,
             "mods": totals.mods, "zips": totals.zips, "zip_bytes": totals.zip_bytes,
             "carried_bytes": totals.carried_bytes, "items": list.then_some(items),
@@ -88,6 +93,13 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
         bytes(bundle.volumes.iter().map(|front| front.bytes).sum())
     );
     text += &format!("  fingerprint {}\n", manifest.spoken());
+    text += &match &manifest.basis {
+        Basis::None => "  builds on nothing: whole by itself\n".into(),
+        Basis::Bundle { sequence, .. } => format!(
+            "  builds on bundle {sequence}: needs {} module versions that are held, takes {} back\n",
+            manifest.needs, manifest.tombstones
+        ),
+    };
     if bundle.of() > 1 {
         for front in &bundle.volumes {
             let (first, last) = front.volume.entries.unwrap_or_default();

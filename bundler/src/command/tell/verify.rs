@@ -34,7 +34,7 @@ fn as_json(volumes: &Volumes) -> Result<(), Error> {
     print_json(&json!({
         "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
         "fingerprint": manifest.spoken().to_string(), "signers": volumes.signers,
-        "volumes": examined, "missing_volumes": volumes.missing, "contents_proven": false,
+        "volumes": examined, "missing_volumes": volumes.missing, "needs": manifest.needs, "contents_proven": false,
     }))
     .map_err(stdout)
 }
@@ -63,10 +63,16 @@ fn text(volumes: &Volumes) -> String {
         };
         text += ": whole\n";
     }
+    text += "proven: these volumes are of this bundle; the index, and each entry that is whole in them, is as it was \
+             signed, and parts of entries are as they were written\n\
+             not proven: that the checksum database vouches for the contents; ";
+    if !volumes.missing.is_empty() {
+        let missing = volumes.missing.join(", ");
+        return text + &format!("that takes all volumes, and not here: {missing}\n");
+    }
     text + &format!(
-        "proven: these volumes are of this bundle; the index, and each entry that is whole in them, is as it was \
-         signed, and parts of entries are as they were written\n\
-         not proven: that the checksum database vouches for the contents; that takes all volumes, and not here: {}\n",
-        volumes.missing.join(", ")
+        "that takes what the bundle builds on ({} module versions, and tiles), which is where it goes: \
+         modferry-appliance verify proves it there\n",
+        manifest.needs
     )
 }
