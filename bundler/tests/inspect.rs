@@ -80,3 +80,65 @@ fn one_fingerprint_everywhere_before_and_after_a_second_signature() {
         .exits(3);
     assert!(done.stdout.is_empty(), "{}", done.stdout);
 }
+
+#[test]
+fn a_bundle_that_builds_on_another_is_whole_and_what_it_needs_is_proven_elsewhere() {
+    let world = World::of("m.test/a@v1.0.0 ->\nm.test/b@v1.0.0 ->");
+    world.export(&["m.test/a@v1.0.0"]).ok();
+    world.export(&["m.test/a@v1.0.0", "m.test/b@v1.0.0"]).ok();
+    let first = world.run(&["inspect", "out/default.000001.manifest"]).ok();
+    assert!(
+        first
+            .stdout
+            .contains("\n  builds on nothing: whole by itself\n"),
+        "{}",
+        first.stdout
+    );
+    let second = "out/default.000002.manifest";
+    let inspected = world.run(&["inspect", second]).ok();
+    assert!(
+        inspected.stdout.contains(
+            "\n  builds on bundle 1: needs 1 module versions that are held, takes 0 back\n"
+        ),
+        "{}",
+        inspected.stdout
+    );
+    let told = world.run(&["--json", "inspect", second]).ok();
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    assert_eq!(
+        (&told["basis"], &told["needs"], &told["tombstones"]),
+        (&1.into(), &1.into(), &0.into())
+    );
+
+    let verify =
+        |args: &[&str]| world.run(&[&["verify", second, "--pub", "site.pub"], args].concat());
+    let verified = verify(&[]).ok();
+    assert!(
+        verified.stdout.contains("default.000002.v001.tar: volume 1 of 1, entries 1 to 2: whole\n")
+            && verified.stdout.ends_with(
+                "that takes what the bundle builds on (1 module versions, and tiles), which is where it goes: \
+                 modferry-appliance verify proves it there\n"
+            ),
+        "{}",
+        verified.stdout
+    );
+    let told: serde_json::Value = serde_json::from_str(&verify(&["--json"]).ok().stdout).unwrap();
+    assert_eq!(told["contents_proven"], false);
+    assert_eq!(told["needs"], 1);
+    // All of it is read: a byte of its zip that is wrong is found.
+    let volume = world.path("out/default.000002.v001.tar");
+    let mut bytes = std::fs::read(&volume).unwrap();
+    let zip = bytes
+        .windows(4)
+        .position(|four| four == b"PK\x03\x04")
+        .unwrap();
+    bytes[zip + 20] ^= 1;
+    std::fs::remove_file(&volume).unwrap();
+    std::fs::write(&volume, bytes).unwrap();
+    let damaged = verify(&[]).exits(4);
+    assert!(
+        damaged.stderr.contains("zip m.test/b@v1.0.0"),
+        "{}",
+        damaged.stderr
+    );
+}
