@@ -249,6 +249,12 @@ impl Session {
         Ok(())
     }
 
+    /// Whether trust notes wait here for one who may change whom to trust.
+    fn keys_wait(&self) -> Result<bool, ImportError> {
+        let pending = self.trust.pending()?;
+        Ok(pending.iter().any(|note| note.refused.is_none()))
+    }
+
     /// Removes what a killed import left behind that no import will use.
     fn sweep(&self) -> Result<(), ImportError> {
         let reports = report::folder(self.store.dir());

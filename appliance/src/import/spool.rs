@@ -16,9 +16,12 @@
 //!
 //! What waits stays in `incoming` for the next run, with its reason told: a bundle that is not whole, that
 //! builds on one which did not come yet, or that lacks further signatures, one that cannot be read, one
-//! for which there is no room. None of them keeps the others waiting. When the fault is this machine's,
+//! for which there is no room, or one by a key that a waiting trust note would bring. None of them keeps the others waiting. When the fault is this machine's,
 //! everything stays. A damaged volume is refused alone, and the others wait for a good copy of it. Nothing in `done` or
 //! `refused` is ever replaced: a second bundle of a name that is there becomes STREAM.SEQ.2.
+//!
+//! A bundle may bring the key that another one is signed with: those that are not trusted are looked at again when the
+//! keys have changed, and refused when they do so no more.
 //!
 //! [`run`] gives the exit code of the worst that it met. A copy under way is nothing bad.
 
@@ -28,6 +31,7 @@ mod folders;
 use super::error::causes;
 use super::find::file_name;
 use super::{Done, ImportError, Session};
+use crate::trust::Taken;
 use files::{Files, Look, look};
 use folders::Folders;
 use modferry_checker::{CheckError, Progress};
@@ -92,6 +96,20 @@ impl Spooled {
         }
     }
 
+    /// It may be signed by a key that an administrator has yet to let in.
+    fn waiting_for_keys(bundle: &str, error: &ImportError) -> Self {
+        Self::Waiting {
+            bundle: bundle.into(),
+            exit: error.exit().code(),
+            reason: format!(
+                "{}; but a trust note waits here that changes the keys",
+                causes(error).join(": ")
+            ),
+            advice: Some("as an administrator: modferry-appliance trust apply".into()),
+            details: error.details(),
+        }
+    }
+
     /// It waits for a copy to end, which is no failure.
     fn copying(bundle: &str, reason: &str) -> Self {
         Self::Waiting {
@@ -133,28 +151,52 @@ pub fn run(
         let reason = "its manifest is not there yet: it is copied last, beside the volumes";
         tell(&Spooled::copying(&name, reason));
     }
-    let mut whole = Vec::new();
-    for files in bundles {
-        match look(&files, session) {
-            Ok(Look::Whole(bundle, place)) => whole.push((place, files, bundle)),
-            Ok(Look::Waiting(reason)) => tell(&Spooled::copying(&files.name, &reason)),
-            Err(error) => {
-                let (spooled, moved) = judge(&files, error)?;
-                folders.take(&files.name, &moved, &spooled)?;
-                tell(&spooled);
+    let mut left = bundles;
+    loop {
+        let mut whole = Vec::new();
+        let mut untrusted = Vec::new();
+        for files in left {
+            match look(&files, session) {
+                Ok(Look::Whole(bundle, place)) => whole.push((place, files, bundle)),
+                Ok(Look::Waiting(reason)) => tell(&Spooled::copying(&files.name, &reason)),
+                // Signed by a key that another bundle is about to bring?
+                Err(error) if error.exit() == Exit::Untrusted => untrusted.push((files, error)),
+                Err(error) => {
+                    let (spooled, moved) = judge(&files, error)?;
+                    folders.take(&files.name, &moved, &spooled)?;
+                    tell(&spooled);
+                }
             }
         }
+        whole.sort_by(|a, b| a.0.cmp(&b.0));
+        let mut keys_changed = false;
+        for (_, files, bundle) in whole {
+            let (spooled, moved) = match session.import_in_place(&bundle, progress) {
+                Ok(done) => {
+                    let applied = |taken: &Taken| matches!(taken, Taken::Applied(_));
+                    keys_changed |= done.trust.iter().any(applied);
+                    (Spooled::Done(Box::new(done)), files.all())
+                }
+                Err(error) => judge(&files, error)?,
+            };
+            folders.take(&files.name, &moved, &spooled)?;
+            tell(&spooled);
+        }
+        if keys_changed {
+            left = untrusted.into_iter().map(|(files, _)| files).collect();
+            continue;
+        }
+        let keys_wait = !untrusted.is_empty() && session.keys_wait()?;
+        for (files, error) in untrusted {
+            let (spooled, moved) = match keys_wait {
+                true => (Spooled::waiting_for_keys(&files.name, &error), Vec::new()),
+                false => judge(&files, error)?,
+            };
+            folders.take(&files.name, &moved, &spooled)?;
+            tell(&spooled);
+        }
+        return Ok(worst.1);
     }
-    whole.sort_by(|a, b| a.0.cmp(&b.0));
-    for (_, files, bundle) in whole {
-        let (spooled, moved) = match session.import_in_place(&bundle, progress) {
-            Ok(done) => (Spooled::Done(Box::new(done)), files.all()),
-            Err(error) => judge(&files, error)?,
-        };
-        folders.take(&files.name, &moved, &spooled)?;
-        tell(&spooled);
-    }
-    Ok(worst.1)
 }
 
 /// Whether the fault is the bundle's for good: then it is refused, with the files that are. What time or another hand

@@ -1,6 +1,7 @@
 //! What an import does with trust notes: once, in the ledger, and in the middle of several bundles.
 
 use super::*;
+use crate::import::spool;
 use crate::store::Event;
 use modferry_protocol::note;
 use modferry_protocol::trust::TrustNote;
@@ -155,4 +156,93 @@ fn a_false_note_refuses_its_bundle_for_good() {
     }
     assert_eq!(site.totals(), Totals::default());
     assert!(ledger(&site).is_empty());
+}
+
+#[test]
+fn bundles_dropped_together_bring_their_keys_in_turn() {
+    let (sumdb, modules) = world(3);
+    let mut site = Site::new(&sumdb);
+    let spool = site.dir.path().join("spool");
+    let incoming = spool.join("incoming");
+    fs::create_dir_all(&incoming).unwrap();
+    let [second, third] = [key("second"), key("third")];
+    let first_note = rotation(&site, &second);
+    let mut second_note = first_note.clone();
+    second_note.number = 2;
+    second_note.after = Some(first_note.sha256());
+    second_note.add = vec![third.verifier()];
+    second_note.revoke = vec![second.verifier()];
+    let signed = note::sign(&first_note.encode(), &[&site.key]).unwrap();
+    let first = bundle(&sumdb, &modules[0], 1, Some(&signed));
+    site.drop_into(&incoming, &first);
+    let old = std::mem::replace(&mut site.key, second);
+    let mut middle = bundle(&sumdb, &modules[1], 2, None);
+    let signed = note::sign(&second_note.encode(), &[&site.key]).unwrap();
+    middle.items.insert(Item::Trust(2), signed);
+    site.drop_into(&incoming, &middle);
+    site.key = third;
+    site.drop_into(&incoming, &bundle(&sumdb, &modules[2], 3, None));
+    let run = || {
+        let session = Session::begin(&site.store(), false).unwrap();
+        let mut told = Vec::new();
+        let code = spool::run(&session, &spool, &NoProgress, |spooled| {
+            told.push(spool::report_text(spooled))
+        });
+        (code.unwrap(), told)
+    };
+    let (code, told) = run();
+    assert_eq!(code, 0, "{told:#?}");
+    assert_eq!(told.len(), 3);
+    assert_eq!(site.totals().imports, 3);
+
+    // What counts no more is refused, once, after all the others.
+    let site = Site {
+        dir: site.dir,
+        key: old,
+    };
+    let mut late = bundle(&sumdb, &modules[0], 1, None);
+    late.stream = "late".parse().unwrap();
+    site.drop_into(&incoming, &late);
+    let session = Session::begin(&site.store(), false).unwrap();
+    let mut told = Vec::new();
+    let code = spool::run(&session, &spool, &NoProgress, |spooled| {
+        told.push(spool::report_text(spooled))
+    });
+    assert_eq!(code.unwrap(), 3);
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert!(told[0].starts_with("late.000001: refused: "), "{told:#?}");
+}
+
+#[test]
+fn a_bundle_by_a_key_that_an_administrator_has_yet_to_let_in_waits() {
+    let (sumdb, modules) = world(1);
+    let mut site = Site::new(&sumdb);
+    let spool = site.dir.path().join("spool");
+    let incoming = spool.join("incoming");
+    fs::create_dir_all(&incoming).unwrap();
+    let new = key("new");
+    let signed = note::sign(&rotation(&site, &new).encode(), &[&site.key]).unwrap();
+    let waiting = site.store().join("trust-pending");
+    fs::create_dir(&waiting).unwrap();
+    fs::write(waiting.join("000001.note"), &signed).unwrap();
+    site.key = new;
+    site.drop_into(&incoming, &bundle(&sumdb, &modules[0], 1, None));
+    let run = || {
+        let session = Session::begin(&site.store(), false).unwrap();
+        let mut told = String::new();
+        let code = spool::run(&session, &spool, &NoProgress, |spooled| {
+            told += &spool::report_text(spooled)
+        });
+        (code.unwrap(), told)
+    };
+    let (code, told) = run();
+    assert_eq!(code, 3, "{told}");
+    assert!(
+        told.contains("waiting: ") && told.contains("trust apply"),
+        "{told}"
+    );
+    TrustStore::of(&site.store()).apply(&signed).unwrap();
+    let (code, told) = run();
+    assert_eq!(code, 0, "{told}");
+    assert_eq!(site.totals().imports, 1);
 }
