@@ -5,15 +5,13 @@ use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
 use std::time::Instant;
 
-use modferry_protocol::bundle::{
-    Encoding, Incoming, Item, MAX_MANIFEST, Manifest, ReadError, Volume, Volumes,
-};
-use modferry_protocol::note::MAX_SIGNATURES;
+use modferry_protocol::bundle::{Encoding, Incoming, Item, Manifest, ReadError, Volume, Volumes};
 use modferry_protocol::sumdb::DbName;
 use modferry_protocol::trust::Policy;
 use modferry_protocol::zip::{ReadAt, ZipError};
 
 use crate::lists::Lists;
+use crate::note::united_note;
 use crate::pipeline::{Body, Checked, Pipeline, SPOOL_ABOVE, Ticket, with_workers};
 use crate::prove::Prover;
 use crate::spool::default_folder;
@@ -348,54 +346,6 @@ impl From<CheckError> for Stopped {
     fn from(error: CheckError) -> Stopped {
         Stopped::Check(error)
     }
-}
-
-/// The volume's own manifest with the signatures of the sidecar, too: what [`check`] has the policy accept.
-///
-/// Only the end of the text is looked for here, which is the first empty line; what it says is the policy's.
-pub fn united_note(embedded: &[u8], sidecar: Option<&[u8]>) -> Result<Vec<u8>, CheckError> {
-    let Some(sidecar) = sidecar else {
-        return Ok(embedded.into());
-    };
-    let refused = |what: &str| Err(CheckError::damaged("the manifest file", "manifest", what));
-    if sidecar.len() as u64 > MAX_MANIFEST {
-        return refused("it is larger than a manifest may be");
-    }
-    let (Some(own), Some(beside)) = (split_note(embedded), split_note(sidecar)) else {
-        return refused("it, or the manifest in the volume, has no signatures");
-    };
-    if own.0 != beside.0 {
-        return refused("its text is not that of the manifest in the volume");
-    }
-    // Each line of one is compared with each of the other, and nobody's signature was looked at yet.
-    for signatures in [own.1, beside.1] {
-        let lines = signatures.split_inclusive(|byte| *byte == b'\n').count();
-        if lines > MAX_SIGNATURES {
-            return refused(&format!(
-                "it, or the manifest in the volume, has more than {MAX_SIGNATURES} signatures"
-            ));
-        }
-    }
-    let mut united = embedded.to_vec();
-    let lines = |signatures: &'_ [u8]| -> Vec<Vec<u8>> {
-        signatures
-            .split_inclusive(|byte| *byte == b'\n')
-            .map(<[u8]>::to_vec)
-            .collect()
-    };
-    let known = lines(own.1);
-    for line in lines(beside.1) {
-        if !known.contains(&line) {
-            united.extend(line);
-        }
-    }
-    Ok(united)
-}
-
-/// A note's text and its signature lines.
-pub fn split_note(note: &[u8]) -> Option<(&[u8], &[u8])> {
-    let at = note.windows(2).position(|two| two == b"\n\n")?;
-    Some((&note[..=at], &note[at + 2..]))
 }
 
 fn known_databases(manifest: &Manifest, policy: &Policy) -> Result<(), CheckError> {

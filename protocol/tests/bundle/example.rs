@@ -352,6 +352,18 @@ fn the_kept_volumes_are_still_readable() {
 }
 
 #[test]
+fn the_documents_volume_text_is_one() {
+    let document = std::fs::read_to_string(root().join("../docs/bundle-format.md")).unwrap();
+    let lines = document.lines().map(|line| line.strip_prefix("    "));
+    let text: String = lines
+        .skip_while(|line| *line != Some("modferry volume v1"))
+        .map_while(|line| Some(format!("{}\n", line?)))
+        .collect();
+    let volume = VolumeText::parse(text.as_bytes()).unwrap();
+    assert_eq!((volume.number, volume.extents.len()), (2, 2));
+}
+
+#[test]
 fn the_document_has_the_limits() {
     let document = std::fs::read_to_string(root().join("../docs/bundle-format.md")).unwrap();
     let limits = [

@@ -2,7 +2,8 @@
 
 use super::*;
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::note::{add_signature, sign};
+use modferry_protocol::bundle::MAX_MANIFEST;
+use modferry_protocol::note::{MAX_SIGNATURES, add_signature, sign};
 
 /// Fails the test when more than the manifest is read.
 struct OnlyTheManifest<'a>(&'a [u8], usize);
