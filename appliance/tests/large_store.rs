@@ -1,5 +1,5 @@
 //! A store of a million module versions against one of a thousand: start-up, lookups, the import of the
-//! same small bundle, and memory. It takes minutes and gigabytes, so it is run by hand:
+//! same small bundle, and of one that needs what is held, and memory. It takes minutes and gigabytes, so it is run by hand:
 //!
 //! ```text
 //! cargo test --release -p modferry-appliance --test large_store -- --ignored --nocapture
@@ -8,7 +8,7 @@
 #![allow(clippy::unwrap_used)]
 
 use modferry_appliance::store::{Reader, Source, Store, hex};
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{Item, Level};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Tile};
@@ -88,8 +88,29 @@ fn import(store: &Store, from: u64, to: u64) -> Duration {
     begun.elapsed()
 }
 
+/// One import that brings nothing and needs the first `needs` module versions, as each bundle of a stream needs its
+/// selection.
+fn import_needing(store: &Store, needs: u64) -> Duration {
+    let begun = Instant::now();
+    let manifest: [u8; 32] = Sha256::digest(format!("{:?} {needs}", store.ledger_head())).into();
+    let mut draft = store.draft(&manifest).unwrap();
+    for n in 0..needs {
+        let module = module(n);
+        assert!(store.has_go_mod(&module).unwrap() && store.zip(&module).unwrap().is_some());
+        draft.needed(&module, Level::Zip).unwrap();
+    }
+    let source = Source {
+        stream: "large".into(),
+        sequence: 2 * LARGE,
+        ..Source::default()
+    };
+    assert_eq!(draft.commit(source).unwrap().added.versions, 0);
+    begun.elapsed()
+}
+
 struct Measured {
     import: Duration,
+    needing: Duration,
     open: Duration,
     catch_up: Duration,
     lookups: f64,
@@ -120,6 +141,10 @@ fn measure(folder: &Path, held: u64) -> Measured {
         })
         .collect();
     imports.sort();
+    let store = Store::open(&path, "import", false).unwrap();
+    let needing = import_needing(&store, SMALL);
+    println!("  needing all of it: {:?}", import_needing(&store, held));
+    drop(store);
     let begun = Instant::now();
     let reader = Reader::open(&path, &folder.join("log")).unwrap();
     assert_eq!(reader.totals().unwrap().counts.versions, held + 900);
@@ -147,6 +172,7 @@ fn measure(folder: &Path, held: u64) -> Measured {
     let misses = LOOKUPS as f64 / begun.elapsed().as_secs_f64();
     Measured {
         import: imports[4],
+        needing,
         open,
         catch_up,
         lookups,
@@ -181,8 +207,8 @@ fn a_million_versions_are_nearly_as_quick_as_a_thousand() {
             std::fs::create_dir(&folder).unwrap();
             let measured = measure(&folder, held);
             println!(
-                "{held} versions: open {:?}, catch up {:?}, import of 100 {:?}, {:.0} lookups/s, {:.0} misses/s, peak memory {} MB",
-                measured.open, measured.catch_up, measured.import, measured.lookups, measured.misses, peak()
+                "{held} versions: open {:?}, catch up {:?}, import of 100 {:?}, of one that needs {SMALL} {:?}, {:.0} lookups/s, {:.0} misses/s, peak memory {} MB",
+                measured.open, measured.catch_up, measured.import, measured.needing, measured.lookups, measured.misses, peak()
             );
             measured
         })
