@@ -190,6 +190,18 @@ fn several_media_in_any_order_with_kills_between() {
                 assert_eq!(carried.staged(), [2, last as u64], "{step} {nth}");
             });
         }
+        // A disk that is full is no damaged volume. The last syncs are those of the volume and of its folder.
+        let syncs = steps.iter().filter(|(step, _)| *step == "fsync");
+        for (step, nth) in syncs.rev().take(2) {
+            row.fault(|| {
+                site.appliance(&["gc", "--volumes", "--yes"]).ok();
+                carried.import(&site.path("last")).expect(5);
+                let code = kill::failing_from(&import("two"), step, *nth, "ENOSPC");
+                assert_eq!(code, Some(7), "{step} {nth}");
+                carried.import(&site.path("two")).expect(5);
+                assert_eq!(carried.staged(), [2, last as u64], "{step} {nth}");
+            });
+        }
     } else {
         row.note("no strace: not at each step");
     }
