@@ -445,3 +445,61 @@ fn a_manifest_file_that_is_damaged_is_named_and_not_the_volumes() {
     let done = cut.import();
     cut.is_in(done);
 }
+
+#[test]
+fn the_manifest_beside_them_says_which_of_two_exports_is_meant() {
+    let cut = Cut::new();
+    let mut stale = cut.bundle.clone();
+    stale.missing.push(modferry_protocol::bundle::Missing {
+        module: "example.com/gone@v1.0.0".parse().unwrap(),
+        reason: "404".into(),
+    });
+    let first = stale.seal_in(&[&cut.site.key], Some(64 << 10)).volume;
+    cut.give([]);
+    cut.give_manifest();
+    fs::write(cut.path(1), &first).unwrap();
+    let Err(ImportError::BadVolumes { bad, .. }) = cut.import() else {
+        panic!("the volume of another export was taken")
+    };
+    assert_eq!(bad[0].name, cut.name(1));
+    cut.give([2, 3]);
+    cut.give_manifest();
+    fs::write(cut.path(1), &first).unwrap();
+    let refused = cut.import().unwrap_err();
+    let ImportError::BadVolumes { bad, kept, .. } = &refused else {
+        panic!("{refused:?}")
+    };
+    assert_eq!((bad.len(), &bad[0].name, *kept), (1, &cut.name(1), 2));
+    assert_eq!(cut.staged(), [2, 3]);
+}
+
+#[test]
+fn signatures_that_come_later_are_kept_with_what_is_staged() {
+    let cut = Cut::new();
+    cut.give([1]);
+    cut.import().unwrap();
+    let second = key("second");
+    let trust = TrustStore::of(&cut.site.store());
+    trust
+        .add(Kind::Bundle, &second.verifier().to_string())
+        .unwrap();
+    trust.require(2, None).unwrap();
+    cut.give([2]);
+    let both = modferry_protocol::note::add_signature(&cut.sealed.manifest, &second).unwrap();
+    let name = cut.bundle.stream.manifest_file(cut.bundle.sequence);
+    fs::write(cut.site.incoming().join(name), both).unwrap();
+    cut.import().unwrap();
+    cut.give(3..=cut.of());
+    let done = cut.import();
+    assert_eq!(
+        done.as_ref()
+            .unwrap()
+            .checks
+            .as_ref()
+            .unwrap()
+            .signers
+            .len(),
+        2
+    );
+    cut.is_in(done);
+}
