@@ -4,8 +4,8 @@ use super::{failed, reader, say};
 use crate::Failed;
 use crate::args::{Args, Required, Trust};
 use modferry_appliance::trust::{
-    Applied, Kind, ListedNote, PendingNote, SignedImport, TrustStore, TrustedKey, imports_text,
-    signed_by,
+    Applied, Kind, ListedNote, PendingNote, SignedImport, TrustStore, TrustedKey, Waiting,
+    imports_text, read_note, signed_by,
 };
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::StreamName;
@@ -97,17 +97,23 @@ fn require(
 
 /// Applies the notes in turn; what was applied before one fails stays applied.
 fn apply(args: &Args, trust: &TrustStore, store: &Path, notes: &[PathBuf]) -> Result<(), Failed> {
-    let pending = match notes.is_empty() {
-        true => trust.pending_files().map_err(failed)?,
-        false => Vec::new(),
+    let given: Vec<_> = match notes.is_empty() {
+        true => trust
+            .waiting()
+            .map_err(failed)?
+            .into_iter()
+            .map(Waiting::note)
+            .collect(),
+        false => notes.iter().map(|note| read_note(note)).collect(),
     };
-    if notes.is_empty() && pending.is_empty() {
+    if given.is_empty() {
         return say(args, &json!({ "outcome": "nothing-to-do" }), || {
             "no trust note waits here: nothing to do".into()
         });
     }
-    for note in notes.iter().chain(&pending) {
-        let applied = trust.apply_file(note).map_err(failed)?;
+    for note in given {
+        let note = note.map_err(failed)?;
+        let applied = trust.apply(note.as_bytes()).map_err(failed)?;
         trust.clear_pending();
         let imports = match &applied {
             Applied::Applied(change) if !change.revoked.is_empty() => {

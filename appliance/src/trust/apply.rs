@@ -62,11 +62,6 @@ pub(super) enum Step {
 }
 
 impl TrustStore {
-    /// Applies the trust note in a file.
-    pub fn apply_file(&self, path: &Path) -> Result<Applied, TrustStoreError> {
-        self.apply(read_note(path)?.as_bytes())
-    }
-
     /// Applies a trust note, given with its signatures.
     pub fn apply(&self, signed: &[u8]) -> Result<Applied, TrustStoreError> {
         let (_changing, state) = self.change()?;
@@ -204,7 +199,7 @@ impl TrustStore {
 }
 
 /// Reads a trust note's file, whatever it says.
-pub(super) fn read_note(path: &Path) -> Result<String, TrustStoreError> {
+pub fn read_note(path: &Path) -> Result<String, TrustStoreError> {
     read_small(path, MAX_TRUST_NOTE).map_err(|why| TrustStoreError::GivenNote {
         path: path.into(),
         why: why.into(),

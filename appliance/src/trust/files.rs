@@ -1,8 +1,10 @@
 //! The files of STORE/trust: small, read whole within a limit, and written whole or not at all.
 
 use super::error::{NotAKey, TrustStoreError, io_error};
+use rustix::fs::{AtFlags, Mode, OFlags};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
+use std::os::fd::OwnedFd;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::Path;
 
@@ -20,13 +22,60 @@ pub(super) fn read_small(path: &Path, limit: u64) -> Result<String, NotAKey> {
     if !fs::metadata(path)?.is_file() {
         return Err(NotAKey::NotText);
     }
+    text_of(File::open(path)?, limit)
+}
+
+fn text_of(file: File, limit: u64) -> Result<String, NotAKey> {
+    if !file.metadata()?.is_file() {
+        return Err(NotAKey::NotText);
+    }
     let mut text = String::new();
-    let mut file = File::open(path)?.take(limit + 1);
-    match file.read_to_string(&mut text) {
+    match file.take(limit + 1).read_to_string(&mut text) {
         Err(error) if error.kind() == io::ErrorKind::InvalidData => Err(NotAKey::NotText),
         Err(error) => Err(error.into()),
         Ok(_) if text.len() as u64 > limit => Err(NotAKey::NotText),
         Ok(_) => Ok(text),
+    }
+}
+
+/// A folder that belongs to a user who is trusted less than this process may be. Whatever lies there, nothing outside of
+/// it is read or removed: no name in it is followed, and the folder stays the one that was opened.
+pub(super) struct Foreign(OwnedFd);
+
+impl Foreign {
+    /// Opens the folder; `None` where there is none.
+    pub(super) fn open(folder: &Path) -> io::Result<Option<Self>> {
+        let flags = OFlags::RDONLY | OFlags::DIRECTORY | OFlags::NOFOLLOW | OFlags::CLOEXEC;
+        match rustix::fs::open(folder, flags, Mode::empty()) {
+            Err(rustix::io::Errno::NOENT) => Ok(None),
+            opened => Ok(Some(Self(opened?))),
+        }
+    }
+
+    /// The names that end so, sorted.
+    pub(super) fn names(&self, ending: &str) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in rustix::fs::Dir::read_from(&self.0)? {
+            let name = entry?.file_name().to_string_lossy().into_owned();
+            if name.ends_with(ending) {
+                names.push(name);
+            }
+        }
+        names.sort();
+        Ok(names)
+    }
+
+    /// A file's text, as [`read_small`] gives it.
+    pub(super) fn read(&self, name: &str, limit: u64) -> Result<String, NotAKey> {
+        // A pipe that nobody writes to would block otherwise.
+        let flags = OFlags::RDONLY | OFlags::NOFOLLOW | OFlags::NONBLOCK | OFlags::CLOEXEC;
+        let file = rustix::fs::openat(&self.0, name, flags, Mode::empty());
+        text_of(file.map_err(io::Error::from)?.into(), limit)
+    }
+
+    /// Removes a file, if it is still there.
+    pub(super) fn remove(&self, name: &str) {
+        let _ = rustix::fs::unlinkat(&self.0, name, AtFlags::empty());
     }
 }
 

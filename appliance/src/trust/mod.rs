@@ -29,12 +29,12 @@ mod pending;
 mod snapshot;
 mod state;
 
-pub use apply::{Applied, Change};
+pub use apply::{Applied, Change, read_note};
 pub use error::{NotAKey, NotANote, TrustStoreError};
 pub use files::MAX_KEY_FILE;
 pub use imports::{SignedImport, imports_text, signed_by};
 pub use key::{Kind, TrustedKey};
-pub use pending::{Carried, PendingNote, Taken};
+pub use pending::{Carried, PendingNote, Taken, Waiting};
 
 use crate::store::{TrustChange, hex};
 use files::Changing;

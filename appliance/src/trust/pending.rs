@@ -14,16 +14,15 @@
 //! STORE/trust-pending/NNNNNN.note belongs to the user that imports. Whoever applies such a file judges it anew.
 
 use super::apply::read_note;
-use super::error::TrustStoreError;
+use super::error::{NotAKey, TrustStoreError};
+use super::files::Foreign;
 use super::state::note_name;
 use super::{Applied, Change, TrustStore, files};
 use modferry_cli::Failure;
 use modferry_protocol::note;
-use modferry_protocol::trust::{Judged, Keyring, NoteRefused};
+use modferry_protocol::trust::{Judged, Keyring, MAX_TRUST_NOTE, NoteRefused};
 use serde::{Deserialize, Serialize};
-use std::fs;
-use std::io;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 /// A trust note as a bundle carried it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -79,6 +78,29 @@ pub struct PendingNote {
     pub number: Option<u64>,
     /// Why it would not be accepted, if it would not.
     pub refused: Option<String>,
+}
+
+/// A file in STORE/trust-pending.
+#[derive(Debug)]
+pub struct Waiting {
+    /// Where it is.
+    pub path: PathBuf,
+    /// The note, or why there is none in it.
+    pub note: Result<String, NotAKey>,
+}
+
+impl Waiting {
+    /// The note; an error that names the file where there is none.
+    pub fn note(self) -> Result<String, TrustStoreError> {
+        self.note.map_err(|why| not_given(&self.path, why))
+    }
+}
+
+fn not_given(path: &Path, why: NotAKey) -> TrustStoreError {
+    TrustStoreError::GivenNote {
+        path: path.into(),
+        why: why.into(),
+    }
 }
 
 impl TrustStore {
@@ -230,14 +252,16 @@ impl TrustStore {
 
     /// The notes that wait, by number, judged as they would be if they were applied in that order now.
     pub fn pending(&self) -> Result<Vec<PendingNote>, TrustStoreError> {
-        let paths = self.pending_files()?;
+        let waiting = self.waiting()?;
         let mut pending = Vec::new();
-        if paths.is_empty() {
+        if waiting.is_empty() {
             return Ok(pending);
         }
         let mut keyring = self.keyring()?;
-        for path in paths {
-            let judged = read_note(&path).and_then(|signed| Ok(keyring.judge(signed.as_bytes())?));
+        for Waiting { path, note } in waiting {
+            let judged = note
+                .map_err(|why| not_given(&path, why))
+                .and_then(|signed| Ok(keyring.judge(signed.as_bytes())?));
             let (number, refused) = match judged {
                 Ok(Judged::Applied(_)) => continue, // nothing waits any more
                 Ok(Judged::Next(accepted)) => {
@@ -255,39 +279,33 @@ impl TrustStore {
         Ok(pending)
     }
 
-    /// The files that wait, in the order of their numbers.
-    pub fn pending_files(&self) -> Result<Vec<PathBuf>, TrustStoreError> {
+    /// The files that wait, in the order of their numbers, and what is in them.
+    pub fn waiting(&self) -> Result<Vec<Waiting>, TrustStoreError> {
         let folder = self.pending_folder();
-        let entries = match fs::read_dir(&folder) {
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
-            entries => entries.map_err(super::error::io_error("read", &folder))?,
+        let failed = |source| super::error::io_error("read", &folder)(source);
+        let Some(files) = Foreign::open(&folder).map_err(failed)? else {
+            return Ok(Vec::new());
         };
-        let mut paths = Vec::new();
-        for entry in entries {
-            let path = entry
-                .map_err(super::error::io_error("read", &folder))?
-                .path();
-            if path
-                .extension()
-                .is_some_and(|extension| extension == "note")
-            {
-                paths.push(path);
-            }
-        }
-        paths.sort();
-        Ok(paths)
+        let names = files.names(".note").map_err(failed)?;
+        let waiting = |name: String| Waiting {
+            path: folder.join(&name),
+            note: files.read(&name, MAX_TRUST_NOTE),
+        };
+        Ok(names.into_iter().map(waiting).collect())
     }
 
     /// Removes what waits for nothing any more. Where this user may not, one who may does it another time.
     pub fn clear_pending(&self) {
-        let (Ok(paths), Ok(keyring)) = (self.pending_files(), self.keyring()) else {
+        let folder = self.pending_folder();
+        let (Ok(Some(files)), Ok(keyring)) = (Foreign::open(&folder), self.keyring()) else {
             return;
         };
-        for path in paths {
-            let applied = read_note(&path)
+        for name in files.names(".note").unwrap_or_default() {
+            let applied = files
+                .read(&name, MAX_TRUST_NOTE)
                 .is_ok_and(|note| matches!(keyring.judge(note.as_bytes()), Ok(Judged::Applied(_))));
             if applied {
-                let _ = files::remove(&path);
+                files.remove(&name);
             }
         }
     }

@@ -146,12 +146,52 @@ fn where_trust_may_not_be_changed_a_note_waits() {
     let good = fs::read_to_string(path).unwrap();
     fs::write(path, good.replace("2026", "2025")).unwrap();
     assert!(world.trust.pending().unwrap()[0].refused.is_some());
-    assert!(world.trust.apply_file(path).is_err());
+    assert!(
+        world
+            .trust
+            .apply(read_note(path).unwrap().as_bytes())
+            .is_err()
+    );
     fs::write(path, good).unwrap();
-    for path in world.trust.pending_files().unwrap() {
-        world.trust.apply_file(&path).unwrap();
+    for waiting in world.trust.waiting().unwrap() {
+        let note = waiting.note().unwrap();
+        world.trust.apply(note.as_bytes()).unwrap();
     }
     assert_eq!(world.trusted(), "bd");
     world.trust.clear_pending();
-    assert!(world.trust.pending_files().unwrap().is_empty());
+    assert!(world.trust.waiting().unwrap().is_empty());
+}
+
+/// The importing user owns trust-pending, and whoever looks into it may be root.
+#[test]
+fn nothing_outside_of_the_folder_is_read_or_removed() {
+    use std::os::unix::fs::symlink;
+    let world = World::new("ab", 1);
+    let note = world.next("c", "");
+    let signed = world.signed(&note, "a");
+    world.trust.apply(signed.as_bytes()).unwrap();
+    let notes = world.trust.store.join("trust/notes");
+    let waiting = world.trust.store.join("trust-pending");
+    // The folder itself is a link to the notes that were applied, which are not to be waited for.
+    symlink(&notes, &waiting).unwrap();
+    assert!(world.trust.waiting().is_err());
+    world.trust.clear_pending();
+    assert_eq!(fs::read_dir(&notes).unwrap().count(), 1);
+    fs::remove_file(&waiting).unwrap();
+    // A file in it is a link, or a pipe that nobody writes to.
+    fs::create_dir(&waiting).unwrap();
+    symlink(notes.join("000001.note"), waiting.join("000001.note")).unwrap();
+    let pipe = std::process::Command::new("mkfifo")
+        .arg(waiting.join("000002.note"))
+        .status();
+    assert!(pipe.unwrap().success());
+    let pending = world.trust.pending().unwrap();
+    assert_eq!(pending.len(), 2);
+    assert!(
+        pending.iter().all(|note| note.refused.is_some()),
+        "{pending:?}"
+    );
+    world.trust.clear_pending();
+    assert_eq!(fs::read_dir(&notes).unwrap().count(), 1);
+    assert_eq!(fs::read_dir(&waiting).unwrap().count(), 2);
 }
