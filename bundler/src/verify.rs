@@ -1,11 +1,14 @@
-//! `verify`: everything that an import checks, from nothing, on the connected side.
+//! `verify`: everything that an import checks, on the connected side: from nothing, or on top of the bundles that were
+//! verified before in the same run.
+
+mod earlier;
 
 use std::fs::File;
 use std::io::{self, BufReader};
 use std::path::{Path, PathBuf};
 
 use modferry_checker::volume::{Examined, examine};
-use modferry_checker::{CheckError, Report, SpoolStage};
+use modferry_checker::{CheckError, Report};
 use modferry_protocol::bundle::{Basis, Manifest};
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::trust::Policy;
@@ -15,6 +18,8 @@ use crate::error::Error;
 use crate::files;
 use crate::key::MAX_KEY;
 use crate::progress::Progress;
+
+pub use earlier::Earlier;
 
 /// A policy that asks for so many of these keys' signatures, and trusts these checksum databases besides the one
 /// that is built in.
@@ -74,8 +79,14 @@ pub struct Volumes {
 }
 
 /// Checks a bundle as an import would; or, where not all of its volumes are there, each that is by itself. So it is
-/// with a bundle that builds on others: what those have brought is in a store on the other side, and not here.
-pub fn verify(bundle: &Bundle, policy: &Policy, progress: &Progress) -> Result<Verified, Error> {
+/// with a bundle that builds on others that were not verified before: what those have brought is in a store on the other
+/// side, and not here. What it brings is taken in, so that the next may build on it.
+pub fn verify(
+    bundle: &Bundle,
+    policy: &Policy,
+    earlier: &mut Earlier,
+    progress: &Progress,
+) -> Result<Verified, Error> {
     progress.phase("verifying");
     if !bundle.missing().is_empty() {
         let volumes = examine_all(bundle, policy)?;
@@ -85,10 +96,15 @@ pub fn verify(bundle: &Bundle, policy: &Policy, progress: &Progress) -> Result<V
         Some(front) => File::open(&front.path),
         None => Err(io::ErrorKind::NotFound.into()),
     };
-    let mut stage = SpoolStage::new().map_err(CheckError::stage)?;
+    let mut stage = earlier.stage().map_err(CheckError::stage)?;
     let checked = modferry_checker::check(shelf, Some(&bundle.note), policy, &mut stage, progress);
     match checked {
-        Ok(report) => Ok(Verified::Whole(Box::new(report))),
+        Ok(report) => {
+            let (spool, zips) = stage.into_parts();
+            let taken_in = earlier.take_in(spool, zips, &report);
+            taken_in.map_err(CheckError::stage)?;
+            Ok(Verified::Whole(Box::new(report)))
+        }
         // The check stops at the first thing that is wrong; who has to copy volumes again wants to know all.
         Err(error @ CheckError::Damaged { .. }) => {
             examine_all(bundle, policy)?;

@@ -189,6 +189,41 @@ fn an_export_carries_what_is_new_and_needs_the_rest() {
 }
 
 #[test]
+fn a_stream_is_verified_bundle_after_bundle() {
+    let mut world = World::of(GRAPH);
+    world.sumdb.pad(300, "one");
+    world.publish();
+    world.export(&[A]).ok();
+    world.sumdb.pad(1000, "two");
+    world.publish();
+    world.export(&[A, D]).ok();
+    world.sumdb.pad(70_000, "three");
+    world.publish();
+    world.export(&[A, D]).ok();
+    let done = world.run(&["verify", "out", "--pub", "site.pub"]).ok();
+    for words in [
+        "bundle default 1 ",
+        "bundle default 2 ",
+        "bundle default 3 ",
+    ] {
+        assert!(done.stdout.contains(words), "{}", done.stdout);
+    }
+    // By itself, or without the one between, not all of it can be proven here, and that is said.
+    let unproven = "that takes what the bundle builds on";
+    assert!(!done.stdout.contains(unproven), "{}", done.stdout);
+    for bundle in ["000002", "000003"] {
+        let name = format!("out/default.{bundle}.manifest");
+        let done = world.run(&["verify", &name, "--pub", "site.pub"]).ok();
+        assert!(done.stdout.contains(unproven), "{}", done.stdout);
+    }
+    for kind in ["manifest", "v001.tar"] {
+        fs::remove_file(file(&world, 2, kind)).unwrap();
+    }
+    let done = world.run(&["verify", "out", "--pub", "site.pub"]).ok();
+    assert!(done.stdout.contains(unproven), "{}", done.stdout);
+}
+
+#[test]
 fn where_nothing_is_new_nothing_is_written() {
     let mut world = World::of(GRAPH);
     let mut isolated = Isolated::new(&world);

@@ -34,10 +34,11 @@ pub struct Holdings {
 
 /// A module version, in 15 bytes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub(super) struct Name([u8; 15]);
+pub struct Name([u8; 15]);
 
 impl Name {
-    pub(super) fn of(module: &ModuleVersion) -> Name {
+    /// Of this module version.
+    pub fn of(module: &ModuleVersion) -> Name {
         let mut hasher = Sha256::new();
         hasher.update(module.path().as_str());
         hasher.update("@");

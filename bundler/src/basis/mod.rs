@@ -31,7 +31,7 @@ use crate::settings::Config;
 use crate::state::{BuiltOn, Chosen, Exported, State, manifest_of};
 
 pub use claims::{Claims, carried_since};
-pub use holdings::{Holdings, Parts};
+pub use holdings::{Holdings, Name, Parts};
 pub use portion::{Portion, Share};
 
 /// What an export builds on.

@@ -192,6 +192,8 @@ pub enum Command {
     },
     /// Check a bundle as an import would: signature, every hash, and every proof
     ///
+    /// Several bundles are checked in the order of their stream, each on top of those before it.
+    ///
     /// Volumes of a bundle may be in several folders: name them all. If not all are there, each that is is checked
     /// by itself, and what that does not prove is said: exit 0 if just these volumes were named, 5 if a folder or
     /// a manifest was. All damaged volumes are named, with everything in them that is damaged.

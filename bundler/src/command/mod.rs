@@ -161,8 +161,9 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             sumdbs,
         } => {
             let policy = verify::policy(keys, *require, sumdb_keys(&file, sumdbs)?)?;
+            let mut earlier = verify::Earlier::new();
             for bundle in bundle::find(paths)? {
-                let verified = verify::verify(&bundle, &policy, progress)?;
+                let verified = verify::verify(&bundle, &policy, &mut earlier, progress)?;
                 progress.finish();
                 tell::verify(&bundle, &verified, *fingerprint, cli.json)?;
                 if !bundle.volumes_named {

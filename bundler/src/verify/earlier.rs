@@ -1,0 +1,169 @@
+//! What the bundles that were verified before in the same run have brought: the next ones may build on it.
+//!
+//! So a folder with a whole stream is verified as a new store would take it in, bundle after bundle. Small things
+//! stay in the temporary files that their own verification made; of zips only the names are kept, each in 15 bytes.
+
+use std::collections::HashSet;
+use std::io::Read;
+use std::path::PathBuf;
+
+use modferry_checker::{CheckError, Report, SpoolError, SpoolStage, Stage};
+use modferry_protocol::bundle::Item;
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
+use modferry_protocol::zip::ZipFacts;
+
+use crate::basis::Name;
+
+/// What was verified so far.
+#[derive(Debug, Default)]
+pub struct Earlier {
+    /// The small things, bundle by bundle.
+    bundles: Vec<SpoolStage>,
+    zips: HashSet<Name>,
+    /// Every head that would have been served, with its note, in their order.
+    heads: Vec<(DbName, TreeHead, Vec<u8>)>,
+}
+
+impl Earlier {
+    /// Nothing yet.
+    pub fn new() -> Earlier {
+        Earlier::default()
+    }
+
+    /// A stage for the next bundle.
+    pub(super) fn stage(&self) -> Result<OnEarlier<'_>, SpoolError> {
+        Ok(OnEarlier {
+            earlier: self,
+            spool: SpoolStage::new()?,
+            zips: HashSet::new(),
+        })
+    }
+
+    /// Takes in what a bundle brought that was found right.
+    pub(super) fn take_in(
+        &mut self,
+        spool: SpoolStage,
+        zips: HashSet<Name>,
+        report: &Report,
+    ) -> Result<(), SpoolError> {
+        for (db, head) in &report.served {
+            let known = self
+                .heads
+                .iter()
+                .any(|(of, held, _)| of == db && held == head);
+            if !known && let Some(note) = spool.staged(&Item::Head(db.clone()))? {
+                self.heads.push((db.clone(), *head, note));
+            }
+        }
+        self.bundles.push(spool);
+        self.zips.extend(zips);
+        Ok(())
+    }
+
+    fn find(&self, item: &Item) -> Result<Option<Vec<u8>>, SpoolError> {
+        for bundle in self.bundles.iter().rev() {
+            if let Some(bytes) = bundle.staged(item)? {
+                return Ok(Some(bytes));
+            }
+        }
+        Ok(None)
+    }
+
+    /// The tile, cut from one that is as wide as this or wider.
+    fn find_tile(&self, db: &DbName, tile: &Tile) -> Result<Option<Vec<u8>>, SpoolError> {
+        for width in tile.width()..=tile.full().width() {
+            let Some(wider) = tile.with_width(width) else {
+                continue;
+            };
+            if let Some(bytes) = self.find(&Item::Tile(db.clone(), wider))? {
+                return Ok(tile.cut(&bytes).map(<[u8]>::to_vec));
+            }
+        }
+        Ok(None)
+    }
+}
+
+/// The stage of a bundle's verification on top of those before it.
+#[derive(Debug)]
+pub(super) struct OnEarlier<'e> {
+    earlier: &'e Earlier,
+    spool: SpoolStage,
+    zips: HashSet<Name>,
+}
+
+impl OnEarlier<'_> {
+    /// What the bundle brought.
+    pub(super) fn into_parts(self) -> (SpoolStage, HashSet<Name>) {
+        (self.spool, self.zips)
+    }
+}
+
+impl Stage for OnEarlier<'_> {
+    type Error = SpoolError;
+
+    fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), SpoolError> {
+        self.spool.put(item, bytes)
+    }
+
+    fn put_zip(
+        &mut self,
+        module: &ModuleVersion,
+        facts: &ZipFacts,
+        size: u64,
+        sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), SpoolError> {
+        self.zips.insert(Name::of(module));
+        self.spool.put_zip(module, facts, size, sha256, body)
+    }
+
+    fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, SpoolError> {
+        self.spool.staged(item)
+    }
+
+    fn held(&self, item: &Item) -> Result<Option<Vec<u8>>, SpoolError> {
+        match item {
+            Item::Tile(db, tile) => self.earlier.find_tile(db, tile),
+            Item::Head(db) => {
+                let mut heads = self.earlier.heads.iter().rev();
+                Ok(heads
+                    .find(|(of, ..)| of == db)
+                    .map(|(.., note)| note.clone()))
+            }
+            _ => self.earlier.find(item),
+        }
+    }
+
+    fn holds(&self, item: &Item) -> Result<bool, SpoolError> {
+        match item {
+            Item::Zip(module) => Ok(self.earlier.zips.contains(&Name::of(module))),
+            _ => Ok(self.held(item)?.is_some()),
+        }
+    }
+
+    fn each_staged(
+        &self,
+        f: &mut dyn FnMut(Item) -> Result<(), CheckError>,
+    ) -> Result<(), CheckError> {
+        self.spool.each_staged(f)
+    }
+
+    fn heads_held(&self, db: &DbName) -> Result<Vec<TreeHead>, SpoolError> {
+        let heads = self.earlier.heads.iter();
+        Ok(heads
+            .filter(|(of, ..)| of == db)
+            .map(|(_, head, _)| *head)
+            .collect())
+    }
+
+    fn head_note(&self, db: &DbName, size: u64) -> Result<Option<Vec<u8>>, SpoolError> {
+        let mut heads = self.earlier.heads.iter();
+        let found = heads.find(|(of, head, _)| of == db && head.size == size);
+        Ok(found.map(|(.., note)| note.clone()))
+    }
+
+    fn scratch(&self) -> Option<PathBuf> {
+        self.spool.scratch()
+    }
+}
