@@ -3,14 +3,17 @@
 # again what is in already.
 #
 #   MODFERRY_BENCH_SET  a file of module@version lines that the destination holds; without it, what Caddy needs
-#   ADDED (rsc.io/quote@v1.5.2)  the small module that is added
+#   ADDED (rsc.io/qr@v0.2.0)  the small module that is added
+#   MODFERRY_BENCH_CACHE      a download cache that is kept; without it, a temporary one
+#   WAIT (0)                  seconds before the empty update
 #
 # The empty update carries what the tree of the checksum database has grown by since the bundle before it: minutes,
-# where a site has a week. What it costs does not depend on that: it is the right edges of both trees.
+# where a site has a week. What it costs does not depend on that: it is the right edges of both trees. Proxies keep the
+# newest head for a while; where the tree has not grown yet, that is said, and a WAIT helps.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=${CARGO_TARGET_DIR:-$PWD/target}/release
-added=${ADDED:-rsc.io/quote@v1.5.2}
+added=${ADDED:-rsc.io/qr@v0.2.0}
 work=$(mktemp -d "${TMPDIR:-/tmp}/modferry-incremental.XXXXXX")
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
@@ -55,6 +58,7 @@ echo "== bundles of one stream, in bytes on disk"
 row bundle bytes zips modules go.mods tiles needs
 carry "the first, whole" 1 "${modules[@]}"
 carry "one small module more" 2 "${modules[@]}" "$added"
+sleep "${WAIT:-0}"
 carry "an empty update" 3 "${modules[@]}" "$added"
 echo "import of the first: $(cat "$work/import-1") s, of the second: $(cat "$work/import-2") s"
 for number in 1 2; do
