@@ -121,6 +121,11 @@ impl Error {
     }
 }
 
+/// Whether the destination takes no file of that size, as FAT does not from 4 GiB on.
+fn too_large(error: &WriteError) -> bool {
+    matches!(error, WriteError::Io { source, .. } if source.kind() == io::ErrorKind::FileTooLarge)
+}
+
 fn of_io(source: &io::Error) -> Exit {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::NoRoom,
@@ -232,6 +237,7 @@ impl Failure for Error {
             Error::Check(error) => error.exit(),
             Error::Volumes(_) => Exit::Damaged,
             Error::Diff(error) => error.exit(),
+            Error::Write(error) if too_large(error) => Exit::NoRoom,
             Error::Write(WriteError::Io { source, .. }) => of_io(source),
             Error::Cut(_) => Exit::Usage,
             Error::Index(_) | Error::List(_) | Error::Pack(_) | Error::Write(_) => Exit::Other,
@@ -250,6 +256,11 @@ impl Failure for Error {
                     .into(),
             ),
             Error::Check(error) => error.advice(),
+            Error::Write(error) if too_large(error) => Some(
+                "the file system of the destination takes no file so large: export in volumes, with \
+                 --volume-size fat32 or less"
+                    .into(),
+            ),
             Error::Volumes(damaged) => {
                 let advice: Vec<String> = damaged.iter().filter_map(Failure::advice).collect();
                 Some(advice.join("\n"))
@@ -274,5 +285,25 @@ impl Failure for Error {
                 .collect(),
             _ => Vec::new(),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_file_system_that_takes_no_large_files_is_told_as_that() {
+        const EFBIG: i32 = 27;
+        let error = Error::Write(WriteError::Io {
+            entry: "entry 000001.zip".into(),
+            source: io::Error::from_raw_os_error(EFBIG),
+        });
+        assert_eq!(error.exit(), Exit::NoRoom);
+        assert!(
+            error
+                .advice()
+                .is_some_and(|advice| advice.contains("--volume-size fat32"))
+        );
     }
 }

@@ -62,14 +62,8 @@ pub(crate) fn publish(
     sidecar: NamedTempFile,
     volumes: Vec<NamedTempFile>,
 ) -> Result<Vec<PathBuf>, Unnamed> {
-    let named = (1..)
-        .zip(volumes)
-        .map(|(number, temp)| (temp, folder.join(manifest.volume_file_name(number))));
-    let mut all: Vec<_> = named.collect();
-    all.reverse();
-    all.push((sidecar, folder.join(manifest.file_name())));
     let mut files: Vec<PathBuf> = Vec::new();
-    for (temp, path) in all {
+    for (temp, path) in in_order(folder, manifest, sidecar, volumes) {
         if let Err(source) = files::persist_new_durably(temp, &path) {
             // The first volume's name goes first, for it says that the others are there.
             for file in files.iter().rev() {
@@ -83,6 +77,22 @@ pub(crate) fn publish(
     Ok(files)
 }
 
+/// The files and the names that they get, in the order in which they get them.
+fn in_order<T>(
+    folder: &Path,
+    manifest: &Manifest,
+    sidecar: T,
+    volumes: Vec<T>,
+) -> Vec<(T, PathBuf)> {
+    let named = (1..)
+        .zip(volumes)
+        .map(|(number, file)| (file, folder.join(manifest.volume_file_name(number))));
+    let mut all: Vec<_> = named.collect();
+    all.reverse();
+    all.push((sidecar, folder.join(manifest.file_name())));
+    all
+}
+
 /// Takes away what a run that was killed while it published has left: volumes under their names with exactly this
 /// manifest, and no first one, so that they never were a bundle. Nothing else is touched.
 pub(crate) fn withdraw(folder: &Path, manifest: &Manifest, note: &[u8]) -> Result<(), Error> {
@@ -93,4 +103,76 @@ pub(crate) fn withdraw(folder: &Path, manifest: &Manifest, note: &[u8]) -> Resul
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use modferry_protocol::bundle::{Basis, Digest, Sequence, StreamName, Totals};
+
+    fn manifest() -> Manifest {
+        Manifest {
+            stream: StreamName::new("platform").unwrap(),
+            sequence: Sequence::FIRST,
+            created: "2026-11-21T09:00:00Z".into(),
+            basis: Basis::None,
+            needs: 0,
+            tombstones: 0,
+            heads: Vec::new(),
+            totals: Totals::default(),
+            index: Digest {
+                size: 18,
+                sha256: [0; 32],
+            },
+            missing: Vec::new(),
+        }
+    }
+
+    fn names(folder: &Path) -> Vec<String> {
+        let entries = std::fs::read_dir(folder).unwrap();
+        let mut names: Vec<String> = entries
+            .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+            .collect();
+        names.sort();
+        names
+    }
+
+    #[test]
+    fn the_first_volume_comes_behind_the_others_and_the_manifest_last() {
+        let order = in_order(Path::new(""), &manifest(), 'm', vec!['1', '2', '3']);
+        let (files, paths): (String, Vec<PathBuf>) = order.into_iter().unzip();
+        assert_eq!(files, "321m");
+        assert_eq!(paths[2], Path::new("platform.000001.v001.tar"));
+        assert_eq!(paths[3], Path::new("platform.000001.manifest"));
+    }
+
+    #[test]
+    fn all_files_get_their_names_or_none_does() {
+        let dir = tempfile::tempdir().unwrap();
+        let temp = || files::held_temp_in(dir.path()).unwrap();
+        let publish = || {
+            publish(
+                dir.path(),
+                &manifest(),
+                temp(),
+                vec![temp(), temp(), temp()],
+            )
+        };
+        for number in [1, 2, 3] {
+            let taken = dir.path().join(manifest().volume_file_name(number));
+            std::fs::write(&taken, "another's").unwrap();
+            let unnamed = publish().unwrap_err();
+            assert_eq!(unnamed.source.kind(), io::ErrorKind::AlreadyExists);
+            assert_eq!(unnamed.path, taken);
+            assert_eq!(std::fs::read_to_string(&taken).unwrap(), "another's");
+            assert_eq!(names(dir.path()).len(), 1, "{:?}", names(dir.path()));
+            std::fs::remove_file(taken).unwrap();
+        }
+        let files = publish().unwrap();
+        assert_eq!(files.len(), 4);
+        assert!(files[0].ends_with("platform.000001.manifest"), "{files:?}");
+        assert!(files[1].ends_with("platform.000001.v001.tar"), "{files:?}");
+        assert_eq!(names(dir.path()).len(), 4);
+    }
 }

@@ -383,6 +383,21 @@ fn what_does_not_belong_is_refused_by_name() {
         assert!(!world.path("no").exists());
         fs::remove_dir_all(world.path("mixed")).unwrap();
     }
+    // Another cut, into as many volumes: nothing in a name or a count tells, and what they have does.
+    let close = ["volumes", "out", "--volume-size", "19500", "--out", "close"];
+    world.run(&close).ok();
+    assert_eq!(
+        files(&world.path("close")).len(),
+        files(&world.path("out")).len()
+    );
+    put(&format!("close/{third}"), third);
+    verify(&world, &["mixed"]).exits(4).says(third);
+    world
+        .run(&["volumes", "mixed", "--out", "no"])
+        .exits(4)
+        .says(third)
+        .says("does not fit what the other volumes have");
+    assert!(files(&world.path("no")).is_empty());
     // The same volume from two places.
     world
         .run(&["inspect", "out", "cut"])
