@@ -91,6 +91,24 @@ impl HalfWay {
         half_way
     }
 
+    /// A store that is about to lose what its stream no longer names: most of a bundle's modules.
+    #[track_caller]
+    pub fn before_gc() -> Self {
+        let mut site = Site::new();
+        let hello = "-- hello.go --\npackage hello\n";
+        let modules: Vec<String> = (0..8).map(|n| format!("example.com/m{n}@v1.0.0")).collect();
+        for (number, module) in modules.iter().enumerate() {
+            let noise = noise(number as u64, 120_000);
+            site.upstream
+                .add(module, &format!("{hello}-- data.txt --\n{noise}"));
+        }
+        let words: Vec<&str> = modules.iter().map(String::as_str).collect();
+        site.carry(&words);
+        site.carry(&["--prune", words[0], words[1], words[2]]);
+        let args = vec!["gc".into(), "--yes".into()];
+        Self::before(site, modules, args, "nothing")
+    }
+
     /// A site whose store is as it is now, and the appliance's command that changes it.
     #[track_caller]
     pub fn before(

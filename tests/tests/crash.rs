@@ -17,8 +17,6 @@ use modferry_tests::{
     halfway::{HalfWay, State},
     kill,
     run::{finished_quietly, modferry},
-    site::Site,
-    upstream::noise,
 };
 
 /// Starts an import from a pipe, so that a test decides how much of the bundle it has seen.
@@ -153,33 +151,16 @@ fn an_import_of_staged_volumes_killed_at_each_step() {
     at_each_step(&with_staged_volumes(), row, 3);
 }
 
-/// A store that is about to lose what its stream no longer names: some of a bundle's modules.
-fn with_something_to_collect() -> HalfWay {
-    let mut site = Site::new();
-    let hello = "-- hello.go --\npackage hello\n";
-    let modules: Vec<String> = (0..8).map(|n| format!("example.com/m{n}@v1.0.0")).collect();
-    for (number, module) in modules.iter().enumerate() {
-        let noise = noise(number as u64, 120_000);
-        site.upstream
-            .add(module, &format!("{hello}-- data.txt --\n{noise}"));
-    }
-    let words: Vec<&str> = modules.iter().map(String::as_str).collect();
-    site.carry(&words);
-    site.carry(&["--prune", words[0], words[1], words[2]]);
-    let args = vec!["gc".into(), "--yes".into()];
-    HalfWay::before(site, modules, args, "nothing")
-}
-
 #[test]
 fn a_gc_killed_at_random_moments() {
     let row = Row::new("kill -9 of a gc at a random moment");
-    at_random_moments(&with_something_to_collect(), row, tries(3, 50));
+    at_random_moments(&HalfWay::before_gc(), row, tries(3, 50));
 }
 
 #[test]
 fn a_gc_killed_at_each_step() {
     let row = Row::new("kill -9 of a gc before each fsync, rename, unlink …");
-    at_each_step(&with_something_to_collect(), row, 4);
+    at_each_step(&HalfWay::before_gc(), row, 4);
 }
 
 #[test]

@@ -245,3 +245,34 @@ fn staging_a_volume_without_room_leaves_nothing() {
         "{stopped} stopped, {staged} staged"
     );
 }
+
+#[test]
+fn a_gc_without_room_stops_cleanly() {
+    let mut row = Row::new("gc on a disk that is full, or nearly");
+    let half_way = HalfWay::before_gc();
+    let mut left: Vec<u64> = (0..8).map(|n| n * (16 << 10)).collect();
+    left.extend([256 << 10, 512 << 10, MIB, 64 * MIB]);
+    let (mut stopped, mut done) = (0, 0);
+    for spare in sample(&left, 3) {
+        let Some(disk) = half_way_on(&half_way, ENOUGH) else {
+            return row.skipped(NOT_PERMITTED);
+        };
+        disk.leave(spare);
+        row.fault(|| {
+            let ended = run(&mut half_way.command());
+            let state = half_way.state();
+            match (ended.code, state) {
+                (0, State::New) => done += 1,
+                // It may run out of room behind its commit, too, when it has the room of what is gone reclaimed.
+                (7, _) => stopped += 1,
+                _ => panic!("{spare} bytes left: {state:?}\n{ended}"),
+            }
+            disk.unload();
+            half_way.finishes();
+        });
+    }
+    row.note(format!(
+        "{stopped} stopped with exit 7, {done} had room enough"
+    ));
+    assert!(stopped > 0 && done > 0, "{stopped} stopped, {done} done");
+}

@@ -71,6 +71,15 @@ impl Store {
     /// given up and that is held, whether it goes or another stream keeps it, by path and by version in bytewise order.
     pub fn find_gone(
         &self,
+        tell: impl FnMut(&Found) -> Result<(), StoreError>,
+    ) -> Result<Collection<'_>, StoreError> {
+        // What is found is written down, so there may be no room for it.
+        self.gather_gone(tell)
+            .map_err(|error| or_no_room(self.dir(), error))
+    }
+
+    fn gather_gone(
+        &self,
         mut tell: impl FnMut(&Found) -> Result<(), StoreError>,
     ) -> Result<Collection<'_>, StoreError> {
         let staging = self.staging()?;
