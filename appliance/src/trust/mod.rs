@@ -28,6 +28,7 @@ mod key;
 mod pending;
 mod snapshot;
 mod state;
+mod told;
 
 pub use apply::{Applied, Change, read_note};
 pub use error::{NotAKey, NotANote, TrustStoreError};

@@ -17,6 +17,7 @@ use super::apply::read_note;
 use super::error::{NotAKey, TrustStoreError};
 use super::files::Foreign;
 use super::state::note_name;
+use super::told::causes;
 use super::{Applied, Change, TrustStore, files};
 use modferry_cli::Failure;
 use modferry_protocol::note;
@@ -340,64 +341,5 @@ fn ignored(number: u64, error: &TrustStoreError) -> Taken {
         number,
         why: causes(error),
         advice: error.advice(),
-    }
-}
-
-/// The error and what led to it, in one line.
-fn causes(error: &TrustStoreError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
-
-/// A line or two for people.
-impl std::fmt::Display for Taken {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        match self {
-            Self::Applied(change) => change.fmt(f),
-            Self::Pending {
-                number, command, ..
-            } => write!(
-                f,
-                "trust note {number} waits for an administrator, and the keys are as before until then: {command}"
-            ),
-            Self::Ignored {
-                number,
-                why,
-                advice,
-            } => {
-                write!(f, "WARNING: trust note {number} was NOT applied: {why}")?;
-                match advice {
-                    Some(advice) => write!(f, "; to do: {advice}"),
-                    None => Ok(()),
-                }
-            }
-        }
-    }
-}
-
-impl std::fmt::Display for Change {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "trust note {} is applied, signed by {}",
-            self.number,
-            self.signers.join(", ")
-        )?;
-        if !self.added.is_empty() {
-            write!(f, "; trusted from now on: {}", self.added.join(", "))?;
-        }
-        if !self.revoked.is_empty() {
-            write!(f, "; revoked: {}", self.revoked.join(", "))?;
-        }
-        write!(f, "; signatures required: {}", self.required)?;
-        for (stream, number) in &self.streams {
-            write!(f, ", stream {stream}: {number}")?;
-        }
-        Ok(())
     }
 }
