@@ -185,22 +185,16 @@ pub fn trust_note(data: &[u8]) {
 /// it says of a volume of a bundle, that bundle is read, or nothing.
 pub fn volume_text(data: &[u8]) {
     let text = String::from_utf8_lossy(data);
-    for number in 1..=SPANNING.volumes.len() as u32 {
-        let _ = SPANNING.read_with(number, data);
-        let manifest = &SPANNING.manifest;
-        for repaired in [
-            repair::volume_text(&text, None),
-            repair::volume_text(&text, Some(manifest)),
-        ] {
-            let _ = SPANNING.read_with(number, repaired.as_bytes());
-            round_trip(
-                repaired.as_bytes(),
-                |text| VolumeText::parse(text.as_bytes()),
-                VolumeText::encode,
-            );
-        }
-        // The true one is always good.
-        SPANNING.read_with(number, SPANNING.text(number)).unwrap();
+    let own = repair::volume_text(&text, None);
+    let both = repair::volume_text(&text, Some(&SPANNING.manifest));
+    for bytes in [data, own.as_bytes(), both.as_bytes()] {
+        let Ok(parsed) = VolumeText::parse(bytes) else {
+            continue;
+        };
+        assert_eq!(parsed.encode().as_bytes(), bytes);
+        // In the volume that it says it is of; elsewhere it would only be out of turn.
+        let count = SPANNING.volumes.len() as u32;
+        let _ = SPANNING.read_with(parsed.number.min(count), bytes);
     }
 }
 

@@ -67,13 +67,18 @@ impl Spanning {
         for (entry, bytes) in listed.iter().zip(&entries) {
             writer.entry(entry, &mut bytes.as_slice()).unwrap();
         }
-        Self {
+        let bundle = Self {
             volumes: writer.finish().unwrap(),
             text_at: front as usize + 512,
             accepted: POLICY.accept(&note).unwrap(),
             manifest: note,
             entries,
+        };
+        // The true texts are good.
+        for number in 1..=bundle.volumes.len() as u32 {
+            bundle.read_with(number, bundle.text(number)).unwrap();
         }
+        bundle
     }
 
     /// Reads the bundle with this text in the volume of that number. What is read must be the bundle.
@@ -123,7 +128,7 @@ impl Spanning {
     }
 
     /// A volume's own text.
-    pub fn text(&self, number: u32) -> &[u8] {
+    fn text(&self, number: u32) -> &[u8] {
         let block = &self.volumes[number as usize - 1][self.text_at..self.text_at + 512];
         let end = block.iter().position(|byte| *byte == 0).unwrap_or(512);
         &block[..end]
