@@ -126,7 +126,8 @@ impl Config {
             transfers: self.transfers.or(file.transfers),
             volume_size: self.volume_size.or(file.volume_size),
             receipt_key: self.receipt_key.or(file.receipt_key),
-            prune: self.prune.or(file.prune),
+            // The file's prune is about the file's selection: one module named by hand must not take back all else.
+            prune: self.prune.or(file.prune.filter(|_| !asked)),
             receipt: self.receipt,
             basis: self.basis,
             cumulative_from: self.cumulative_from,
@@ -303,6 +304,26 @@ mod tests {
         assert_eq!(config.stream.as_deref(), Some("flag"));
         assert!(config.go_mod.is_empty());
         assert_eq!(config.transfers, Some(3));
+    }
+
+    #[test]
+    fn the_files_prune_goes_with_the_files_selection() {
+        let file = Config {
+            go_mod: vec!["go.mod".into()],
+            prune: Some(true),
+            ..Config::default()
+        };
+        assert_eq!(Config::default().or(file.clone()).prune, Some(true));
+        let named = Config {
+            modules: vec!["a@v1.0.0".into()],
+            ..Config::default()
+        };
+        assert_eq!(named.clone().or(file.clone()).prune, None);
+        let said = Config {
+            prune: Some(true),
+            ..named
+        };
+        assert_eq!(said.or(file).prune, Some(true));
     }
 
     #[test]
