@@ -3,12 +3,12 @@
 # what was tried and survived. What this machine does not permit is in the table as SKIPPED.
 #
 # MODFERRY_FAULTS_SEED=n repeats the moments of an earlier run; the rows above the table print theirs.
-# The faults are independent of one another, and of time, but they load the machine: expect a quarter of an hour.
+# The faults are independent of one another, and of time, but they load the machine: expect half an hour.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
 
-tests=(crash crash_export disk_full power together media volumes clock)
+tests=(crash crash_export disk_full io_error power together media volumes clock)
 table=$(mktemp)
 trap 'rm -f "$table"' EXIT
 words=()

@@ -108,6 +108,11 @@ pub fn writer(create: bool) -> Options {
     options
 }
 
+/// The same, to go back to the newest state of which all files are there. It would pass over a log, which is always empty.
+pub fn writer_before_a_failed_commit() -> Result<Options, rocksdb::Error> {
+    writer(false).get_options_from_string("best_efforts_recovery=true")
+}
+
 /// The settings of an import's scratch database, which no one else reads and no crash needs.
 pub fn scratch() -> Options {
     let mut options = common(Some(&Cache::new_hyper_clock_cache(SCRATCH_BUFFER, 0)));

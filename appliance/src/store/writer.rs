@@ -4,7 +4,7 @@ use super::scratch::Staging;
 use super::{
     Draft, Lock, SCHEMA, StoreError, View, db_folder, keys, options, or_no_room, staging_folder,
 };
-use rocksdb::{DB, IngestExternalFileOptions, SstFileWriter, WaitForCompactOptions};
+use rocksdb::{DB, ErrorKind, IngestExternalFileOptions, SstFileWriter, WaitForCompactOptions};
 use std::fs::{self, DirBuilder, File};
 use std::ops::Deref;
 use std::os::unix::fs::{DirBuilderExt, MetadataExt};
@@ -48,15 +48,7 @@ impl Store {
     }
 
     fn locked(store: &Path, lock: Lock) -> Result<Self, StoreError> {
-        // Opening writes, too: a new log, and a manifest of what is there.
-        let db = DB::open(&options::writer(false), db_folder(store)).map_err(|error| {
-            let for_want_of_room = error.kind() == rocksdb::ErrorKind::IOError;
-            let error = StoreError::rocks(format!("open the store in {}", store.display()))(error);
-            match for_want_of_room {
-                true => or_no_room(store, error),
-                false => error,
-            }
-        })?;
+        let db = open_database(store)?;
         let view = View::new(db);
         super::check_schema(store, view.pinned(&keys::SCHEMA_KEY)?.as_deref())?;
         Ok(Self {
@@ -92,7 +84,10 @@ impl Store {
 
     /// The commit: all files at once, durably, or none. See [`super`].
     pub(super) fn ingest(&self, files: &[PathBuf]) -> Result<(), StoreError> {
-        ingest(&self.view.db, files)
+        ingest(&self.view.db, files).inspect_err(|_| {
+            // For the next to open it, see there. A disk that takes not even this is not mended by it.
+            let _ = File::create(failed_commit(&self.dir));
+        })
     }
 
     /// The database's files.
@@ -143,6 +138,45 @@ fn create(store: &Path) -> Result<(), StoreError> {
     fs::rename(&folder, &to).map_err(StoreError::io("make the folder", &to))?;
     sync_folder(store)?;
     empty_staging(store)
+}
+
+/// Opens the database to write to it.
+///
+/// When the disk fails at the very sync that ends a commit, RocksDB takes the commit's files away again, while its
+/// manifest may name them already, and then does not open any more. So a commit that failed leaves a mark, and where the mark
+/// is and the manifest names files that are not there, RocksDB goes back to the newest state that is whole, which is the one
+/// before that commit. Without the mark nothing is ever given up: a file that is gone is damage.
+fn open_database(store: &Path) -> Result<DB, StoreError> {
+    let folder = db_folder(store);
+    let mark = failed_commit(store);
+    let action = || format!("open the store in {}", store.display());
+    let opened = match DB::open(&options::writer(false), &folder) {
+        Err(error) if error.kind() == ErrorKind::Corruption && mark.exists() => {
+            tracing::warn!(%error, "a commit failed on a failing disk; going back to the state before it");
+            options::writer_before_a_failed_commit().and_then(|options| DB::open(&options, &folder))
+        }
+        opened => opened,
+    };
+    let db = opened.map_err(|error| {
+        // Opening writes, too: a new log, and a manifest of what is there.
+        let for_want_of_room = error.kind() == ErrorKind::IOError;
+        let error = StoreError::rocks(action())(error);
+        match for_want_of_room {
+            true => or_no_room(store, error),
+            false => error,
+        }
+    })?;
+    match fs::remove_file(&mark) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(StoreError::io("remove the mark", &mark)(error))
+        }
+        _ => Ok(db),
+    }
+}
+
+/// The mark of a commit that failed.
+fn failed_commit(store: &Path) -> PathBuf {
+    store.join("commit-failed")
 }
 
 fn ingest(db: &DB, files: &[PathBuf]) -> Result<(), StoreError> {
