@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use modferry_checker::CheckError;
 use modferry_checker::diff::DiffError;
-use modferry_cli::{ConfigError, Exit, Failure, Fault};
+use modferry_cli::{ConfigError, Exit, Failure, Fault, in_one_line};
 use modferry_protocol::bundle::{CutError, IndexError, ListError, PackError, WriteError};
 
 use crate::fetch::{self, Fatal};
@@ -81,20 +81,9 @@ fn things(count: usize) -> String {
 /// The one damaged volume, or how many; the details then have each.
 fn volumes(damaged: &[CheckError]) -> String {
     match damaged {
-        [only] => chain(only),
+        [only] => in_one_line(only),
         _ => format!("{} volumes are damaged", damaged.len()),
     }
-}
-
-/// An error and what led to it, in one line.
-fn chain(error: &CheckError) -> String {
-    let mut text = error.to_string();
-    let mut source = std::error::Error::source(error);
-    while let Some(cause) = source {
-        text += &format!(": {cause}");
-        source = cause.source();
-    }
-    text
 }
 
 impl Error {
@@ -280,7 +269,7 @@ impl Failure for Error {
                 .iter()
                 .flat_map(|error| match damaged.len() {
                     1 => error.details(),
-                    _ => [vec![chain(error)], error.details()].concat(),
+                    _ => [vec![in_one_line(error)], error.details()].concat(),
                 })
                 .collect(),
             _ => Vec::new(),

@@ -146,9 +146,9 @@ pub fn print_json<T: Serialize + ?Sized>(value: &T) -> io::Result<()> {
     out.flush()
 }
 
-/// The messages from the error down to its root, less those that a message before already ends with:
+/// The messages from the error down to its root, less those that the message before already ends with:
 /// some foreign errors repeat their source.
-fn chain(error: &dyn Failure) -> Vec<String> {
+pub fn causes(error: &dyn Error) -> Vec<String> {
     let mut messages = vec![error.to_string()];
     let mut source = error.source();
     while let Some(cause) = source {
@@ -165,8 +165,13 @@ fn chain(error: &dyn Failure) -> Vec<String> {
     messages
 }
 
+/// An error and what led to it, in one line.
+pub fn in_one_line(error: &dyn Error) -> String {
+    causes(error).join(": ")
+}
+
 fn as_text(program: &str, error: &dyn Failure) -> String {
-    let mut out = format!("{program}: {}\n", printable(&chain(error).join(": ")));
+    let mut out = format!("{program}: {}\n", printable(&in_one_line(error)));
     for detail in error.details() {
         let _ = writeln!(out, "  - {}", printable(&detail));
     }
@@ -193,7 +198,7 @@ struct ToldError {
 }
 
 fn as_json(error: &dyn Failure) -> String {
-    let mut causes = chain(error);
+    let mut causes = causes(error);
     let message = causes.remove(0);
     let told = ToldError {
         exit: error.exit().code(),

@@ -14,6 +14,6 @@ mod logging;
 mod units;
 
 pub use config::{ConfigError, MAX_CONFIG, load_config, parse_config};
-pub use failure::{Exit, Failure, Fault, print_json, report};
+pub use failure::{Exit, Failure, Fault, causes, in_one_line, print_json, report};
 pub use logging::init_tracing;
 pub use units::{ByteSize, UnitError, bytes, duration, parse_bytes};

@@ -34,7 +34,7 @@ pub enum Refusal {
 
 impl From<StoreError> for Refusal {
     fn from(error: StoreError) -> Refusal {
-        Refusal::Fault(crate::store::whole(&error))
+        Refusal::Fault(modferry_cli::in_one_line(&error))
     }
 }
 

@@ -8,7 +8,8 @@ use bytes::Bytes;
 use modferry_appliance::store::{PinnedState, StoreError, Zip};
 
 use crate::chunks::Chunks;
-use crate::store::{Store, whole};
+use crate::store::Store;
+use modferry_cli::in_one_line;
 
 /// The state behind every answer.
 pub struct Site {
@@ -62,7 +63,7 @@ impl Site {
         let reader = self.store.reader().ok_or_else(missing)?;
         let chunk = reader.chunk(zip, number);
         let chunk = chunk.or_else(|_| found_in.chunk(zip, number));
-        let chunk = chunk.map_err(|error: StoreError| whole(&error))?;
+        let chunk = chunk.map_err(|error: StoreError| in_one_line(&error))?;
         let chunk = Bytes::from(chunk.ok_or_else(missing)?.into_vec());
         self.chunks.put(name, chunk.clone());
         Ok(chunk)

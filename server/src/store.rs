@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use modferry_appliance::evidence;
 use modferry_appliance::store::{PinnedState, Reader, StoreError};
-use modferry_cli::{Exit, Failure};
+use modferry_cli::{Exit, Failure, in_one_line};
 
 /// How long a new import can stay unseen, less the time that catching up takes.
 pub const CATCH_UP_EVERY: Duration = Duration::from_secs(1);
@@ -273,7 +273,7 @@ pub fn follow(store: &Store, now: &Receiver<()>, pulse: &Pulse) {
                 }
             }
             Err(error) => {
-                let text = whole(&error);
+                let text = in_one_line(&error);
                 let told = trouble
                     .as_ref()
                     .is_some_and(|(last, at)| *last == text && at.elapsed() < LOG_AGAIN_AFTER);
@@ -319,16 +319,4 @@ impl Default for Pulse {
     fn default() -> Pulse {
         Pulse::new()
     }
-}
-
-/// An error and its causes in one line.
-pub fn whole(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text.push_str(": ");
-        text.push_str(&cause.to_string());
-        source = cause.source();
-    }
-    text
 }

@@ -178,17 +178,6 @@ impl ImportError {
     }
 }
 
-/// What happened and why, from the outermost cause to the innermost.
-pub(super) fn causes(error: &dyn std::error::Error) -> Vec<String> {
-    let mut causes = vec![error.to_string()];
-    let mut source = error.source();
-    while let Some(cause) = source {
-        causes.push(cause.to_string());
-        source = cause.source();
-    }
-    causes
-}
-
 impl Failure for ImportError {
     fn exit(&self) -> Exit {
         match self {

@@ -28,14 +28,13 @@
 mod files;
 mod folders;
 
-use super::error::causes;
 use super::find::file_name;
 use super::{Done, ImportError, Session};
 use crate::trust::Taken;
 use files::{Files, Look, look};
 use folders::Folders;
 use modferry_checker::{CheckError, Progress};
-use modferry_cli::{Exit, Failure};
+use modferry_cli::{Exit, Failure, causes, in_one_line};
 use modferry_protocol::trust::TrustError;
 use serde::Serialize;
 use std::path::{Path, PathBuf};
@@ -90,7 +89,7 @@ impl Spooled {
         Self::Waiting {
             bundle: bundle.into(),
             exit: error.exit().code(),
-            reason: causes(error).join(": "),
+            reason: in_one_line(error),
             advice: error.advice(),
             details: error.details(),
         }
@@ -103,7 +102,7 @@ impl Spooled {
             exit: error.exit().code(),
             reason: format!(
                 "{}; but a trust note waits here that changes the keys",
-                causes(error).join(": ")
+                in_one_line(error)
             ),
             advice: Some("as an administrator: modferry-appliance trust apply".into()),
             details: error.details(),

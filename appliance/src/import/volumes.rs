@@ -8,11 +8,11 @@
 use super::ImportError;
 use super::bundle::{BadVolume, Front, Opened, unreadable, which};
 use super::done::VolumesTold;
-use super::error::causes;
 use super::find::{VolumeName, file_name};
 use super::staged::{self, Staged};
 use modferry_checker::volume::examine;
 use modferry_checker::{CheckError, Progress};
+use modferry_cli::in_one_line;
 use modferry_protocol::bundle::{self, Manifest, ReadError, VolumeText};
 use modferry_protocol::trust::Accepted;
 use std::collections::BTreeMap;
@@ -305,7 +305,7 @@ fn examined(
             }
             Ok(lines)
         }
-        Err(error @ CheckError::Damaged { .. }) => Ok(vec![causes(&error).join(": ")]),
+        Err(error @ CheckError::Damaged { .. }) => Ok(vec![in_one_line(&error)]),
         Err(error) => Err(ImportError::refused(name, error, None)),
     }
 }

@@ -17,9 +17,9 @@ use super::apply::read_note;
 use super::error::{NotAKey, TrustStoreError};
 use super::files::Foreign;
 use super::state::note_name;
-use super::told::causes;
 use super::{Applied, Change, TrustStore, files};
 use modferry_cli::Failure;
+use modferry_cli::in_one_line;
 use modferry_protocol::note;
 use modferry_protocol::trust::{Judged, Keyring, MAX_TRUST_NOTE, NoteRefused};
 use serde::{Deserialize, Serialize};
@@ -144,7 +144,7 @@ impl TrustStore {
                     let error = TrustStoreError::from(refused);
                     format!(
                         "an import would not apply trust note {number}: {}",
-                        causes(&error)
+                        in_one_line(&error)
                     )
                 }
             });
@@ -269,7 +269,7 @@ impl TrustStore {
                     keyring.apply(accepted.note());
                     (Some(accepted.note().number), None)
                 }
-                Err(error) => (None, Some(causes(&error))),
+                Err(error) => (None, Some(in_one_line(&error))),
             };
             pending.push(PendingNote {
                 path,
@@ -339,7 +339,7 @@ fn same_text(a: &str, b: &str) -> bool {
 fn ignored(number: u64, error: &TrustStoreError) -> Taken {
     Taken::Ignored {
         number,
-        why: causes(error),
+        why: in_one_line(error),
         advice: error.advice(),
     }
 }

@@ -1,19 +1,7 @@
 //! What became of trust notes, in words.
 
-use super::{Change, Taken, TrustStoreError};
-use std::error::Error;
+use super::{Change, Taken};
 use std::fmt;
-
-/// The error and what led to it, in one line.
-pub(super) fn causes(error: &TrustStoreError) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
-}
 
 /// A line or two for people.
 impl fmt::Display for Taken {

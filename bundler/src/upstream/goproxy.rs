@@ -158,15 +158,7 @@ pub struct Unavailable {
 impl Unavailable {
     /// From the words of an error and all its causes.
     pub fn new(reason: Reason, error: &dyn std::error::Error) -> Unavailable {
-        let mut text = error.to_string();
-        let mut source = error.source();
-        while let Some(cause) = source {
-            let cause_text = cause.to_string();
-            if !text.ends_with(&cause_text) {
-                text = format!("{text}: {cause_text}");
-            }
-            source = cause.source();
-        }
+        let text = modferry_cli::in_one_line(error);
         Unavailable { reason, text }
     }
 

@@ -1,5 +1,6 @@
 //! One checksum database's part of the proof: its heads, its tiles and its records.
 
+use modferry_cli::in_one_line;
 use modferry_protocol::bundle::Item;
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::sumdb::{
@@ -439,17 +440,10 @@ fn open_head<S: Stage>(
         })
     };
     match SignedHead::open(&note, key) {
-        Err(error) => refused(chain_of(&error)),
+        Err(error) => refused(in_one_line(&error)),
         Ok(signed) if signed.head() != *head => {
             refused("the signed tree head is not the one that the bundle's manifest names".into())
         }
         Ok(_) => Ok(note),
-    }
-}
-
-fn chain_of(error: &dyn std::error::Error) -> String {
-    match error.source() {
-        Some(source) => format!("{error}: {}", chain_of(source)),
-        None => error.to_string(),
     }
 }

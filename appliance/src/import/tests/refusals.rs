@@ -170,7 +170,7 @@ fn a_lost_sidecar_is_no_loss_and_a_lost_volume_is() {
     fs::write(&volume, b"").unwrap();
     let refused = site.import().unwrap_err();
     assert_eq!(refused.exit(), Exit::Damaged);
-    let text = crate::import::error::causes(&refused).join(": ");
+    let text = modferry_cli::in_one_line(&refused);
     assert!(text.contains("test.000001.v001.tar"), "{text}");
 }
 

@@ -23,7 +23,7 @@ mod zips;
 
 use super::{StoreError, View, keys, ledger, scratch::Scratch};
 use modferry_checker::Progress;
-use modferry_cli::{Exit, Failure};
+use modferry_cli::{Exit, Failure, in_one_line};
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use serde::Serialize;
@@ -177,7 +177,7 @@ impl Run<'_> {
         match read {
             Ok(value) => Some(value),
             Err(error) => {
-                self.found(format!("{}: {}", what(), whole(&error)));
+                self.found(format!("{}: {}", what(), in_one_line(&error)));
                 None
             }
         }
@@ -282,15 +282,4 @@ impl Run<'_> {
         }
         self.checked("totals are what is held, and what the ledger makes", 1);
     }
-}
-
-/// An error and its causes in one line.
-fn whole(error: &dyn std::error::Error) -> String {
-    let mut text = error.to_string();
-    let mut source = error.source();
-    while let Some(cause) = source {
-        text = format!("{text}: {cause}");
-        source = cause.source();
-    }
-    text
 }

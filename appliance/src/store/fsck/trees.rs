@@ -1,7 +1,8 @@
 //! Checksum databases: signatures, trees, tiles and records.
 
-use super::{Run, keys, whole};
+use super::{Run, keys};
 use crate::store::{StoreError, Totals, View, view::signed_head};
+use modferry_cli::in_one_line;
 use modferry_protocol::sumdb::{
     Authenticator, DbName, Height, Record, SignedHead, Tile, TileSource, TreeHead,
 };
@@ -38,7 +39,7 @@ impl Run<'_> {
             let mut tree = match tree {
                 Ok(tree) => tree,
                 Err(error) => {
-                    self.found(format!("the tree of {db}: {}", whole(&error)));
+                    self.found(format!("the tree of {db}: {}", in_one_line(&error)));
                     continue;
                 }
             };
@@ -47,7 +48,7 @@ impl Run<'_> {
                     self.found(format!(
                         "the head of {} records of {db}: {}",
                         older.size,
-                        whole(&error)
+                        in_one_line(&error)
                     ));
                 }
             }
@@ -94,7 +95,7 @@ impl Run<'_> {
             if let Some(key) = key
                 && let Err(error) = SignedHead::open(note, key)
             {
-                return run.found(format!("{}: {}", what(), whole(&error)));
+                return run.found(format!("{}: {}", what(), in_one_line(&error)));
             }
             let Some(head) = run.sound(what, signed_head(note)) else {
                 return;
@@ -160,7 +161,7 @@ impl Run<'_> {
             None => tree.tile(&tile).map(drop),
         };
         if let Err(error) = proven {
-            self.found(format!("{db} {tile}: {}", whole(&error)));
+            self.found(format!("{db} {tile}: {}", in_one_line(&error)));
         }
     }
 
@@ -177,8 +178,8 @@ impl Run<'_> {
         let proven = match Record::parse(value, &module) {
             Ok(record) => tree
                 .record(record.id(), &record.hash())
-                .map_err(|error| whole(&error)),
-            Err(error) => Err(whole(&error)),
+                .map_err(|error| in_one_line(&error)),
+            Err(error) => Err(in_one_line(&error)),
         };
         if let Err(error) = proven {
             self.found(format!("the {db} record of {module}: {error}"));

@@ -1,10 +1,11 @@
 //! Zips' bytes, in the order in which they lie on the disk: each is read once, or twice where it is large.
 
 use super::modules::module_of;
-use super::{Run, keys, whole};
+use super::{Run, keys};
 use crate::store::scratch::Scratch;
 use crate::store::view::scan;
 use crate::store::{CHUNK, StoreError, View, Zip};
+use modferry_cli::in_one_line;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::zip::{Checker, ReadAt};
 use sha2::{Digest, Sha256};
@@ -170,7 +171,7 @@ impl Run<'_> {
                 "zip {module}: it has {}, and is noted with {}",
                 facts.h1, zip.h1
             )),
-            Err(error) => self.found(format!("zip {module}: {}", whole(&error))),
+            Err(error) => self.found(format!("zip {module}: {}", in_one_line(&error))),
         }
     }
 }
