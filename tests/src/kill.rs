@@ -138,7 +138,7 @@ fn traced(command: &Command, log: &Path, calls: &[&str]) -> Command {
     traced
 }
 
-fn copy_surroundings(from: &Command, to: &mut Command) {
+pub(crate) fn copy_surroundings(from: &Command, to: &mut Command) {
     to.env_clear();
     for (name, value) in from.get_envs() {
         if let Some(value) = value {

@@ -64,6 +64,11 @@ impl PowerDisk {
         fs::write(&self.image, image).unwrap();
     }
 
+    /// Where it is mounted, for commands [inside](Powered::inside).
+    pub fn mount(&self) -> &Path {
+        &self.mount
+    }
+
     /// All that is on it, power off.
     pub fn read(&self) -> Vec<u8> {
         fs::read(&self.image).unwrap()
@@ -106,6 +111,18 @@ impl Powered {
     /// The disk's folder.
     pub fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// The command, to be run where the disk is mounted at its own place, [`PowerDisk::mount`]: for a program that asks for
+    /// the true path of what it is given.
+    pub fn inside(&self, command: &Command) -> Command {
+        let mut inside = Command::new("nsenter");
+        inside
+            .args(["--mount", "--target", &self.holder.id().to_string(), "--"])
+            .arg(command.get_program())
+            .args(command.get_args());
+        crate::kill::copy_surroundings(command, &mut inside);
+        inside
     }
 
     /// Cuts the power: what was not written to the device is lost, and nothing is written from now on.

@@ -109,11 +109,15 @@ fn volumes_on_bad_media(half_way: &HalfWay, mut row: Row, few: usize) {
             .find(|at| bad.get(*at) != good.get(*at))
             .unwrap();
         // The part where the first byte is another; by its name with or without an ending, as errors have it.
-        let names: Vec<String> = layout(&members(&good))
+        let mut names: Vec<String> = layout(&members(&good))
             .iter()
             .filter(|(range, _)| range.contains(&changed))
             .flat_map(|(_, name)| [name.clone(), name.split('.').next().unwrap().to_owned()])
             .collect();
+        // A volume whose manifest is another is told from a bundle's own by that, and by no part of it.
+        if names.iter().any(|name| name == "manifest") {
+            names.push("belongs to another bundle".into());
+        }
         fs::write(file, &bad).unwrap();
         row.fault(|| {
             let volume = file.file_name().unwrap().to_str().unwrap();

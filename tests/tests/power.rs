@@ -144,17 +144,17 @@ fn what_said_done_outlives_lost_power() {
             link(&on, "state", site.path("bundler-state").as_ref());
             fs::create_dir_all(on.path().join("state")).unwrap();
             Command::new("sync").status().unwrap(); // the folder that is given; those below it are the bundler's to sync
-            let out = on.path().join(format!("out-{number}"));
+            let out = disk.mount().join(format!("out-{number}"));
             let out = out.to_str().unwrap();
-            site.bundler(&[
+            let args = [
                 "export",
                 "--key",
                 &key,
                 "--out",
                 out,
                 "example.com/a@v1.0.0",
-            ])
-            .ok();
+            ];
+            run(&mut on.inside(&site.bundler_command(&args))).ok();
             on.cut();
             on.off();
             let on = disk.on();
