@@ -106,7 +106,10 @@ pub fn note(data: &[u8]) {
         assert!(data.starts_with(opened.text.as_bytes()));
         assert!(opened.signers.iter().any(|by| by.id == keys[0].id()));
     }
-    round_trip(data, str::parse::<VerifierKey>, ToString::to_string);
+    // The digits of a key's hash may be of either case, as in the reference. It is the same key.
+    if let Ok(Ok(parsed)) = std::str::from_utf8(data).map(str::parse::<VerifierKey>) {
+        assert_eq!(parsed.to_string().parse(), Ok(parsed));
+    }
 }
 
 /// A receipt's text, and its lists of bundles: what parses encodes to the same text.
