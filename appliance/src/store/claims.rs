@@ -1,7 +1,8 @@
 //! Claims: how much of each module version each stream's selection names, and since which of its bundles.
 //!
-//! What a bundle carries or needs raises its stream's claim; only a tombstone lowers it. A word of a bundle that
-//! comes late counts for nothing where a later bundle of the same stream has spoken. What no stream claims any more
+//! What a bundle carries or needs raises its stream's claim; only a tombstone lowers it. So the order in which bundles
+//! come in makes no difference but for tombstones: what a bundle names that comes late counts for nothing where a later
+//! bundle of the same stream has given it up, and counts where none has. What no stream claims any more
 //! is *gone*: it is served on as before, counted in the totals, and removed by `gc`, never by an import.
 //!
 //! What is held is claimed as long as some stream claims it: of several streams the highest level counts.
@@ -38,27 +39,35 @@ pub struct Claim {
     pub extent: Extent,
     /// The bundle that said so, by its number in the stream.
     pub sequence: u64,
+    /// The newest bundle that has given any of it up; 0 if none ever did. What bundles before it name counts no more.
+    pub given_up: u64,
 }
 
 impl Claim {
-    fn encode(self) -> [u8; 9] {
-        let mut value = [0; 9];
+    fn encode(self) -> [u8; 17] {
+        let mut value = [0; 17];
         value[0] = self.extent as u8;
-        value[1..].copy_from_slice(&self.sequence.to_be_bytes());
+        value[1..9].copy_from_slice(&self.sequence.to_be_bytes());
+        value[9..].copy_from_slice(&self.given_up.to_be_bytes());
         value
     }
 
     pub(super) fn decode(value: &[u8]) -> Result<Self, StoreError> {
         let damaged = || StoreError::damaged(format!("a claim of {} bytes", value.len()));
-        let (&extent, sequence) = value.split_first().ok_or_else(damaged)?;
+        let value: &[u8; 17] = value.try_into().map_err(|_| damaged())?;
+        let [extent, numbers @ ..] = *value;
         let extent = match extent {
             0 => Extent::Nothing,
             1 => Extent::Mod,
             2 => Extent::Zip,
             _ => return Err(damaged()),
         };
-        let sequence = u64::from_be_bytes(sequence.try_into().map_err(|_| damaged())?);
-        Ok(Self { extent, sequence })
+        let numbers = u128::from_be_bytes(numbers);
+        Ok(Self {
+            extent,
+            sequence: (numbers >> 64) as u64,
+            given_up: numbers as u64,
+        })
     }
 }
 
@@ -76,19 +85,27 @@ struct Word {
 impl Word {
     /// The claim after this word of bundle `sequence`.
     fn after(self, old: Option<Claim>, sequence: u64) -> Option<Claim> {
-        if old.is_some_and(|old| old.sequence > sequence) {
-            return old;
-        }
         let before = old.map(|old| old.extent);
-        let extent = self.leaves.or(before).unwrap_or(Extent::Nothing);
-        let extent = [self.carries, self.needs]
-            .into_iter()
-            .flatten()
-            .fold(extent, Extent::max);
-        match old {
-            Some(old) if old.extent == extent => Some(old),
-            _ => Some(Claim { extent, sequence }),
+        let mut given_up = old.map_or(0, |old| old.given_up);
+        let mut extent = before.unwrap_or(Extent::Nothing);
+        // A tombstone that comes late is refused long before; it has nothing to say here either.
+        if let Some(leaves) = self.leaves
+            && old.is_none_or(|old| old.sequence.max(given_up) <= sequence)
+        {
+            (extent, given_up) = (leaves, sequence);
         }
+        if given_up <= sequence {
+            let named = [self.carries, self.needs].into_iter().flatten();
+            extent = named.fold(extent, Extent::max);
+        }
+        Some(Claim {
+            extent,
+            sequence: match old {
+                Some(old) if old.extent == extent => old.sequence,
+                _ => sequence,
+            },
+            given_up,
+        })
     }
 
     /// As it lies in the scratch database between being said and the commit.

@@ -4,7 +4,7 @@ use super::*;
 use crate::store::CHUNK;
 use crate::store::Store;
 use crate::store::fsck::{Fsck, IN_MEMORY, Report, parse_head};
-use modferry_protocol::bundle::Gone;
+use modferry_protocol::bundle::{self, Basis, Gone, Manifest, Sequence, StreamName};
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::sumdb::TreeHead;
 
@@ -281,9 +281,28 @@ fn it_is_sound_after_gc_and_after_what_goes_into_the_ledger_alone() {
     });
     store.record(event).unwrap();
     // Given up by hand, as a bundle's tombstones would do it.
-    let text = "modferry bundle v1\nby hand\n";
-    let sha256: [u8; 32] = <sha2::Sha256 as sha2::Digest>::digest(text).into();
-    let mut draft = store.draft(&sha256).unwrap();
+    let first = Sequence::FIRST;
+    let manifest = Manifest {
+        stream: StreamName::new("test").unwrap(),
+        sequence: Sequence::new(3).unwrap(),
+        created: "2026-11-21T09:00:00Z".into(),
+        basis: Basis::Bundle {
+            sequence: first,
+            manifest_sha256: [1; 32],
+        },
+        needs: 0,
+        tombstones: 2,
+        heads: Vec::new(),
+        totals: bundle::Totals::default(),
+        index: bundle::Digest {
+            size: 18,
+            sha256: [0; 32],
+        },
+        missing: Vec::new(),
+    };
+    let text = manifest.encode();
+    assert_eq!(Manifest::parse(&text).unwrap(), manifest);
+    let mut draft = store.draft(&manifest.sha256()).unwrap();
     draft
         .gone(&"example.com/large@v1.0.0".parse().unwrap(), Gone::All)
         .unwrap();

@@ -2,6 +2,7 @@
 
 use super::{Run, keys, ledger};
 use crate::store::{Event, Import, LedgerEntry, Totals, hex, spoken_head, view};
+use modferry_protocol::bundle::Manifest;
 use modferry_protocol::sumdb::{Hash, TreeHead, record_hash, tlog};
 use sha2::{Digest, Sha256};
 
@@ -111,6 +112,12 @@ impl Run<'_> {
             self.found(format!(
                 "ledger entry {number}: its manifest has another SHA-256 than it says"
             ));
+        }
+        if let Ok(manifest) = Manifest::parse(text)
+            && manifest.tombstones > 0
+        {
+            let bundles = self.taken_back.entry(manifest.stream.to_string());
+            bundles.or_default().insert(manifest.sequence);
         }
         let Some(sha256) = crate::store::unhex(&import.manifest_sha256) else {
             return;

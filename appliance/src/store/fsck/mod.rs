@@ -24,9 +24,11 @@ mod zips;
 use super::{StoreError, View, keys, ledger, scratch::Scratch};
 use modferry_checker::Progress;
 use modferry_cli::{Exit, Failure, in_one_line};
+use modferry_protocol::bundle::Sequences;
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use serde::Serialize;
+use std::collections::BTreeMap;
 use std::path::Path;
 
 pub use entries::parse_head;
@@ -117,6 +119,7 @@ impl Fsck<'_> {
                 quick: self.quick,
                 ..Report::default()
             },
+            taken_back: BTreeMap::new(),
         };
         run.nothing_strange();
         self.progress.step("checking the ledger");
@@ -157,6 +160,8 @@ struct Run<'a> {
     fsck: &'a Fsck<'a>,
     view: &'a View,
     report: Report,
+    /// Of each stream, the imported bundles that had tombstones.
+    taken_back: BTreeMap<String, Sequences>,
 }
 
 impl Run<'_> {

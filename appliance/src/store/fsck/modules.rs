@@ -4,7 +4,7 @@ use super::{Run, keys};
 use crate::store::scratch::Scratch;
 use crate::store::{Claim, Counts, Extent, StoreError, Zip, listing};
 use modferry_checker::info_is_of;
-use modferry_protocol::bundle::Sequence;
+use modferry_protocol::bundle::{Sequence, Sequences};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 use modferry_protocol::sumdb::{DbName, Record};
@@ -233,17 +233,28 @@ impl Run<'_> {
             };
             match streams.get(&stream) {
                 None => run.found(format!("{}: nothing of that stream was imported", what())),
-                Some(state)
-                    if !Sequence::new(claim.sequence)
-                        .is_some_and(|n| state.imported.contains(n)) =>
-                {
-                    run.found(format!(
-                        "{}: bundle {} was never imported",
-                        what(),
-                        claim.sequence
-                    ));
+                Some(state) => {
+                    let among = |set: &Sequences, bundle| {
+                        Sequence::new(bundle).is_some_and(|bundle| set.contains(bundle))
+                    };
+                    if !among(&state.imported, claim.sequence) {
+                        run.found(format!(
+                            "{}: bundle {} was never imported",
+                            what(),
+                            claim.sequence
+                        ));
+                    }
+                    let taken_back = run.taken_back.get(&stream);
+                    if claim.given_up != 0
+                        && !taken_back.is_some_and(|set| among(set, claim.given_up))
+                    {
+                        run.found(format!(
+                            "{}: no bundle {} that gives anything up was imported",
+                            what(),
+                            claim.given_up
+                        ));
+                    }
                 }
-                Some(_) => {}
             }
             match &mut under_way {
                 Some((last, claimed)) if *last == module => *claimed = claim.extent.max(*claimed),
