@@ -174,11 +174,15 @@ impl TrustStore {
                 key.short_name()
             ));
         }
-        for key in note.revoke.iter().filter(|key| keyring.keys.contains(key)) {
-            different.push(format!(
-                "it revokes {}, which is trusted here",
-                key.short_name()
-            ));
+        for key in &note.revoke {
+            // Under whatever name: a key that is trusted and revoked at once is no policy.
+            let same = |known: &&VerifierKey| known.fingerprint() == key.fingerprint();
+            if let Some(known) = keyring.keys.iter().find(same) {
+                different.push(format!(
+                    "it revokes {}, which is trusted here",
+                    known.short_name()
+                ));
+            }
         }
         if keyring.thresholds.raised_by(&note) != keyring.thresholds {
             different.push("it requires more signatures than are required here".into());

@@ -339,3 +339,33 @@ fn a_new_store_begins_the_row_where_its_keys_are() {
     new.trust.apply(signed.as_bytes()).unwrap();
     assert_eq!(new.trusted(), "ce");
 }
+
+#[test]
+fn a_row_is_not_begun_with_a_note_that_revokes_a_trusted_key_under_another_name() {
+    let seed = [7; 32];
+    let named = |name: &str| SigningKey::from_seed(name, &seed).unwrap();
+    let old = World::new("ab", 1);
+    old.trust
+        .add(Kind::Bundle, &named("elsewhere").verifier().to_string())
+        .unwrap();
+    let mut note = old.next("", "");
+    note.revoke = vec![named("elsewhere").verifier()];
+    let signed = old.signed(&note, "a");
+    old.trust.apply(signed.as_bytes()).unwrap();
+
+    let new = World::new("ab", 1);
+    new.trust
+        .add(Kind::Bundle, &named("here").verifier().to_string())
+        .unwrap();
+    let file = new._dir.path().join("note");
+    fs::write(&file, &signed).unwrap();
+    let refused = new.trust.begin(&file).unwrap_err();
+    assert!(
+        matches!(&refused, TrustStoreError::NotItsKeys { different, .. } if different[0].contains("here+")),
+        "{refused:?}"
+    );
+    // Whom the store trusts can still be read, and changed.
+    new.trust.policy().unwrap();
+    new.trust.remove("here").unwrap();
+    assert_eq!(new.trust.begin(&file).unwrap(), 1);
+}
