@@ -6,7 +6,7 @@ use super::volumes::drain;
 use modferry_checker::diff::IndexFile;
 use modferry_checker::{CheckError, from_read, split_note, united_note};
 use modferry_protocol::bundle::{MAX_MANIFEST, Manifest, ReadError, Volume, VolumeText};
-use modferry_protocol::trust::{Accepted, Policy};
+use modferry_protocol::trust::{Accepted, Policy, TrustError};
 use std::fs::File;
 use std::io::{self, Read, Seek, Write};
 use std::path::{Path, PathBuf};
@@ -157,9 +157,7 @@ impl Bundle {
         };
         let text = split_note(&note).map_or(&*note, |(text, _)| text);
         let staged = Staged::of_text(store, text).note()?;
-        let note = united_note(&note, staged.as_deref()).map_err(refused)?;
-        let accepted = policy
-            .accept(&note)
+        let (note, accepted) = accept(policy, note, staged.as_deref())
             .map_err(|source| refused(CheckError::Untrusted { source }))?;
         Ok(Opened {
             accepted,
@@ -168,6 +166,25 @@ impl Bundle {
             pipe,
             bad: self.bad.clone(),
         })
+    }
+}
+
+/// Accepts a manifest with the signatures that came with volumes before. Those are only more: where the disk has
+/// lost them, or they are too many, what is at hand is judged by itself.
+fn accept(
+    policy: &Policy,
+    note: Vec<u8>,
+    staged: Option<&[u8]>,
+) -> Result<(Vec<u8>, Accepted), TrustError> {
+    let united = staged.and_then(|staged| united_note(&note, Some(staged)).ok());
+    let refused = match united.map(|united| (policy.accept(&united), united)) {
+        Some((Ok(accepted), united)) => return Ok((united, accepted)),
+        Some((Err(refused @ TrustError::TooFew { .. }), _)) => Some(refused),
+        _ => None,
+    };
+    match policy.accept(&note) {
+        Ok(accepted) => Ok((note, accepted)),
+        Err(own) => Err(refused.unwrap_or(own)),
     }
 }
 

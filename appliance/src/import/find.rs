@@ -12,7 +12,8 @@ use super::bundle::{BadVolume, Bundle, front, read_manifest};
 use super::{ImportError, glob};
 use modferry_checker::{from_read, split_note, united_note};
 use modferry_protocol::bundle::{Sequence, StreamName};
-use modferry_protocol::trust::{Accepted, Policy};
+use modferry_protocol::note::NoteError;
+use modferry_protocol::trust::{Accepted, Policy, TrustError};
 use std::collections::BTreeSet;
 use std::ffi::OsStr;
 use std::fs;
@@ -70,7 +71,8 @@ impl Files {
 
     fn add_folder(&mut self, folder: &Path) -> Result<(), ImportError> {
         let mut any = false;
-        for path in files_in(folder)?.into_iter().filter(|path| path.is_file()) {
+        let shown = |path: &PathBuf| !is_hidden(path) && path.is_file();
+        for path in files_in(folder)?.into_iter().filter(shown) {
             let set = if is_manifest(&path) {
                 &mut self.manifests
             } else if VolumeName::of(&path).is_some() {
@@ -95,7 +97,7 @@ impl Files {
         for path in &self.manifests {
             let note = read_manifest(path)?;
             let group = groups.of_text(&note);
-            group.notes.push(note);
+            group.notes.push((path.clone(), note));
             group.manifests.push(path.clone());
         }
         let mut unreadable = Vec::new();
@@ -103,7 +105,7 @@ impl Files {
             match front(path)? {
                 Ok(note) => {
                     let group = groups.of_text(&note);
-                    group.notes.push(note);
+                    group.notes.push((path.clone(), note));
                     group.volumes.push(path.clone());
                 }
                 Err(error) => unreadable.push((path, error)),
@@ -143,7 +145,8 @@ impl Files {
 /// What has one manifest text.
 struct Group {
     text: Vec<u8>,
-    notes: Vec<Vec<u8>>,
+    /// What was found, and in which file.
+    notes: Vec<(PathBuf, Vec<u8>)>,
     /// The manifest with all the signatures that were found; the first one as it is where they do not go together.
     note: Vec<u8>,
     accepted: Option<Accepted>,
@@ -154,15 +157,33 @@ struct Group {
 
 impl Group {
     fn unite(&mut self, policy: &Policy) {
-        let mut notes = self.notes.drain(..);
-        self.note = notes.next().unwrap_or_default();
-        for note in notes {
-            // What is no signed note, or has too many signatures, adds none: the policy decides by what there is.
-            if let Ok(united) = united_note(&self.note, Some(&note)) {
-                self.note = united;
-            }
-        }
+        let notes = std::mem::take(&mut self.notes);
+        self.note = united(&notes);
         self.accepted = policy.accept(&self.note).ok();
+        if self.accepted.is_some() {
+            return;
+        }
+        // One damaged signature would spoil the others: the file that has it is bad, and not the bundle.
+        let (bad, good): (Vec<_>, Vec<_>) = notes
+            .into_iter()
+            .partition(|(_, note)| has_false_signature(policy, note));
+        if bad.is_empty() {
+            return;
+        }
+        let note = united(&good);
+        let Ok(accepted) = policy.accept(&note) else {
+            return;
+        };
+        (self.note, self.accepted) = (note, Some(accepted));
+        for (path, _) in bad {
+            self.volumes.retain(|other| *other != path);
+            self.manifests.retain(|other| *other != path);
+            self.bad.push(BadVolume {
+                name: file_name(&path),
+                what: vec!["a signature on its manifest is damaged, or false".into()],
+                path: Some(path),
+            });
+        }
     }
 
     fn is_empty(&self) -> bool {
@@ -179,6 +200,27 @@ impl Group {
             _ => first.map(|path| file_name(path)).unwrap_or_default(),
         };
         Bundle::of_files(name, self.note, self.volumes, self.bad)
+    }
+}
+
+/// One text with all the signatures that were found.
+fn united(notes: &[(PathBuf, Vec<u8>)]) -> Vec<u8> {
+    let mut notes = notes.iter().map(|(_, note)| note);
+    let mut all = notes.next().cloned().unwrap_or_default();
+    for note in notes {
+        // What is no signed note, or has too many signatures, adds none: the policy decides by what there is.
+        if let Ok(united) = united_note(&all, Some(note)) {
+            all = united;
+        }
+    }
+    all
+}
+
+/// Whether the note is spoilt by itself: not only by too few signatures, or by those of strangers.
+fn has_false_signature(policy: &Policy, note: &[u8]) -> bool {
+    match policy.accept(note) {
+        Err(TrustError::Untrusted(error)) => !matches!(error, NoteError::Untrusted(_)),
+        _ => false,
     }
 }
 
@@ -322,6 +364,12 @@ fn files_in(folder: &Path) -> Result<Vec<PathBuf>, ImportError> {
         files.push(entry.map_err(failed)?.path());
     }
     Ok(files)
+}
+
+/// Whether nobody has given it this name: what a copy under way is called, or what macOS lays beside each file on
+/// disks that are not its own.
+fn is_hidden(path: &Path) -> bool {
+    (path.file_name()).is_some_and(|name| name.as_encoded_bytes().starts_with(b"."))
 }
 
 fn is_manifest(path: &Path) -> bool {

@@ -20,6 +20,7 @@ use modferry_protocol::bundle::{MAX_VOLUMES, Manifest};
 use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 use std::collections::BTreeMap;
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -118,6 +119,12 @@ fn folders(store: &Path) -> Result<Vec<PathBuf>, ImportError> {
     Ok(folders)
 }
 
+fn folder_name(text: &[u8]) -> String {
+    let mut name = hex(&Sha256::digest(text));
+    name.truncate(16);
+    name
+}
+
 /// The place of one bundle's volumes.
 pub(super) struct Staged {
     folder: PathBuf,
@@ -126,10 +133,14 @@ pub(super) struct Staged {
 impl Staged {
     /// The bundle's with this manifest text.
     pub(super) fn of_text(store: &Path, text: &[u8]) -> Self {
-        let sha256 = hex(&Sha256::digest(text));
         Self {
-            folder: store.join("volumes").join(&sha256[..16]),
+            folder: store.join("volumes").join(folder_name(text)),
         }
+    }
+
+    /// Whether it is the place of the bundle with this manifest text.
+    fn is_of(&self, text: &[u8]) -> bool {
+        self.folder.file_name() == Some(OsStr::new(&folder_name(text)))
     }
 
     fn manifest_file(&self) -> PathBuf {
@@ -149,6 +160,8 @@ impl Staged {
     fn manifest(&self) -> Result<Option<Manifest>, ImportError> {
         let note = self.note()?;
         let text = note.as_deref().and_then(split_note);
+        // What the disk has changed is another bundle's by now, and would be in the way of this one's.
+        let text = text.filter(|(text, _)| self.is_of(text));
         let text = text.and_then(|(text, _)| std::str::from_utf8(text).ok());
         Ok(text.and_then(|text| Manifest::parse(text).ok()))
     }
@@ -157,7 +170,10 @@ impl Staged {
     pub(super) fn of(&self) -> Result<Option<u32>, ImportError> {
         let path = self.folder.join("of");
         match fs::read_to_string(&path) {
-            Ok(text) => Ok(text.trim_end().parse().ok()),
+            Ok(text) => {
+                let of = text.trim_end().parse().ok();
+                Ok(of.filter(|of| (1..=MAX_VOLUMES).contains(of)))
+            }
             Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
             Err(error) => Err(unreadable(&path)(error)),
         }
@@ -166,7 +182,7 @@ impl Staged {
     /// The volumes that are staged, by number.
     pub(super) fn volumes(&self) -> Result<BTreeMap<u32, PathBuf>, ImportError> {
         let mut volumes = BTreeMap::new();
-        for number in 1..=self.of()?.unwrap_or(0).min(MAX_VOLUMES) {
+        for number in 1..=self.of()?.unwrap_or(0) {
             let path = self.file(number);
             if path.try_exists().map_err(unreadable(&path))? {
                 volumes.insert(number, path);

@@ -16,6 +16,7 @@ use modferry_cli::in_one_line;
 use modferry_protocol::bundle::{self, Manifest, ReadError, VolumeText};
 use modferry_protocol::trust::Accepted;
 use std::collections::BTreeMap;
+use std::collections::btree_map::Entry;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
@@ -23,6 +24,8 @@ use std::path::{Path, PathBuf};
 /// The volumes at hand, by number.
 pub(super) struct AtHand {
     places: BTreeMap<u32, Place>,
+    /// What those that were given say of themselves.
+    texts: BTreeMap<u32, VolumeText>,
     /// How many the bundle has.
     of: u32,
     /// Those that are none of it or damaged, as far as is known.
@@ -46,6 +49,7 @@ impl AtHand {
     ) -> Result<Self, ImportError> {
         let mut at_hand = Self {
             places: BTreeMap::new(),
+            texts: BTreeMap::new(),
             of: 0,
             bad: std::mem::take(&mut opened.bad),
         };
@@ -70,7 +74,7 @@ impl AtHand {
             })?;
             at_hand.add(bundle, &text, Place::Pipe(Some(pipe)))?;
         }
-        at_hand.add_staged(staged, bundle)?;
+        at_hand.add_staged(staged, &opened.accepted, scratch, bundle)?;
         Ok(at_hand)
     }
 
@@ -98,12 +102,24 @@ impl AtHand {
             });
         }
         self.of = text.of;
-        self.places.entry(text.number).or_insert(place);
+        if let Entry::Vacant(vacant) = self.places.entry(text.number) {
+            vacant.insert(place);
+            self.texts.insert(text.number, text.clone());
+        }
         Ok(())
     }
 
     /// Staged volumes fill the gaps. Those of another cut are passed over where what was given is whole by itself.
-    fn add_staged(&mut self, staged: &Staged, bundle: &str) -> Result<(), ImportError> {
+    ///
+    /// Two cuts can have as many volumes, so a volume that was given takes the place of a staged one that is another:
+    /// otherwise one wrong volume, once staged, would be in the way of the right one.
+    fn add_staged(
+        &mut self,
+        staged: &Staged,
+        accepted: &Accepted,
+        scratch: &Path,
+        bundle: &str,
+    ) -> Result<(), ImportError> {
         let Some(of) = staged.of()? else {
             return Ok(());
         };
@@ -118,7 +134,16 @@ impl AtHand {
             });
         }
         self.of = of;
-        for (number, path) in staged.volumes()? {
+        let waiting = staged.volumes()?;
+        let is_there = |number| self.places.contains_key(&number) || waiting.contains_key(&number);
+        let complete = (1..=of).all(is_there);
+        for (number, path) in waiting {
+            match self.places.get(&number) {
+                // All are at hand, so nothing is copied.
+                Some(Place::Given(_)) if complete => continue,
+                Some(_) if !self.says_the_same(number, &path, accepted, scratch) => continue,
+                _ => {}
+            }
             if let Some(Place::Pipe(Some(mut pipe))) = self.places.remove(&number) {
                 drain(&mut pipe);
             }
@@ -126,6 +151,22 @@ impl AtHand {
             self.places.insert(number, Place::Staged(path));
         }
         Ok(())
+    }
+
+    /// Whether a staged volume has the same of the bundle as the one that was given.
+    fn says_the_same(
+        &self,
+        number: u32,
+        staged: &Path,
+        accepted: &Accepted,
+        scratch: &Path,
+    ) -> bool {
+        let Ok(file) = File::open(staged) else {
+            return false;
+        };
+        let has = |text: &VolumeText| (text.entries, text.extents.clone());
+        let waits = which(file, accepted, scratch).ok();
+        waits.as_ref().map(has) == self.texts.get(&number).map(has)
     }
 
     /// Whether what failed can be looked at again: not what came through a pipe.
@@ -241,7 +282,9 @@ impl AtHand {
             let kept = match staged {
                 None => {
                     let what = examined(input, accepted, scratch, progress, &name)?;
-                    (what, path.clone().map(Place::Given))
+                    // What came through a pipe was at hand, though it cannot be read once more.
+                    let place = path.clone().map_or(Place::Pipe(None), Place::Given);
+                    (what, Some(place))
                 }
                 Some(staged) => {
                     let mut file = staged.incoming()?;
@@ -268,7 +311,6 @@ impl AtHand {
                 (what, Some(place)) if what.is_empty() => {
                     self.places.insert(number, place);
                 }
-                (what, _) if what.is_empty() => {}
                 (what, _) => {
                     let name = path.as_deref().map_or(name, file_name);
                     self.bad.push(BadVolume { name, path, what });

@@ -3,6 +3,8 @@
 use super::*;
 use crate::import::{Pending, abandon, pending};
 
+mod media;
+
 /// A site, and a bundle in volumes that are not given yet.
 struct Cut {
     site: Site,
