@@ -2,8 +2,8 @@
 //!
 //! A gap is no error: what a bundle needs, it needs from the store, and that is checked. An older bundle that comes
 //! late is none either, as long as it only adds. But one with tombstones takes back, by a selection that a newer bundle
-//! has replaced: whoever replays it could mark what is selected now for removal. It is refused, and loses
-//! nothing by that: the newer bundle has said itself what is gone.
+//! has replaced: whoever replays it could mark what is selected now for removal. It is refused. What the newer bundle needs
+//! was there without it; what else the older one carried, and its tombstones, come again with the export that the refusal names.
 
 use super::ImportError;
 use crate::store::{StoreError, View, hex};
