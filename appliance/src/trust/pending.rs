@@ -192,6 +192,7 @@ impl TrustStore {
                     continue;
                 }
             };
+            let before = keyring.clone();
             keyring.apply(accepted.note());
             let outcome = match may_change {
                 true => self
@@ -200,7 +201,7 @@ impl TrustStore {
                         Applied::Applied(change) => Some(Taken::Applied(change)),
                         Applied::AlreadyApplied { .. } => None,
                     }),
-                false => self.lay_down(carried).map(Some),
+                false => self.lay_down(carried, &before).map(Some),
             };
             taken.extend(outcome.unwrap_or_else(|error| Some(ignored(carried.number, &error))));
         }
@@ -225,20 +226,24 @@ impl TrustStore {
         Ok(refused)
     }
 
-    fn lay_down(&self, carried: &Carried) -> Result<Taken, TrustStoreError> {
+    /// Lays a note down, which `keyring` accepts.
+    fn lay_down(&self, carried: &Carried, keyring: &Keyring) -> Result<Taken, TrustStoreError> {
         let folder = self.pending_folder();
         files::make_folder(&folder, 0o755)?;
         let path = folder.join(note_name(carried.number));
-        match read_note(&path) {
-            Ok(there) if same_text(&there, &carried.note) => {}
+        // What lies there and is not accepted, or no more, must not be in the way.
+        let accepted =
+            |there: &String| matches!(keyring.judge(there.as_bytes()), Ok(Judged::Next(_)));
+        match read_note(&path).ok().filter(accepted) {
+            Some(there) if same_text(&there, &carried.note) => {}
             // Both were signed as they should be, and neither is applied: it is not for this user to choose.
-            Ok(_) => {
+            Some(_) => {
                 return Err(NoteRefused::Fork {
                     number: carried.number,
                 }
                 .into());
             }
-            Err(_) => files::write(&folder, &path, &carried.note)?,
+            None => files::write(&folder, &path, &carried.note)?,
         }
         Ok(Taken::Pending {
             number: carried.number,

@@ -195,3 +195,30 @@ fn nothing_outside_of_the_folder_is_read_or_removed() {
     assert_eq!(fs::read_dir(&notes).unwrap().count(), 1);
     assert_eq!(fs::read_dir(&waiting).unwrap().count(), 2);
 }
+
+#[test]
+fn what_waits_and_is_accepted_no_more_makes_room_for_what_is() {
+    let world = World::new("abc", 1);
+    let (first, other) = (world.next("d", ""), world.next("e", ""));
+    let stale = [carried(1, &world.signed(&first, "a"))];
+    world.trust.take_where(&stale, false);
+    assert_eq!(world.trust.pending().unwrap()[0].refused, None);
+    // Its signer is trusted no more.
+    world.trust.remove("a").unwrap();
+    assert!(world.trust.pending().unwrap()[0].refused.is_some());
+    for note in [first, other] {
+        world.trust.take_where(&stale, false);
+        let good = world.signed(&note, "b");
+        let taken = world.trust.take_where(&[carried(1, &good)], false);
+        assert!(matches!(&taken[..], [Taken::Pending { .. }]), "{taken:?}");
+        assert_eq!(
+            world.trust.waiting().unwrap().remove(0).note().unwrap(),
+            good
+        );
+        fs::write(
+            world.trust.waiting().unwrap()[0].path.clone(),
+            &stale[0].note,
+        )
+        .unwrap();
+    }
+}
