@@ -10,7 +10,7 @@
 //! the next import then says what is missing.
 
 use crate::store::{self, StoreError, Totals, View};
-use modferry_cli::{Exit, Failure};
+use modferry_cli::{Exit, Failure, folder_of};
 use modferry_protocol::bundle::{Sequence, StreamName};
 use modferry_protocol::note::{self, KeyError, NoteError, SigningKey, VerifierKey};
 use modferry_protocol::receipt::{MAX_RECEIPT, Receipt, ReceiptStream, ReceiptTotals};
@@ -246,7 +246,7 @@ fn make_key(path: &Path, name: &str) -> Result<SigningKey, ReceiptFault> {
 
 /// Writes a line to a file of that mode, whole and synced before it has its name; over another one only if `over`.
 fn write(path: &Path, mode: u32, line: &str, over: bool) -> Result<(), ReceiptFault> {
-    let folder = path.parent().unwrap_or(Path::new("."));
+    let folder = folder_of(path);
     let write = || -> io::Result<()> {
         let mut file = tempfile::NamedTempFile::new_in(folder)?; // 0600 from its first moment
         writeln!(file, "{line}")?;

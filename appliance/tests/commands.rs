@@ -296,3 +296,16 @@ fn a_receipt_opens_with_the_stores_key_and_says_the_ledgers_head() {
     site.run(&["receipt"]).is(0);
     assert_eq!(site.run(&["gc"]).code, 8);
 }
+
+#[test]
+fn a_store_may_be_named_from_the_folder_that_one_is_in() {
+    let dir = tempfile::tempdir().unwrap();
+    let added = Command::new(env!("CARGO_BIN_EXE_modferry-appliance"))
+        .current_dir(dir.path())
+        .args(["trust", "add", &key("site").verifier().to_string()])
+        .args(["--store", "store"])
+        .output()
+        .unwrap();
+    assert!(added.status.success(), "{added:?}");
+    assert!(dir.path().join("store/trust/required").is_file());
+}

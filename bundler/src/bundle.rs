@@ -124,7 +124,7 @@ impl Found {
             return self.volume(path, false);
         }
         let stem = path.file_stem().unwrap_or_default().to_string_lossy();
-        let folder = files::folder_of(path);
+        let folder = modferry_cli::folder_of(path);
         let volumes: Vec<PathBuf> = listed(folder)?
             .into_iter()
             .filter(|file| volume_name(file).is_some_and(|(bundle, _)| bundle == stem))
@@ -172,7 +172,7 @@ impl Found {
                 ));
             }
         }
-        let sidecar = files::folder_of(path).join(manifest.file_name());
+        let sidecar = modferry_cli::folder_of(path).join(manifest.file_name());
         let key = (manifest.stream.clone(), manifest.sequence);
         let parts = self.0.entry(key).or_default();
         if parts.volumes.iter().any(|known| known.path == front.path) {

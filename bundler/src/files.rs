@@ -1,5 +1,6 @@
 //! Small duties around files that several commands share: bounded reads, atomic writes, durable folders.
 
+use modferry_cli::folder_of;
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::Path;
@@ -120,14 +121,6 @@ pub fn persist_new_durably(temp: tempfile::NamedTempFile, path: &Path) -> io::Re
         refused.file.persist(path).map_err(|error| error.error)?;
     }
     sync_folder_of(path)
-}
-
-/// The folder that a file is in.
-pub fn folder_of(path: &Path) -> &Path {
-    match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
 }
 
 /// Makes the names in a file's folder durable.

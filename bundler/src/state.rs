@@ -21,6 +21,7 @@ use std::fs::{self, File, TryLockError};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::{MAX_MANIFEST, Manifest, Sequence, Sequences, StreamName};
 use modferry_protocol::sumdb::{DbName, SignedHead, TreeHead};
 
@@ -140,8 +141,7 @@ impl State {
             }
             let note =
                 files::read_bounded(&path, MAX_MANIFEST).map_err(Error::file("read", &path))?;
-            let manifest = manifest_of(&note)
-                .map_err(|what| Error::usage(format!("{} is damaged: {what}", path.display())))?;
+            let manifest = manifest_of(&note).map_err(|what| damaged(&path, &what))?;
             if manifest.stream == self.stream {
                 exported.push(Exported { manifest, path });
             }
@@ -282,6 +282,17 @@ impl State {
 const BUNDLES: &str = "bundles";
 const PENDING: &str = "pending";
 const FOLDER: &str = "folder";
+
+/// A file of the state that is not what was written there, and what becomes of the stream then.
+pub(crate) fn damaged(path: &Path, what: &str) -> Error {
+    let fault = Fault::new(
+        Exit::Usage,
+        format!("{} is damaged: {what}", path.display()),
+    );
+    let advice = "put the stream's state folder back from a backup, or begin a stream of another name (--stream), whose \
+                  first bundle is whole";
+    fault.advise(advice).into()
+}
 
 /// The manifest in a note, whose signatures are not looked at.
 pub fn manifest_of(note: &[u8]) -> Result<Manifest, String> {

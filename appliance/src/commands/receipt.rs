@@ -5,7 +5,7 @@ use crate::Failed;
 use crate::args::Args;
 use modferry_appliance::receipt::receipt as of_store;
 use modferry_appliance::store::StoreError;
-use modferry_cli::{Exit, Fault};
+use modferry_cli::{Exit, Fault, folder_of};
 use serde_json::json;
 use std::io::Write;
 use std::path::Path;
@@ -59,10 +59,7 @@ pub fn receipt(
 
 /// Whole, or not there: a receipt that is half on a stick would be refused where it is carried to.
 fn write(path: &Path, note: &[u8]) -> std::io::Result<()> {
-    let folder = match path.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
+    let folder = folder_of(path);
     let mut file = tempfile::NamedTempFile::new_in(folder)?;
     file.write_all(note)?;
     let readable = std::os::unix::fs::PermissionsExt::from_mode(0o644);

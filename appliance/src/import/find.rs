@@ -11,6 +11,7 @@
 use super::bundle::{BadVolume, Bundle, front, read_manifest};
 use super::{ImportError, glob};
 use modferry_checker::{from_read, split_note, united_note};
+use modferry_cli::folder_of;
 use modferry_protocol::bundle::{Sequence, StreamName};
 use modferry_protocol::note::NoteError;
 use modferry_protocol::trust::{Accepted, Policy, TrustError};
@@ -342,11 +343,7 @@ impl VolumeName {
 
 /// The volumes that are called like a manifest, in its folder.
 pub(super) fn volumes_beside(manifest: &Path) -> Result<Vec<PathBuf>, ImportError> {
-    let folder = match manifest.parent() {
-        Some(folder) if folder != Path::new("") => folder,
-        _ => Path::new("."),
-    };
-    let mut volumes = files_in(folder)?;
+    let mut volumes = files_in(folder_of(manifest))?;
     let stem = manifest.file_stem();
     volumes.retain(|path| {
         VolumeName::of(path).is_some_and(|name| stem == Some(OsStr::new(&name.stem)))

@@ -1,6 +1,7 @@
 //! The files of STORE/trust: small, read whole within a limit, and written whole or not at all.
 
 use super::error::{NotAKey, TrustStoreError, io_error};
+use modferry_cli::folder_of;
 use rustix::fs::{AtFlags, Mode, OFlags};
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Read, Write};
@@ -80,10 +81,7 @@ impl Foreign {
 }
 
 pub(super) fn sync_parent(path: &Path) -> io::Result<()> {
-    match path.parent() {
-        Some(parent) => File::open(parent)?.sync_all(),
-        None => Ok(()),
-    }
+    File::open(folder_of(path))?.sync_all()
 }
 
 /// The right to change what is in STORE/trust, held until it is dropped: two changes at once would each be made on

@@ -19,7 +19,7 @@ use modferry_protocol::receipt::{MAX_RECEIPT, Receipt, ReceiptError};
 
 use crate::error::Error;
 use crate::files;
-use crate::state::{Exported, State};
+use crate::state::{Exported, State, damaged};
 use crate::verify::verifier_key;
 
 /// A receipt that was taken, and when.
@@ -168,10 +168,10 @@ pub(super) fn newest(state: &State) -> Result<Option<Taken>, Error> {
     // Its signature was checked when it was taken, by a key that may have been replaced since.
     let note =
         files::read_bounded(&path, MAX_RECEIPT as u64).map_err(Error::file("read", &path))?;
-    let damaged = |what: String| Error::usage(format!("{} is damaged: {what}", path.display()));
-    let text = std::str::from_utf8(&note).map_err(|error| damaged(error.to_string()))?;
+    let text = std::str::from_utf8(&note).map_err(|error| damaged(&path, &error.to_string()))?;
     let end = text.find("\n\n").map_or(text.len(), |end| end + 1);
-    let receipt = Receipt::parse(&text[..end]).map_err(|error| damaged(error.to_string()))?;
+    let receipt =
+        Receipt::parse(&text[..end]).map_err(|error| damaged(&path, &error.to_string()))?;
     Ok(Some(Taken {
         receipt,
         path,

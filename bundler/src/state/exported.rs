@@ -15,6 +15,7 @@ use modferry_protocol::bundle::{
 use modferry_protocol::module::ModuleVersion;
 use sha2::{Digest as _, Sha256};
 
+use super::damaged;
 use crate::error::Error;
 use crate::files;
 
@@ -151,7 +152,10 @@ impl Exported {
         let parsed = std::str::from_utf8(&text).ok().and_then(BuiltOn::parse);
         match parsed {
             Some(built_on) => Ok(Some(built_on)),
-            None => Err(Error::usage(format!("{} is damaged", path.display()))),
+            None => Err(damaged(
+                &path,
+                "it does not say what the bundle was built on",
+            )),
         }
     }
 }
