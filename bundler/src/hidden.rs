@@ -109,24 +109,9 @@ pub(crate) fn withdraw(folder: &Path, manifest: &Manifest, note: &[u8]) -> Resul
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use modferry_protocol::bundle::{Basis, Digest, Sequence, StreamName, Totals};
 
     fn manifest() -> Manifest {
-        Manifest {
-            stream: StreamName::new("platform").unwrap(),
-            sequence: Sequence::FIRST,
-            created: "2026-11-21T09:00:00Z".into(),
-            basis: Basis::None,
-            needs: 0,
-            tombstones: 0,
-            heads: Vec::new(),
-            totals: Totals::default(),
-            index: Digest {
-                size: 18,
-                sha256: [0; 32],
-            },
-            missing: Vec::new(),
-        }
+        crate::testing::manifest("platform", 1)
     }
 
     fn names(folder: &Path) -> Vec<String> {

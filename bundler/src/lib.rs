@@ -29,6 +29,8 @@ pub mod settings;
 pub mod sign;
 pub mod state;
 pub mod sumdb;
+#[cfg(test)]
+mod testing;
 pub mod trust;
 pub mod upstream;
 pub mod verify;

@@ -128,7 +128,6 @@ impl Unsigned {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use modferry_protocol::bundle::{Basis, Digest, Sequence, StreamName, Totals};
     use std::fs;
 
     fn key(name: &str) -> SigningKey {
@@ -136,22 +135,7 @@ mod tests {
     }
 
     fn manifest() -> String {
-        Manifest {
-            stream: StreamName::new("platform").unwrap(),
-            sequence: Sequence::FIRST,
-            created: "2026-11-21T09:00:00Z".into(),
-            basis: Basis::None,
-            needs: 0,
-            tombstones: 0,
-            heads: Vec::new(),
-            totals: Totals::default(),
-            index: Digest {
-                size: 18,
-                sha256: [0; 32],
-            },
-            missing: Vec::new(),
-        }
-        .encode()
+        crate::testing::manifest("platform", 1).encode()
     }
 
     #[test]

@@ -305,17 +305,10 @@ pub fn manifest_of(note: &[u8]) -> Result<Manifest, String> {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use modferry_protocol::bundle::{Basis, Digest, Totals};
     use modferry_protocol::sumdb::Hash;
 
     fn manifest(stream: &str, sequence: u64, size: u64) -> Manifest {
         Manifest {
-            stream: StreamName::new(stream).unwrap(),
-            sequence: Sequence::new(sequence).unwrap(),
-            created: "2026-11-21T09:00:00Z".into(),
-            basis: Basis::None,
-            needs: 0,
-            tombstones: 0,
             heads: vec![(
                 DbName::new("sum.example.org").unwrap(),
                 TreeHead {
@@ -323,12 +316,7 @@ mod tests {
                     hash: Hash([7; 32]),
                 },
             )],
-            totals: Totals::default(),
-            index: Digest {
-                size: 18,
-                sha256: [0; 32],
-            },
-            missing: Vec::new(),
+            ..crate::testing::manifest(stream, sequence)
         }
     }
 
