@@ -3,7 +3,7 @@
 # what was tried and survived. What this machine does not permit is in the table as SKIPPED.
 #
 # MODFERRY_FAULTS_SEED=n repeats the moments of an earlier run; the rows above the table print theirs.
-# The faults are independent of one another, and of time, but they load the machine: expect half an hour.
+# The faults are independent of one another, and of time, but they load the machine: expect a quarter of an hour to half of one.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 . scripts/env.sh
