@@ -20,6 +20,7 @@ pub mod inspect;
 pub mod interrupted;
 pub mod key;
 pub mod keygen;
+pub mod pack;
 pub mod plan;
 pub mod pool;
 pub mod progress;
