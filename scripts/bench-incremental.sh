@@ -19,6 +19,8 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
 # shellcheck source=scripts/env.sh
 . scripts/env.sh
+# shellcheck source=scripts/measure.sh
+. scripts/measure.sh
 cargo build --locked --release --quiet --package modferry-bundler --package modferry-appliance
 if [ -n "${MODFERRY_BENCH_SET:-}" ]; then
     mapfile -t modules < <(grep -v '^#' "$MODFERRY_BENCH_SET")
@@ -42,17 +44,10 @@ carry() { # what, number, the export's arguments
         return
     fi
     row "$what" "$(json bytes)" "$(json zip_bytes)" "$(json modules)" "$(json go_mods)" "$(json tiles)" "$(json needs)"
-    measure "$bin/modferry-appliance" import "$out" --store "$work/store" >"$work/import-$number"
+    seconds "$bin/modferry-appliance" import "$out" --store "$work/store" >"$work/import-$number"
 }
 json() { python3 -c 'import json, sys; print(json.load(open(sys.argv[1]))[sys.argv[2]])' "$work/export.json" "$1"; }
-measure() { # seconds that a command takes
-    python3 - "$@" <<'PYTHON'
-import subprocess, sys, time
-start = time.monotonic()
-subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, check=True)
-print(f"{time.monotonic() - start:.3f}")
-PYTHON
-}
+seconds() { measure "$@" | awk '{ print $1 }'; } # that a command takes
 
 echo "== bundles of one stream, in bytes on disk"
 row bundle bytes zips modules go.mods tiles needs
@@ -62,5 +57,5 @@ sleep "${WAIT:-0}"
 carry "an empty update" 3 "${modules[@]}" "$added"
 echo "import of the first: $(cat "$work/import-1") s, of the second: $(cat "$work/import-2") s"
 for number in 1 2; do
-    echo "import of bundle $number again: $(measure "$bin/modferry-appliance" import "$work/bundle-$number" --store "$work/store") s"
+    echo "import of bundle $number again: $(seconds "$bin/modferry-appliance" import "$work/bundle-$number" --store "$work/store") s"
 done

@@ -27,6 +27,8 @@ trap finish EXIT
 
 # shellcheck source=scripts/env.sh
 . scripts/env.sh
+# shellcheck source=scripts/measure.sh
+. scripts/measure.sh
 cargo build --locked --release --quiet --package modferry-server --bins --example bench-data
 target=${CARGO_TARGET_DIR:-target}/release
 "$target/examples/bench-data" "$work"
@@ -85,7 +87,6 @@ start "$work/tls" --tls-cert "$work/cert.pem" --tls-key "$work/key.pem"
 modferry=$(sed 's/listening on //' "$work/plain") modferry_tls=$(sed 's/listening on //' "$work/tls")
 nginx=http://127.0.0.1:$nginx_port nginx_tls=https://127.0.0.1:$nginx_tls_port
 
-median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 rate() { # connections, URL, bytes of the answer: answers per second
     # By bytes, not by whole answers: 256 downloads of 50 MB side by side do not end within seconds.
     wrk -t 1 -c "$1" -d "${each}s" "$2" | awk -v size="$3" '

@@ -18,22 +18,9 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
 # shellcheck source=scripts/env.sh
 . scripts/env.sh
+# shellcheck source=scripts/measure.sh
+. scripts/measure.sh
 cargo build --locked --release --quiet --package modferry-tests --bin hash-zips
-
-# Runs a command; prints "seconds peak-MiB".
-measure() {
-    python3 - "$@" <<'EOF'
-import resource, subprocess, sys, time
-start = time.monotonic()
-done = subprocess.run(sys.argv[1:], stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-seconds = time.monotonic() - start
-if done.returncode != 0:
-    sys.stderr.buffer.write(done.stderr)
-    sys.exit(f"bench.sh: {sys.argv[1:]} failed with {done.returncode}")
-print(f"{seconds:.2f} {resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024}")
-EOF
-}
-median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
 
 "$bin/modferry-bundler" keygen bench --out "$work/keys" >/dev/null
 set_file=${MODFERRY_BENCH_SET:-}
