@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use modferry_protocol::bundle::{Basis, Digest, Manifest, Sequence, StreamName, Totals};
+use modferry_protocol::bundle::{
+    Basis, DeflatedTotals, Digest, Manifest, Sequence, StreamName, Totals,
+};
 
 /// The manifest of a bundle that has nothing in it.
 pub(crate) fn manifest(stream: &str, sequence: u64) -> Manifest {
@@ -12,9 +14,11 @@ pub(crate) fn manifest(stream: &str, sequence: u64) -> Manifest {
         created: "2026-11-21T09:00:00Z".into(),
         basis: Basis::None,
         needs: 0,
+        bases: 0,
         tombstones: 0,
         heads: Vec::new(),
         totals: Totals::default(),
+        deflated: DeflatedTotals::default(),
         index: Digest {
             size: 18,
             sha256: [0; 32],

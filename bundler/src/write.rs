@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault, bytes};
 use modferry_protocol::bundle::{
-    Basis, BundleWriter, Encoding, Entry, IndexWriter, Item, Manifest, Missing, Pack, PackBuilder,
-    Sequence, StreamName, cut, front_size, list_texts,
+    Basis, BundleWriter, DeflatedTotals, Encoding, Entry, IndexWriter, Item, Manifest, Missing,
+    Pack, PackBuilder, Sequence, StreamName, cut, front_size, list_texts,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -126,6 +126,7 @@ pub fn write(
                 stored: zip.size,
                 sha256: zip.sha256,
                 items: vec![(Item::Zip(module.clone()), zip.size)],
+                zip_sha256: Vec::new(),
             })?;
             zips.push(&zip.path);
         }
@@ -139,9 +140,11 @@ pub fn write(
             .to_string(),
         basis: contents.basis.clone(),
         needs: contents.portion.needs().count() as u64,
+        bases: 0,
         tombstones: contents.portion.tombstones.len() as u64,
         heads: vec![(contents.db.clone(), contents.proof.head.head())],
         totals,
+        deflated: DeflatedTotals::default(),
         index: digest,
         missing: contents.missing.clone(),
     };

@@ -106,6 +106,15 @@ impl<S: Stage> Intake<'_, S> {
                 self.pack(incoming)?;
                 self.progress.advance(stored);
             }
+            Encoding::Contents | Encoding::Recipes => {
+                let volume = self.manifest.volume_file_name(incoming.volume());
+                let what = "packed bundles cannot be read yet";
+                return Err(CheckError::damaged(
+                    &volume,
+                    incoming.entry().to_string(),
+                    what,
+                ));
+            }
             Encoding::Raw => {
                 // Whatever proves the zips has come: a fork is found before gigabytes are read.
                 self.small_things_are_in()?;
@@ -134,6 +143,10 @@ impl<S: Stage> Intake<'_, S> {
                     .map_err(|e| CheckError::damaged(&volume, &*entry, e))?;
                 match &item {
                     Item::Needs(_) => lists.need(&item, bytes, *stage, prover.missing(), report)?,
+                    Item::Bases(_) => {
+                        let what = "packed bundles cannot be read yet";
+                        return Err(CheckError::damaged(&volume, &*entry, what).into());
+                    }
                     Item::Tombstones(_) => lists.take_back(&item, bytes, *stage, report)?,
                     Item::Trust(number) => {
                         report.trust_notes += 1;

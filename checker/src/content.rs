@@ -58,8 +58,13 @@ pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
         Ok(())
     };
     match item {
-        // Lists and heads are read elsewhere, and have limits of their own; a zip comes another way.
-        Item::Needs(_) | Item::Tombstones(_) | Item::Head(_) | Item::Zip(_) => Ok(()),
+        // Lists and heads are read elsewhere, and have limits of their own; zips and their contents come another way.
+        Item::Needs(_)
+        | Item::Bases(_)
+        | Item::Tombstones(_)
+        | Item::Head(_)
+        | Item::Contents(_)
+        | Item::Zip(_) => Ok(()),
         Item::Trust(number) => {
             check_trust_note(*number, bytes).map_err(|source| ContentError::TrustNote {
                 item: item.clone(),

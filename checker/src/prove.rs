@@ -111,7 +111,12 @@ impl<'a> Prover<'a> {
             // checksum database knows must not become one that is listed.
             Item::Info(module) => self.has_record(stage, module),
             // Nothing of these kinds is put before the small things are proven.
-            Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) | Item::Zip(_) => Ok(()),
+            Item::Needs(_)
+            | Item::Bases(_)
+            | Item::Tombstones(_)
+            | Item::Trust(_)
+            | Item::Contents(_)
+            | Item::Zip(_) => Ok(()),
         })
     }
 

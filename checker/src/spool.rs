@@ -269,14 +269,16 @@ const KINDS: usize = 9;
 fn kind_of(item: &Item) -> usize {
     match item {
         Item::Needs(_) => 0,
-        Item::Tombstones(_) => 1,
-        Item::Trust(_) => 2,
-        Item::Head(_) => 3,
-        Item::Record(..) => 4,
-        Item::Tile(..) => 5,
-        Item::Info(_) => 6,
-        Item::Mod(_) => 7,
-        Item::Zip(_) => 8,
+        Item::Bases(_) => 1,
+        Item::Tombstones(_) => 2,
+        Item::Trust(_) => 3,
+        Item::Head(_) => 4,
+        Item::Record(..) => 5,
+        Item::Tile(..) => 6,
+        Item::Info(_) => 7,
+        Item::Mod(_) => 8,
+        Item::Contents(_) => 9,
+        Item::Zip(_) => 10,
     }
 }
 
@@ -303,6 +305,7 @@ fn name_of(item: &Item) -> Vec<u8> {
     let module = |m: &ModuleVersion| format!("{} {}", m.path(), m.version());
     match item {
         Item::Needs(number) => format!("needs {number}"),
+        Item::Bases(number) => format!("bases {number}"),
         Item::Tombstones(number) => format!("tombstones {number}"),
         Item::Trust(number) => format!("trust {number}"),
         Item::Head(db) => format!("head {db}"),
@@ -310,6 +313,7 @@ fn name_of(item: &Item) -> Vec<u8> {
         Item::Tile(db, tile) => format!("tile {db} {}", tile.path()),
         Item::Info(m) => format!("info {}", module(m)),
         Item::Mod(m) => format!("mod {}", module(m)),
+        Item::Contents(number) => format!("contents {number}"),
         Item::Zip(m) => format!("zip {}", module(m)),
     }
     .into_bytes()
@@ -320,6 +324,7 @@ fn item_of(name: &[u8]) -> Option<Item> {
     let fields: Vec<&str> = std::str::from_utf8(name).ok()?.split(' ').collect();
     Some(match fields[..] {
         ["needs", number] => Item::Needs(number.parse().ok()?),
+        ["bases", number] => Item::Bases(number.parse().ok()?),
         ["tombstones", number] => Item::Tombstones(number.parse().ok()?),
         ["trust", number] => Item::Trust(number.parse().ok()?),
         ["head", db] => Item::Head(DbName::new(db).ok()?),
@@ -330,6 +335,7 @@ fn item_of(name: &[u8]) -> Option<Item> {
         ["tile", db, path] => Item::Tile(DbName::new(db).ok()?, Tile::parse(path).ok()?),
         ["info", path, version] => Item::Info(ModuleVersion::parse(path, version).ok()?),
         ["mod", path, version] => Item::Mod(ModuleVersion::parse(path, version).ok()?),
+        ["contents", number] => Item::Contents(number.parse().ok()?),
         ["zip", path, version] => Item::Zip(ModuleVersion::parse(path, version).ok()?),
         _ => return None,
     })

@@ -14,8 +14,8 @@ mod zip;
 use std::collections::BTreeMap;
 
 use modferry_protocol::bundle::{
-    Basis, BundleWriter, Digest, Encoding, Entry, Gone, Item, Level, Manifest, Missing,
-    PackBuilder, Sequence, StreamName, Totals, cut, encode_index, front_size, list_texts,
+    Basis, BundleWriter, DeflatedTotals, Digest, Encoding, Entry, Gone, Item, Level, Manifest,
+    Missing, PackBuilder, Sequence, StreamName, Totals, cut, encode_index, front_size, list_texts,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -229,6 +229,7 @@ impl TestBundle {
                     stored: bytes.len() as u64,
                     sha256: Sha256::digest(bytes).into(),
                     items: vec![(item.clone(), bytes.len() as u64)],
+                    zip_sha256: Vec::new(),
                 };
                 entries.push((entry, bytes.clone()));
             }
@@ -243,7 +244,15 @@ impl TestBundle {
             totals.carried_bytes += entry.stored;
             for (item, size) in &entry.items {
                 match item {
-                    Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) | Item::Head(_) => {}
+                    Item::Needs(_)
+                    | Item::Bases(_)
+                    | Item::Tombstones(_)
+                    | Item::Trust(_)
+                    | Item::Head(_) => {}
+                    Item::Contents(_) => {
+                        totals.contents += 1;
+                        totals.content_bytes += size;
+                    }
                     Item::Record(..) => totals.records += 1,
                     Item::Tile(..) => totals.tiles += 1,
                     Item::Info(_) => totals.infos += 1,
@@ -262,10 +271,12 @@ impl TestBundle {
             basis: self.basis.clone(),
             needs: (self.needs)
                 .unwrap_or_else(|| self.listed(|item| matches!(item, Item::Needs(_)))),
+            bases: 0,
             tombstones: (self.tombstones)
                 .unwrap_or_else(|| self.listed(|item| matches!(item, Item::Tombstones(_)))),
             heads: self.heads.clone(),
             totals,
+            deflated: DeflatedTotals::default(),
             index: Digest {
                 size: index.len() as u64,
                 sha256: Sha256::digest(index).into(),

@@ -285,7 +285,7 @@ fn read_volume(data: &[u8]) -> Result<Whole, Box<dyn std::error::Error>> {
     let mut entries = entries_of(data, &accepted, &mut spool_again)?;
     while let Some(incoming) = entries.next()? {
         let items = incoming.entry().items.clone();
-        if incoming.entry().encoding == Encoding::Raw {
+        if incoming.entry().encoding != Encoding::Zstd {
             incoming.finish()?;
             continue;
         }

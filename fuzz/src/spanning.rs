@@ -28,7 +28,8 @@ pub struct Spanning {
 }
 
 const MANIFEST: &str = "modferry bundle v1\nstream fuzz\nsequence 1\ncreated 2026-11-21T09:00:00Z\nbasis none\n\
-    needs 0\ntombstones 0\nrecords 0\ntiles 0\ninfos 0\nmods 0\nzips 0\nzip-bytes 0\ncarried-bytes 0\n\
+    needs 0\nbases 0\ntombstones 0\nrecords 0\ntiles 0\ninfos 0\nmods 0\nzips 0\nzip-bytes 0\ncontents 0\n\
+    content-bytes 0\ncarried-bytes 0\ndeflated 0\ndeflated-bytes 0\n\
     index 0 e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855\n";
 
 impl Spanning {
@@ -49,6 +50,7 @@ impl Spanning {
                     stored,
                     sha256: Sha256::digest(bytes).into(),
                     items: vec![(zip, stored)],
+                    zip_sha256: Vec::new(),
                 };
                 index.entry(&entry).unwrap();
                 entry

@@ -121,6 +121,7 @@ impl Contents {
                     stored: bytes.len() as u64,
                     sha256: Sha256::digest(&bytes).into(),
                     items: vec![(item, bytes.len() as u64)],
+                    zip_sha256: Vec::new(),
                 };
                 entries.push((entry, bytes));
             }

@@ -202,7 +202,12 @@ fn held(view: &View, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
         Item::Tile(db, tile) => view.tile(db, tile),
         Item::Info(module) => view.info(module),
         Item::Mod(module) => view.go_mod(module),
-        Item::Zip(_) | Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) => Ok(None),
+        Item::Zip(_)
+        | Item::Contents(_)
+        | Item::Needs(_)
+        | Item::Bases(_)
+        | Item::Tombstones(_)
+        | Item::Trust(_) => Ok(None),
     };
     Ok(value?.map(Vec::from))
 }

@@ -322,10 +322,14 @@ pub(super) const ITEM_KINDS: [u8; 6] = [HEAD, RECORD, TILE, INFO, MOD, ZIP];
 /// The kinds whose keys name a module version, zips last.
 pub(super) const MODULE_KINDS: [u8; 3] = [INFO, MOD, ZIP];
 
-/// The key of a bundle's item; `None` for what is read at import and kept under no name: lists and trust notes.
+/// The key of a bundle's item; `None` for what is read at import and kept under no name: lists, trust notes and contents.
 pub(super) fn of_item(item: &Item) -> Option<Vec<u8>> {
     Some(match item {
-        Item::Needs(_) | Item::Tombstones(_) | Item::Trust(_) => return None,
+        Item::Needs(_)
+        | Item::Bases(_)
+        | Item::Tombstones(_)
+        | Item::Trust(_)
+        | Item::Contents(_) => return None,
         Item::Head(db) => head(db),
         Item::Record(db, module) => record(db, module),
         Item::Tile(db, at) => tile(db, at),

@@ -2,8 +2,8 @@
 #![allow(clippy::unwrap_used)]
 
 use modferry_protocol::bundle::{
-    Basis as Named, Digest, Encoding, Entry, Gone, IndexWriter, Item, Manifest, Sequence,
-    StreamName, list_texts,
+    Basis as Named, DeflatedTotals, Digest, Encoding, Entry, Gone, IndexWriter, Item, Manifest,
+    Sequence, StreamName, list_texts,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Hash, Tile, TreeHead};
@@ -95,6 +95,7 @@ impl Stream {
                 stored: 1,
                 sha256: [0; 32],
                 items,
+                zip_sha256: Vec::new(),
             };
             writer.entry(&entry).unwrap();
         }
@@ -116,6 +117,7 @@ impl Stream {
                 },
             },
             needs: 0,
+            bases: 0,
             tombstones: gone.len() as u64,
             heads: vec![(
                 db(),
@@ -125,6 +127,7 @@ impl Stream {
                 },
             )],
             totals,
+            deflated: DeflatedTotals::default(),
             index: Digest {
                 size: digest.size,
                 sha256: digest.sha256,

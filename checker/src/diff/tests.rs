@@ -113,6 +113,7 @@ fn index(items: &[Item]) -> IndexFile {
             stored: 1,
             sha256: [0; 32],
             items,
+            zip_sha256: Vec::new(),
         };
         writer.entry(&entry).unwrap();
     };

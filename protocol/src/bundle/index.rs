@@ -5,6 +5,7 @@
 //! modferry index v1
 //! entry zstd 1048576 <SHA-256>                               encoding, stored bytes, their SHA-256
 //! needs 1 1234                                               an item of the entry above it, and its bytes
+//! bases 1 345
 //! tombstones 1 56
 //! trust 2 789
 //! head sum.golang.org 177
@@ -14,6 +15,10 @@
 //! mod example.com/a v1.0.0 120
 //! entry raw 70000 <SHA-256>
 //! zip example.com/a v1.0.0 70000
+//! entry contents 9048576 <SHA-256>
+//! contents 1 60048576                                        a frame, and its bytes as they are restored
+//! entry recipes 5000 <SHA-256>
+//! zip example.com/b v1.0.0 80000 <SHA-256>                   the zip that its recipe makes: bytes, SHA-256
 //! ```
 //!
 //! Numbers and order are not written but follow: entries count from 1. [`IndexReader`] takes only what
@@ -114,17 +119,21 @@ fn push_entry(out: &mut String, entry: &Entry) {
     let encoding = match entry.encoding {
         Encoding::Raw => "raw",
         Encoding::Zstd => "zstd",
+        Encoding::Contents => "contents",
+        Encoding::Recipes => "recipes",
     };
     *out += &format!(
         "entry {encoding} {} {}\n",
         entry.stored,
         text::Hex(&entry.sha256)
     );
+    let mut zips = entry.zip_sha256.iter();
     for (item, size) in &entry.items {
         let named =
             |kind: &str, m: &ModuleVersion| format!("{kind} {} {} {size}\n", m.path(), m.version());
         *out += &match item {
             Item::Needs(number) => format!("needs {number} {size}\n"),
+            Item::Bases(number) => format!("bases {number} {size}\n"),
             Item::Tombstones(number) => format!("tombstones {number} {size}\n"),
             Item::Trust(number) => format!("trust {number} {size}\n"),
             Item::Head(db) => format!("head {db} {size}\n"),
@@ -132,7 +141,14 @@ fn push_entry(out: &mut String, entry: &Entry) {
             Item::Tile(db, tile) => format!("tile {db} {} {size}\n", tile.path()),
             Item::Info(m) => named("info", m),
             Item::Mod(m) => named("mod", m),
-            Item::Zip(m) => named("zip", m),
+            Item::Contents(number) => format!("contents {number} {size}\n"),
+            Item::Zip(m) => match zips.next() {
+                None => named("zip", m),
+                Some(sha256) => {
+                    let (path, version) = (m.path(), m.version());
+                    format!("zip {path} {version} {size} {}\n", text::Hex(sha256))
+                }
+            },
         };
     }
 }
@@ -150,6 +166,7 @@ mod tests {
             stored: 1,
             sha256: [0; 32],
             items: vec![(Item::Zip("example.com/a@v1.0.0".parse().unwrap()), 1)],
+            zip_sha256: vec![],
         };
         let mut lines = String::new();
         push_entry(&mut lines, &entry);

@@ -17,6 +17,9 @@ pub enum Item {
     /// A text, numbered from 1, of what the destination must hold already: a [list](super::ListReader) of
     /// [`Level`](super::Level).
     Needs(u32),
+    /// A text, numbered from 1, of the zips that recipes of this bundle take deflate streams from, and that the
+    /// destination must hold already: a [list of bases](super::BasesReader).
+    Bases(u32),
     /// A text, numbered from 1, of what the stream's selection no longer names: a [list](super::ListReader) of
     /// [`Gone`](super::Gone).
     Tombstones(u32),
@@ -32,6 +35,8 @@ pub enum Item {
     Info(ModuleVersion),
     /// A module version's `.mod`, as upstream served it.
     Mod(ModuleVersion),
+    /// Contents of zips' entries, each once: a frame of them, numbered from 1. What is made of them are the zips behind.
+    Contents(u32),
     /// A module version's `.zip`, as upstream served it.
     Zip(ModuleVersion),
 }
@@ -40,6 +45,7 @@ impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Item::Needs(number) => write!(f, "needs {number}"),
+            Item::Bases(number) => write!(f, "bases {number}"),
             Item::Tombstones(number) => write!(f, "tombstones {number}"),
             Item::Trust(number) => write!(f, "trust {number}"),
             Item::Head(db) => write!(f, "head {db}"),
@@ -47,6 +53,7 @@ impl fmt::Display for Item {
             Item::Tile(db, tile) => write!(f, "tile {db} {}", tile.path()),
             Item::Info(module) => write!(f, "info {module}"),
             Item::Mod(module) => write!(f, "mod {module}"),
+            Item::Contents(number) => write!(f, "contents {number}"),
             Item::Zip(module) => write!(f, "zip {module}"),
         }
     }
@@ -59,6 +66,11 @@ pub enum Encoding {
     Raw,
     /// A pack: one zstd frame of all its items' bytes, one after the other.
     Zstd,
+    /// Contents of zips' entries: a header that names what they are compressed against, and one zstd frame
+    /// ([`StoredContents`](super::StoredContents)).
+    Contents,
+    /// Recipes: one zstd frame of what restores each of its zips ([`StoredRecipes`](super::StoredRecipes)).
+    Recipes,
 }
 
 /// The size and SHA-256 of some bytes.
@@ -81,8 +93,10 @@ pub struct Entry {
     pub stored: u64,
     /// SHA-256 of its bytes in the tar.
     pub sha256: [u8; 32],
-    /// The items in it, in order, and the bytes of each.
+    /// The items in it, in order, and the bytes of each as they are restored.
     pub items: Vec<(Item, u64)>,
+    /// Of an entry of recipes: the SHA-256 of each of its zips. Otherwise nothing: a raw entry's is its zip's.
+    pub zip_sha256: Vec<[u8; 32]>,
 }
 
 impl Entry {
@@ -91,6 +105,8 @@ impl Entry {
         match self.encoding {
             Encoding::Raw => format!("{:06}.zip", self.number),
             Encoding::Zstd => format!("{:06}.zst", self.number),
+            Encoding::Contents => format!("{:06}.contents", self.number),
+            Encoding::Recipes => format!("{:06}.recipes", self.number),
         }
     }
 
@@ -109,6 +125,23 @@ impl Entry {
                 format!("entry {file_name} ({count} items: {first} to {last})")
             }
         }
+    }
+
+    /// The zips in it, and the size and SHA-256 of each as it is served, whether it travels as it is or as a recipe.
+    pub fn zips(&self) -> impl Iterator<Item = (&ModuleVersion, Digest)> {
+        let raw = (self.encoding == Encoding::Raw).then_some(&self.sha256);
+        (self.items.iter())
+            .zip(raw.into_iter().chain(&self.zip_sha256))
+            .filter_map(|((item, size), sha256)| match item {
+                Item::Zip(module) => Some((
+                    module,
+                    Digest {
+                        size: *size,
+                        sha256: *sha256,
+                    },
+                )),
+                _ => None,
+            })
     }
 
     /// The bytes of all its items together.

@@ -7,6 +7,7 @@
 //! created 2026-11-21T09:00:00Z
 //! basis none
 //! needs 0
+//! bases 0
 //! tombstones 0
 //! head sum.golang.org 41234567 <base64 of the root hash>
 //! records 423
@@ -15,7 +16,11 @@
 //! mods 423
 //! zips 212
 //! zip-bytes 299113472
-//! carried-bytes 301203456
+//! contents 3
+//! content-bytes 189113472
+//! carried-bytes 101203456
+//! deflated 21113
+//! deflated-bytes 51203456
 //! index 123456 <SHA-256 of the index>
 //! missing example.com/x v1.0.0 404
 //! ```
@@ -53,12 +58,17 @@ pub struct Manifest {
     pub basis: Basis,
     /// How many module versions its needs list: what the destination must hold. 0 where the basis is none.
     pub needs: u64,
+    /// How many zips its bases list: what its recipes take deflate streams from, and the destination must hold. 0
+    /// where the basis is none.
+    pub bases: u64,
     /// How many module versions its tombstones list: what the selection no longer names. 0 where the basis is none.
     pub tombstones: u64,
     /// The tree head of each checksum database that it carries, sorted by name.
     pub heads: Vec<(DbName, TreeHead)>,
     /// What the index comes to.
     pub totals: Totals,
+    /// What its contents give: an importer has to have room for that, and takes no more.
+    pub deflated: DeflatedTotals,
     /// The index: through it, one signature covers every entry.
     pub index: Digest,
     /// What was asked for and could not be had, sorted.
@@ -79,6 +89,15 @@ pub enum Basis {
     },
 }
 
+/// The deflate streams that a bundle's contents give, counted. The index does not show them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct DeflatedTotals {
+    /// How many: one for each form of each content.
+    pub streams: u64,
+    /// Bytes of all of them.
+    pub bytes: u64,
+}
+
 /// What a bundle holds, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
@@ -94,6 +113,10 @@ pub struct Totals {
     pub zips: u64,
     /// Bytes of the zips as they are served.
     pub zip_bytes: u64,
+    /// Frames of contents.
+    pub contents: u64,
+    /// Bytes of those frames as they are restored.
+    pub content_bytes: u64,
     /// Bytes of all entries as stored, without tar headers and padding.
     pub carried_bytes: u64,
 }
@@ -151,6 +174,7 @@ impl Manifest {
             }
         };
         let _ = writeln!(out, "needs {}", self.needs);
+        let _ = writeln!(out, "bases {}", self.bases);
         let _ = writeln!(out, "tombstones {}", self.tombstones);
         for (db, head) in &self.heads {
             let _ = writeln!(out, "head {db} {} {}", head.size, head.hash);
@@ -158,6 +182,8 @@ impl Manifest {
         for (key, value) in self.totals.lines() {
             let _ = writeln!(out, "{key} {value}");
         }
+        let _ = writeln!(out, "deflated {}", self.deflated.streams);
+        let _ = writeln!(out, "deflated-bytes {}", self.deflated.bytes);
         let _ = writeln!(
             out,
             "index {} {}",
@@ -209,7 +235,7 @@ impl Manifest {
 
 impl Totals {
     /// Each total as the manifest names it, in its order.
-    pub fn lines(&self) -> [(&'static str, u64); 7] {
+    pub fn lines(&self) -> [(&'static str, u64); 9] {
         [
             ("records", self.records),
             ("tiles", self.tiles),
@@ -217,6 +243,8 @@ impl Totals {
             ("mods", self.mods),
             ("zips", self.zips),
             ("zip-bytes", self.zip_bytes),
+            ("contents", self.contents),
+            ("content-bytes", self.content_bytes),
             ("carried-bytes", self.carried_bytes),
         ]
     }

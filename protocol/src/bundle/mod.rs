@@ -35,7 +35,7 @@ pub use entries::{Entries, Incoming, OneVolume, Volumes};
 pub use index::{IndexReader, IndexWriter, encode_index};
 pub use item::{Digest, Encoding, Entry, Item};
 pub use lists::{Gone, Level, ListError, ListKind, ListReader, ListTexts, list_texts};
-pub use manifest::{Basis, MAX_REASON, Manifest, ManifestError, Missing, Totals};
+pub use manifest::{Basis, DeflatedTotals, MAX_REASON, Manifest, ManifestError, Missing, Totals};
 pub use names::{MAX_STREAM_NAME, NameError, Sequence, StreamName};
 pub use pack::{Pack, PackBuilder, PackError};
 pub use parts::{CheckedPart, VolumeParts};
@@ -81,6 +81,18 @@ pub const MAX_PACK_RESTORED: u64 = 32 << 20;
 
 /// The most items of a pack, so that an entry's list of items has a bound too.
 pub const MAX_PACK_ITEMS: usize = 16_384;
+
+/// The most bytes of a frame of contents as they are restored: an importer holds a few of them.
+pub const MAX_CONTENTS_RESTORED: u64 = 64 << 20;
+
+/// The most bytes of an entry of contents as stored: the most restored, and what its header and zstd add.
+pub const MAX_CONTENTS_STORED: u64 = MAX_CONTENTS_RESTORED + (1 << 20);
+
+/// The most zips that a bundle's recipes may build on.
+pub const MAX_BASES: u64 = 65_536;
+
+/// The most deflate streams that a bundle's contents may give.
+pub const MAX_DEFLATED: u64 = 50_000_000;
 
 /// The largest zstd window of a pack, as a power of two: 8 MiB.
 pub const MAX_WINDOW_LOG: u32 = 23;

@@ -3,8 +3,8 @@
 use super::item::{Encoding, Entry, Item};
 use super::manifest::Totals;
 use super::{
-    MAX_ENTRIES, MAX_ENTRY, MAX_HEADS, MAX_LIST_TEXT, MAX_PACK_ITEMS, MAX_PACK_RESTORED,
-    MAX_PACK_STORED, MAX_TRUST_NOTES,
+    MAX_CONTENTS_RESTORED, MAX_CONTENTS_STORED, MAX_ENTRIES, MAX_ENTRY, MAX_HEADS, MAX_LIST_TEXT,
+    MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_PACK_STORED, MAX_TRUST_NOTES,
 };
 use crate::sumdb::DbName;
 use crate::trust::{MAX_TRUST_NOTE, MAX_TRUST_NUMBER};
@@ -51,6 +51,7 @@ pub(super) struct Rules {
     totals: Totals,
     heads: Vec<DbName>,
     needs: u32,
+    bases: u32,
     tombstones: u32,
     trust_notes: usize,
 }
@@ -74,6 +75,11 @@ impl Rules {
         match entry.encoding {
             Encoding::Raw => check_raw(entry)?,
             Encoding::Zstd => check_pack(entry)?,
+            Encoding::Contents => check_contents(entry)?,
+            Encoding::Recipes => check_recipes(entry)?,
+        }
+        if entry.encoding != Encoding::Recipes && !entry.zip_sha256.is_empty() {
+            return Err("only zips that travel as recipes have a SHA-256 of their own".into());
         }
         for (item, size) in &entry.items {
             if let Some(last) = &self.last
@@ -96,14 +102,16 @@ impl Rules {
 
     /// What holds for an item of its kind alone.
     fn check_item(&self, item: &Item, size: u64) -> Result<(), String> {
-        let text = |number: u32, before: u32| {
+        let numbered = |number: u32, before: u32, most: u64| {
             if number != before + 1 {
                 return Err(format!("{item} comes where number {} is due", before + 1));
             }
-            within(item, size, MAX_LIST_TEXT as u64)
+            within(item, size, most)
         };
+        let text = |number, before| numbered(number, before, MAX_LIST_TEXT as u64);
         match item {
             Item::Needs(number) => text(*number, self.needs),
+            Item::Bases(number) => text(*number, self.bases),
             Item::Tombstones(number) => text(*number, self.tombstones),
             Item::Trust(number) if !(1..=MAX_TRUST_NUMBER).contains(number) => Err(format!(
                 "{item}: want a number from 1 to {MAX_TRUST_NUMBER}"
@@ -112,6 +120,11 @@ impl Rules {
                 Err(format!("more than {MAX_TRUST_NOTES} trust notes"))
             }
             Item::Trust(_) => within(item, size, MAX_TRUST_NOTE),
+            Item::Contents(number) => {
+                // There are no more frames than entries.
+                let before = self.totals.contents as u32;
+                numbered(*number, before, MAX_CONTENTS_RESTORED)
+            }
             Item::Head(_) if self.heads.len() >= MAX_HEADS => {
                 Err(format!("more than {MAX_HEADS} tree heads"))
             }
@@ -122,6 +135,7 @@ impl Rules {
     fn count(&mut self, item: &Item, size: u64) {
         match item {
             Item::Needs(number) => self.needs = *number,
+            Item::Bases(number) => self.bases = *number,
             Item::Tombstones(number) => self.tombstones = *number,
             Item::Trust(_) => self.trust_notes += 1,
             Item::Head(db) => self.heads.push(db.clone()),
@@ -129,6 +143,10 @@ impl Rules {
             Item::Tile(..) => self.totals.tiles += 1,
             Item::Info(_) => self.totals.infos += 1,
             Item::Mod(_) => self.totals.mods += 1,
+            Item::Contents(_) => {
+                self.totals.contents += 1;
+                self.totals.content_bytes += size;
+            }
             Item::Zip(_) => {
                 self.totals.zips += 1;
                 self.totals.zip_bytes += size;
@@ -149,6 +167,11 @@ impl Rules {
     /// How many texts of needs there were.
     pub(super) fn needs(&self) -> u32 {
         self.needs
+    }
+
+    /// How many texts of bases there were.
+    pub(super) fn bases(&self) -> u32 {
+        self.bases
     }
 
     /// How many texts of tombstones there were.
@@ -185,7 +208,8 @@ fn check_raw(entry: &Entry) -> Result<(), String> {
     Ok(())
 }
 
-fn check_pack(entry: &Entry) -> Result<(), String> {
+/// What holds for a pack, of small things as of recipes.
+fn check_size(entry: &Entry) -> Result<(), String> {
     if !(1..=MAX_PACK_ITEMS).contains(&entry.items.len()) {
         return Err(format!(
             "{} items: want 1 to {MAX_PACK_ITEMS} in a pack",
@@ -198,10 +222,43 @@ fn check_pack(entry: &Entry) -> Result<(), String> {
             entry.stored
         ));
     }
+    Ok(())
+}
+
+fn check_contents(entry: &Entry) -> Result<(), String> {
+    let [(Item::Contents(_), _)] = entry.items.as_slice() else {
+        return Err("an entry of contents has one item, a frame of them".into());
+    };
+    if !(1..=MAX_CONTENTS_STORED).contains(&entry.stored) {
+        return Err(format!(
+            "{} bytes stored: want 1 to {MAX_CONTENTS_STORED} of contents",
+            entry.stored
+        ));
+    }
+    Ok(())
+}
+
+/// How large the recipes are, which the index does not say, is checked when they are restored.
+fn check_recipes(entry: &Entry) -> Result<(), String> {
+    check_size(entry)?;
+    for (item, size) in &entry.items {
+        if !matches!(item, Item::Zip(_)) {
+            return Err(format!("{item} among recipes: they are for zips"));
+        }
+        within(item, *size, MAX_ENTRY)?;
+    }
+    if entry.zip_sha256.len() != entry.items.len() {
+        return Err("a zip that travels as a recipe has a size and a SHA-256".into());
+    }
+    Ok(())
+}
+
+fn check_pack(entry: &Entry) -> Result<(), String> {
+    check_size(entry)?;
     let mut restored = 0u64;
     for (item, size) in &entry.items {
-        if matches!(item, Item::Zip(_)) {
-            return Err(format!("{item} in a pack: zips have entries of their own"));
+        if matches!(item, Item::Contents(_) | Item::Zip(_)) {
+            return Err(format!("{item} in a pack: it has an entry of its own"));
         }
         restored = restored.saturating_add(*size);
     }
@@ -233,6 +290,7 @@ mod tests {
                 Item::Zip(format!("example.com/a@{version}").parse().unwrap()),
                 1,
             )],
+            zip_sha256: vec![],
         };
         rules.admit(&zip(MAX_ENTRIES, "v1.0.0")).unwrap();
         let error = rules.admit(&zip(MAX_ENTRIES + 1, "v1.1.0")).unwrap_err();
@@ -257,6 +315,7 @@ mod tests {
                     )
                 })
                 .collect(),
+            zip_sha256: vec![],
         };
         let mut rules = Rules::default();
         rules.admit(&pack(1, 0..60)).unwrap();

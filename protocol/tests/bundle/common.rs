@@ -6,8 +6,9 @@ use std::io::{self, Cursor, ErrorKind, Read};
 use std::ops::Range;
 
 use modferry_protocol::bundle::{
-    Basis, BundleWriter, Encoding, Entries, Entry, IndexWriter, Item, Manifest, PackBuilder,
-    ReadError, Sequence, StreamName, Volume, VolumeText, Volumes, WriteError, cut, front_size,
+    Basis, BundleWriter, DeflatedTotals, Encoding, Entries, Entry, IndexWriter, Item, Manifest,
+    PackBuilder, ReadError, Sequence, StreamName, Volume, VolumeText, Volumes, WriteError, cut,
+    front_size,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::{self, SigningKey};
@@ -146,6 +147,7 @@ pub fn parts(items: &[Carried]) -> Parts {
             stored,
             sha256: Sha256::digest(bytes).into(),
             items: vec![(item.clone(), stored)],
+            zip_sha256: Vec::new(),
         };
         entries.push((entry, bytes.clone()));
     }
@@ -194,9 +196,11 @@ pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
         created: "2026-11-21T09:00:00Z".into(),
         basis,
         needs,
+        bases: 0,
         tombstones,
         heads,
         totals,
+        deflated: DeflatedTotals::default(),
         index: digest,
         missing: vec![],
     };
@@ -281,7 +285,8 @@ fn read_all<V: Volumes>(
                 out.push((item, bytes.to_vec()));
                 Ok(())
             })?,
-            Encoding::Raw => {
+            // One item, or several that a reader tells apart: none of them is restored here.
+            Encoding::Raw | Encoding::Contents | Encoding::Recipes => {
                 let mut bytes = Vec::new();
                 let mut buf = [0; 1000];
                 loop {

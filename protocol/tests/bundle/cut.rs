@@ -267,6 +267,7 @@ fn write_and_read(limit: u64) {
                 stored,
                 sha256,
                 items: vec![(zip, stored)],
+                zip_sha256: Vec::new(),
             }
         })
         .collect();

@@ -21,6 +21,7 @@ fn read_pack(frame: &[u8], sizes: &[u64]) -> Result<Vec<Carried>, String> {
         stored: frame.len() as u64,
         sha256: Sha256::digest(frame).into(),
         items: items.collect(),
+        zip_sha256: Vec::new(),
     };
     read(&volume(&sign(vec![(entry, frame.to_vec())]))).map_err(|e| e.to_string())
 }

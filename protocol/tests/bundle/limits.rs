@@ -73,6 +73,7 @@ fn entry_of_line(len: usize) -> Entry {
         stored: 1,
         sha256: [0; 32],
         items,
+        zip_sha256: Vec::new(),
     }
 }
 
@@ -169,6 +170,7 @@ fn a_pack_has_16384_items_at_most() {
         stored: 1,
         sha256: [0; 32],
         items,
+        zip_sha256: Vec::new(),
     };
     assert!(IndexWriter::new(Vec::new()).unwrap().entry(&entry).is_err());
 }

@@ -9,8 +9,9 @@ use std::path::Path;
 use std::process::Command;
 
 use modferry_protocol::bundle::{
-    Basis, Digest, Encoding, Entry, Gone, IndexReader, Item, Level, ListError, ListKind,
-    ListReader, Manifest, Missing, Sequence, StreamName, Totals, Volume, encode_index, list_texts,
+    Basis, DeflatedTotals, Digest, Encoding, Entry, Gone, IndexReader, Item, Level, ListError,
+    ListKind, ListReader, MAX_BASES, MAX_DEFLATED, Manifest, Missing, Sequence, StreamName, Totals,
+    Volume, encode_index, list_texts,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note;
@@ -241,13 +242,16 @@ prop_compose! {
         created in any_time(),
         basis in proptest::option::of((any::<u64>(), any::<[u8; 32]>())),
         heads in btree_map(any_db(), (any::<u64>(), any::<[u8; 32]>()), 0..4),
-        n in any::<[u64; 7]>(),
+        n in any::<[u64; 9]>(),
         lists in any::<[u64; 2]>(),
+        bases in 0..=MAX_BASES,
+        deflated in (0..=MAX_DEFLATED, any::<u64>()),
         index in (0..=1u64 << 30, any::<[u8; 32]>()),
         missing in btree_map(any_module(), "[a-z0-9-]{1,64}", 0..6),
     ) -> Manifest {
-        let [records, tiles, infos, mods, zips, zip_bytes, carried_bytes] = n;
-        let [needs, tombstones] = if basis.is_some() { lists } else { [0, 0] };
+        let [records, tiles, infos, mods, zips, zip_bytes, contents, content_bytes, carried_bytes] = n;
+        let ([needs, tombstones], bases) = if basis.is_some() { (lists, bases) } else { ([0, 0], 0) };
+        let deflated = if contents > 0 { deflated } else { (0, 0) };
         Manifest {
             stream: StreamName::new(&stream).unwrap(),
             sequence: Sequence::new(sequence).unwrap(),
@@ -257,9 +261,11 @@ prop_compose! {
                 Some((n, manifest_sha256)) => Basis::Bundle { sequence: Sequence::new(1 + n % (sequence - 1)).unwrap(), manifest_sha256 },
             },
             needs,
+            bases,
             tombstones,
             heads: heads.into_iter().map(|(db, (size, hash))| (db, TreeHead { size, hash: Hash(hash) })).collect(),
-            totals: Totals { records, tiles, infos, mods, zips, zip_bytes, carried_bytes },
+            totals: Totals { records, tiles, infos, mods, zips, zip_bytes, contents, content_bytes, carried_bytes },
+            deflated: DeflatedTotals { streams: deflated.0, bytes: deflated.1 },
             index: Digest { size: index.0, sha256: index.1 },
             missing: missing.into_iter().map(|(module, reason)| Missing { module, reason }).collect(),
         }
@@ -347,7 +353,7 @@ proptest! {
         let frame = if magic { [&[0x28, 0xb5, 0x2f, 0xfd], frame.as_slice()].concat() } else { frame };
         let items = (1..).zip(sizes).map(|(n, size)| (Item::Mod(module(&format!("example.com/a@v1.{n}.0"))), size)).collect();
         let sha256 = <sha2::Sha256 as sha2::Digest>::digest(&frame).into();
-        let entry = Entry { number: 1, encoding: Encoding::Zstd, stored: frame.len() as u64, sha256, items };
+        let entry = Entry { number: 1, encoding: Encoding::Zstd, stored: frame.len() as u64, sha256, items, zip_sha256: Vec::new() };
         let _ = read(&volume(&sign(vec![(entry, frame)])));
     }
 }

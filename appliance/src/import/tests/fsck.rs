@@ -291,9 +291,11 @@ fn it_is_sound_after_gc_and_after_what_goes_into_the_ledger_alone() {
             manifest_sha256: [1; 32],
         },
         needs: 0,
+        bases: 0,
         tombstones: 2,
         heads: Vec::new(),
         totals: bundle::Totals::default(),
+        deflated: bundle::DeflatedTotals::default(),
         index: bundle::Digest {
             size: 18,
             sha256: [0; 32],

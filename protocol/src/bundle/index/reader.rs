@@ -64,6 +64,7 @@ impl<R: BufRead> IndexReader<R> {
         // How long the lists are is in their texts; whether there is one must agree here already.
         for (list, texts, count) in [
             ("needs", self.rules.needs(), manifest.needs),
+            ("bases", self.rules.bases(), manifest.bases),
             ("tombstones", self.rules.tombstones(), manifest.tombstones),
         ] {
             if (texts == 0) != (count == 0) {
@@ -97,9 +98,10 @@ impl<R: BufRead> IndexReader<R> {
                             self.bad(format!("more than {MAX_PACK_ITEMS} items in an entry"))
                         );
                     }
-                    entry
-                        .items
-                        .push(item_line(&line).map_err(|e| e.at(self.line))?);
+                    let (item, size, sha256) =
+                        item_line(&line, entry.encoding).map_err(|e| e.at(self.line))?;
+                    entry.items.push((item, size));
+                    entry.zip_sha256.extend(sha256);
                 }
             }
         }
@@ -137,6 +139,8 @@ impl<R: BufRead> IndexReader<R> {
         let encoding = match *encoding {
             "raw" => Encoding::Raw,
             "zstd" => Encoding::Zstd,
+            "contents" => Encoding::Contents,
+            "recipes" => Encoding::Recipes,
             other if text::is_word(other) => {
                 return Err(IndexError::Newer {
                     line: self.line,
@@ -155,6 +159,7 @@ impl<R: BufRead> IndexReader<R> {
             stored,
             sha256,
             items: Vec::new(),
+            zip_sha256: Vec::new(),
         })
     }
 
@@ -218,10 +223,18 @@ impl Fault {
     }
 }
 
-fn item_line(line: &str) -> Result<(Item, u64), Fault> {
-    let fields: Vec<&str> = line.split(' ').collect();
+/// An item and its size; of a zip that travels as a recipe, its SHA-256, too.
+fn item_line(line: &str, encoding: Encoding) -> Result<(Item, u64, Option<[u8; 32]>), Fault> {
+    let mut fields: Vec<&str> = line.split(' ').collect();
+    let mut sha256 = None;
+    if encoding == Encoding::Recipes && fields.len() == 5 && fields[0] == "zip" {
+        let hex = fields.pop().unwrap_or_default();
+        let of_zip = text::sha256(hex);
+        sha256 = Some(of_zip.ok_or_else(|| Fault::Bad(format!("SHA-256 {}", shown(hex))))?);
+    }
     let (item, size) = match fields.as_slice() {
         ["needs", number, size] => (Item::Needs(ordinal(number)?), size),
+        ["bases", number, size] => (Item::Bases(ordinal(number)?), size),
         ["tombstones", number, size] => (Item::Tombstones(ordinal(number)?), size),
         ["trust", number, size] => (Item::Trust(ordinal(number)?), size),
         ["head", db, size] => (Item::Head(db_name(db)?), size),
@@ -231,9 +244,11 @@ fn item_line(line: &str) -> Result<(Item, u64), Fault> {
         ["tile", db, path, size] => (Item::Tile(db_name(db)?, tile(path)?), size),
         ["info", path, version, size] => (Item::Info(module(path, version)?), size),
         ["mod", path, version, size] => (Item::Mod(module(path, version)?), size),
+        ["contents", number, size] => (Item::Contents(ordinal(number)?), size),
         ["zip", path, version, size] => (Item::Zip(module(path, version)?), size),
         [
-            "needs" | "tombstones" | "trust" | "head" | "record" | "tile" | "info" | "mod" | "zip",
+            "needs" | "bases" | "tombstones" | "trust" | "head" | "record" | "tile" | "info"
+            | "mod" | "contents" | "zip",
             ..,
         ] => {
             return Err(Fault::Bad(format!(
@@ -252,7 +267,7 @@ fn item_line(line: &str) -> Result<(Item, u64), Fault> {
         }
     };
     let size = text::number(size).ok_or_else(|| Fault::Bad(format!("size {}", shown(size))))?;
-    Ok((item, size))
+    Ok((item, size, sha256))
 }
 
 /// The number of a text or a note.

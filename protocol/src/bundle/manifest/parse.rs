@@ -4,9 +4,10 @@ use std::str::Lines;
 
 use super::super::item::Digest;
 use super::super::names::NameError;
-use super::super::{MAX_INDEX, Sequence, StreamName, text};
+use super::super::{MAX_BASES, MAX_DEFLATED, MAX_INDEX, Sequence, StreamName, text};
 use super::{
-    Basis, FIRST_LINE, FIRST_LINE_PREFIX, MAX_REASON, Manifest, ManifestError, Missing, Totals,
+    Basis, DeflatedTotals, FIRST_LINE, FIRST_LINE_PREFIX, MAX_REASON, Manifest, ManifestError,
+    Missing, Totals,
 };
 use crate::module::ModuleVersion;
 use crate::sumdb::{DbName, Hash, TreeHead};
@@ -43,8 +44,9 @@ impl<'a> Parser<'a> {
             }
         })?;
         let basis = self.basis(sequence)?;
-        let needs = self.list("needs", &basis)?;
-        let tombstones = self.list("tombstones", &basis)?;
+        let needs = self.list("needs", &basis, u64::MAX)?;
+        let bases = self.list("bases", &basis, MAX_BASES)?;
+        let tombstones = self.list("tombstones", &basis, u64::MAX)?;
         let heads = self.heads()?;
         let mut total = |key| {
             self.value(key, |v| {
@@ -58,7 +60,13 @@ impl<'a> Parser<'a> {
             mods: total("mods")?,
             zips: total("zips")?,
             zip_bytes: total("zip-bytes")?,
+            contents: total("contents")?,
+            content_bytes: total("content-bytes")?,
             carried_bytes: total("carried-bytes")?,
+        };
+        let deflated = DeflatedTotals {
+            streams: self.deflated("deflated", totals.contents, MAX_DEFLATED)?,
+            bytes: self.deflated("deflated-bytes", totals.contents, u64::MAX)?,
         };
         let index = self.value("index", |v| {
             let (size, sha256) = v.split_once(' ').ok_or("want a size and a SHA-256")?;
@@ -76,9 +84,11 @@ impl<'a> Parser<'a> {
                 created,
                 basis,
                 needs,
+                bases,
                 tombstones,
                 heads,
                 totals,
+                deflated,
                 index,
                 missing,
             }),
@@ -122,11 +132,24 @@ impl<'a> Parser<'a> {
     }
 
     /// How long a list is: what builds on nothing can need nothing, and has nothing to take back.
-    fn list(&mut self, key: &str, basis: &Basis) -> Result<u64, ManifestError> {
+    fn list(&mut self, key: &str, basis: &Basis, most: u64) -> Result<u64, ManifestError> {
         self.value(key, |v| match text::number(v) {
             Some(count) if count > 0 && *basis == Basis::None => {
                 Err("want 0, as the basis is none".into())
             }
+            Some(count) if count > most => Err(format!("want at most {most}")),
+            Some(count) => Ok(count),
+            None => Err("want a number".into()),
+        })
+    }
+
+    /// What the contents give: nothing where there are none.
+    fn deflated(&mut self, key: &str, contents: u64, most: u64) -> Result<u64, ManifestError> {
+        self.value(key, |v| match text::number(v) {
+            Some(count) if count > 0 && contents == 0 => {
+                Err("want 0, as there are no contents".into())
+            }
+            Some(count) if count > most => Err(format!("want at most {most}")),
             Some(count) => Ok(count),
             None => Err("want a number".into()),
         })
@@ -232,12 +255,13 @@ impl<'a> Parser<'a> {
 }
 
 /// Every key of this version.
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 21] = [
     "stream",
     "sequence",
     "created",
     "basis",
     "needs",
+    "bases",
     "tombstones",
     "head",
     "records",
@@ -246,7 +270,11 @@ const KEYS: [&str; 16] = [
     "mods",
     "zips",
     "zip-bytes",
+    "contents",
+    "content-bytes",
     "carried-bytes",
+    "deflated",
+    "deflated-bytes",
     "index",
     "missing",
 ];
