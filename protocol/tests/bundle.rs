@@ -2,6 +2,8 @@
 
 #[path = "bundle/common.rs"]
 mod common;
+#[path = "bundle/contents.rs"]
+mod contents;
 #[path = "bundle/cut.rs"]
 mod cut;
 #[path = "bundle/example.rs"]

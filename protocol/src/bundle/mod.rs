@@ -12,6 +12,7 @@
 //!
 //! Being signed does not make a bundle sane: each limit below holds for signed input too.
 
+mod contents;
 mod cut;
 mod entries;
 mod index;
@@ -27,9 +28,14 @@ mod sequences;
 mod spoken;
 mod stream;
 mod ustar;
+mod varint;
 mod volume;
 mod write;
 
+pub use contents::{
+    BaseEntry, ContentsError, ContentsWriter, Form, MAX_CONTENTS, MAX_CONTENTS_WINDOW_LOG,
+    MAX_FORMS, MAX_PREFIX, MAX_PREFIX_PARTS, RestoredContents, StoredContents,
+};
 pub use cut::{CutError, VolumePlan, cut, front_size};
 pub use entries::{Entries, Incoming, OneVolume, Volumes};
 pub use index::{IndexReader, IndexWriter, encode_index};
