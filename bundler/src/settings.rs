@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use modferry_cli::{Exit, Fault};
+use modferry_cli::{Exit, Fault, Rate};
 use modferry_protocol::bundle::{Sequence, StreamName};
 use modferry_protocol::note::SigningKey;
 use serde::Deserialize;
@@ -59,6 +59,8 @@ pub struct Config {
     pub transfers: Option<usize>,
     /// The most bytes of a volume.
     pub volume_size: Option<VolumeSize>,
+    /// How fast bundles are carried.
+    pub media_rate: Option<Rate>,
     /// The public key of the appliance whose receipts come back.
     pub receipt_key: Option<PathBuf>,
     /// Whether what is no longer selected is taken back.
@@ -125,6 +127,7 @@ impl Config {
             keep_going: self.keep_going.or(file.keep_going),
             transfers: self.transfers.or(file.transfers),
             volume_size: self.volume_size.or(file.volume_size),
+            media_rate: self.media_rate.or(file.media_rate),
             receipt_key: self.receipt_key.or(file.receipt_key),
             // The file's prune is about the file's selection: one module named by hand must not take back all else.
             prune: self.prune.or(file.prune.filter(|_| !asked)),

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use modferry_cli::Rate;
 use modferry_protocol::bundle::Sequence;
 
 use crate::settings::Config;
@@ -67,6 +68,7 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
   state: /var/lib/modferry-state   # --state
   transfers: 24                    # --transfers
   volume-size: dvd                 # --volume-size
+  media-rate: 10 MB/s              # --media-rate
   receipt-key: identity.pub        # --receipt-key
   prune: false                     # --prune
 
@@ -324,6 +326,9 @@ pub struct Selection {
     #[command(flatten)]
     /// How large volumes are.
     pub volume_size: VolumeSizeFlag,
+    /// Say how long it takes to carry at this rate, as in 10 MB/s or 2 Mbit/s
+    #[arg(long, value_name = "RATE")]
+    pub media_rate: Option<Rate>,
     /// So many transfers at once [default: 24]
     #[arg(long, value_name = "N")]
     pub transfers: Option<usize>,
@@ -360,6 +365,7 @@ impl Selection {
             keep_going: flags.keep_going.then_some(true),
             transfers: flags.transfers,
             volume_size: flags.volume_size.volume_size,
+            media_rate: flags.media_rate,
             receipt_key: flags.receipt_key,
             prune: flags.prune.then_some(true),
             receipt: flags.receipt,

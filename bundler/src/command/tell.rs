@@ -88,6 +88,7 @@ pub fn export(
             "older_heads_proven": exported.older_heads, "missing": missing(exported),
             "notes": exported.notes, "seconds": took.as_secs_f64(),
             "signer": exported.signer.verifier().to_string(),
+            "media_rate": config.media_rate, "media_seconds": seconds_to_carry(config, written.bytes),
         }))
         .map_err(stdout);
     }
@@ -127,12 +128,13 @@ pub fn export(
     let out = config.out.as_deref().unwrap_or(Path::new("."));
     let verifier = exported.signer.verifier();
     text += &format!(
-        "{} on disk, in {}, signed by {}+{:08x}\n\
+        "{} on disk, in {}{}, signed by {}+{:08x}\n\
          fingerprint, to compare over a telephone: {}\n\
          next, on the other side: modferry-appliance import {}\n\
          (once before: modferry-appliance trust add {}.pub, fingerprint {})\n",
         bytes(written.bytes),
         volumes(written.files.len() - 1),
+        time_to_carry(config, written.bytes),
         verifier.name(),
         verifier.id(),
         manifest.spoken(),
@@ -252,6 +254,20 @@ pub fn plan(plan: &Plan, list: bool, cli: &Cli) -> Result<(), Error> {
     }
     text += "What tests of dependencies need, which a named module's own go.sum tells, is found by export only.\n";
     say(&text)
+}
+
+/// The seconds that so many bytes take on the way; `None` where nobody has said how fast it is.
+fn seconds_to_carry(config: &Config, bytes: u64) -> Option<u64> {
+    let rate = config.media_rate?;
+    Some(rate.time_for(bytes).as_secs())
+}
+
+/// `, 3 min 20 s on the way at 2.0 Mbit/s`, or nothing.
+fn time_to_carry(config: &Config, bytes: u64) -> String {
+    match config.media_rate {
+        None => String::new(),
+        Some(rate) => format!(", {} on the way at {rate}", duration(rate.time_for(bytes))),
+    }
 }
 
 /// `1 volume`, `3 volumes`
