@@ -16,7 +16,7 @@ mod holdings;
 mod portion;
 mod receipt;
 #[cfg(test)]
-mod testing;
+pub(crate) mod testing;
 
 use std::path::Path;
 

@@ -1,12 +1,16 @@
 //! A stream's state with bundles that were never written: what the tests of a basis need of them.
 #![allow(clippy::unwrap_used)]
 
+use std::cell::Cell;
+
 use modferry_protocol::bundle::{
     Basis as Named, DeflatedTotals, Digest, Encoding, Entry, Gone, IndexWriter, Item, Manifest,
     Sequence, StreamName, list_texts,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Hash, Tile, TreeHead};
+
+use sha2::{Digest as _, Sha256};
 
 use crate::state::{BuiltOn, Chosen, Exported, Intent, State};
 
@@ -15,10 +19,14 @@ pub const DB: &str = "sum.example.org";
 pub struct Stream {
     pub dir: tempfile::TempDir,
     pub state: State,
+    /// A zip's bytes are the module's name and this.
+    pub behind: Cell<&'static str>,
 }
 
+/// `a` is `m.test/a@v1.0.0`, and `a@v1.1.0` is what it says.
 pub fn module(name: &str) -> ModuleVersion {
-    format!("m.test/{name}@v1.0.0").parse().unwrap()
+    let version = if name.contains('@') { "" } else { "@v1.0.0" };
+    format!("m.test/{name}{version}").parse().unwrap()
 }
 
 pub fn db() -> DbName {
@@ -58,7 +66,11 @@ impl Stream {
         let dir = tempfile::tempdir().unwrap();
         let stream = StreamName::new("platform").unwrap();
         let state = State::open(&dir.path().join("state"), &stream, |_| {}).unwrap();
-        Stream { dir, state }
+        Stream {
+            dir,
+            state,
+            behind: Cell::new(""),
+        }
     }
 
     /// Exports a bundle that carries these, takes `gone` back (`all a`, `zip a`), and was built on those bundles.
@@ -89,11 +101,17 @@ impl Stream {
         );
         let mut writer = IndexWriter::new(Vec::new()).unwrap();
         for (number, (encoding, items)) in (1..).zip(entries) {
+            let sha256 = match items.as_slice() {
+                [(Item::Zip(module), _)] => {
+                    Sha256::digest(format!("{module}{}", self.behind.get())).into()
+                }
+                _ => [0; 32],
+            };
             let entry = Entry {
                 number,
                 encoding,
                 stored: 1,
-                sha256: [0; 32],
+                sha256,
                 items,
                 zip_sha256: Vec::new(),
             };

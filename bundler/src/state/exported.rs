@@ -10,7 +10,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use modferry_protocol::bundle::{
-    Gone, IndexReader, Item, ListReader, MAX_INDEX, MAX_LIST_TEXT, Manifest, Sequence, Sequences,
+    Entry, Gone, IndexReader, Item, ListReader, MAX_INDEX, MAX_LIST_TEXT, Manifest, Sequence,
+    Sequences,
 };
 use modferry_protocol::module::ModuleVersion;
 use sha2::{Digest as _, Sha256};
@@ -95,6 +96,15 @@ impl Exported {
     /// Calls `each` with every item that it carried and its bytes, in their order. `false`, and no call, where its
     /// index is lost or damaged.
     pub fn each_item(&self, mut each: impl FnMut(Item, u64)) -> Result<bool, Error> {
+        self.each_entry(|entry| {
+            for (item, size) in entry.items {
+                each(item, size);
+            }
+        })
+    }
+
+    /// The same with whole entries.
+    pub fn each_entry(&self, mut each: impl FnMut(Entry)) -> Result<bool, Error> {
         let path = self.path.with_extension(INDEX);
         let Some(mut file) = open(&path)? else {
             return Ok(false);
@@ -111,9 +121,7 @@ impl Exported {
             return Ok(false);
         }
         for entry in IndexReader::new(BufReader::new(file)) {
-            for (item, size) in entry?.items {
-                each(item, size);
-            }
+            each(entry?);
         }
         Ok(true)
     }
