@@ -12,9 +12,10 @@ use modferry_protocol::zip::{ReadAt, ZipError};
 
 use crate::lists::Lists;
 use crate::note::united_note;
-use crate::pipeline::{Body, Checked, Pipeline, SPOOL_ABOVE, Ticket, with_workers};
+use crate::pipeline::{Body, Checked, Pipeline, SPOOL_ABOVE, Ticket};
 use crate::prove::Prover;
 use crate::spool::default_folder;
+use crate::workers::with_workers;
 use crate::{CheckError, Progress, Report, Stage, content};
 
 /// Reads a bundle's volumes, each from its first byte to its last, hands what they carry to `stage`, and proves it.
@@ -67,11 +68,12 @@ pub fn check<V: Volumes, S: Stage>(
         report: &mut report,
         prover,
     };
-    with_workers(|pipeline| {
+    with_workers(|workers| {
+        let mut pipeline = Pipeline::new(workers);
         while let Some(incoming) = entries.next().map_err(named)? {
-            intake.entry(incoming, pipeline)?;
+            intake.entry(incoming, &mut pipeline)?;
         }
-        while intake.take_result(pipeline)? {}
+        while intake.take_result(&mut pipeline)? {}
         Ok(())
     })?;
     intake.report.volumes = entries.volume().of.into();
@@ -98,7 +100,7 @@ impl<S: Stage> Intake<'_, S> {
     fn entry<V: Volumes>(
         &mut self,
         incoming: Incoming<'_, V>,
-        pipeline: &mut Pipeline,
+        pipeline: &mut Pipeline<'_>,
     ) -> Result<(), CheckError> {
         let stored = incoming.entry().stored;
         match incoming.entry().encoding {
@@ -190,7 +192,7 @@ impl<S: Stage> Intake<'_, S> {
     fn zip<V: Volumes>(
         &mut self,
         mut incoming: Incoming<'_, V>,
-        pipeline: &mut Pipeline,
+        pipeline: &mut Pipeline<'_>,
     ) -> Result<(), CheckError> {
         let volume = self.manifest.volume_file_name(incoming.volume());
         let entry = incoming.entry();
@@ -244,7 +246,7 @@ impl<S: Stage> Intake<'_, S> {
         Ok(())
     }
 
-    fn take_result_for_room(&mut self, pipeline: &mut Pipeline) -> Result<(), CheckError> {
+    fn take_result_for_room(&mut self, pipeline: &mut Pipeline<'_>) -> Result<(), CheckError> {
         if self.take_result(pipeline)? {
             return Ok(());
         }
@@ -298,7 +300,7 @@ impl<S: Stage> Intake<'_, S> {
     }
 
     /// Takes the next zip's result and keeps the zip; `false` when none is under way.
-    fn take_result(&mut self, pipeline: &mut Pipeline) -> Result<bool, CheckError> {
+    fn take_result(&mut self, pipeline: &mut Pipeline<'_>) -> Result<bool, CheckError> {
         let Some(Checked {
             ticket,
             body,

@@ -33,6 +33,7 @@ mod stage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod volume;
+mod workers;
 
 pub use check::{check, from_read};
 pub use content::{MAX_INFO, info_is_of};

@@ -1,4 +1,4 @@
-//! Zips: read by one thread, checked by as many as the machine has, handed on in the order of the bundle.
+//! Zips: read by one thread, checked by the [workers](crate::workers), handed on in the order of the bundle.
 //!
 //! The thread that reads the volume fills a buffer, whose SHA-256 it knows to be right, and submits it. A
 //! worker computes the zip's rules and its h1, which is nearly all of the work, and sends the buffer back with
@@ -11,17 +11,14 @@
 use std::collections::{BTreeMap, VecDeque};
 use std::fs::File;
 use std::io::{self, Read};
-use std::num::NonZero;
 use std::os::unix::fs::FileExt;
-use std::sync::atomic::{AtomicBool, Ordering};
-use std::thread;
 
-use crossbeam_channel::{Receiver, Sender, bounded};
 use modferry_protocol::module::ModuleVersion;
-use modferry_protocol::zip::{self, ReadAt, ZipError, ZipFacts};
+use modferry_protocol::zip::{ReadAt, ZipError, ZipFacts};
 use sha2::{Digest, Sha256};
 
 use crate::CheckError;
+use crate::workers::{Pending, Workers};
 
 /// Zips of more bytes than this are spooled to a temporary file while they are checked.
 pub const SPOOL_ABOVE: u64 = 32 << 20;
@@ -174,12 +171,6 @@ pub(crate) struct Ticket {
     pub(crate) entry: String,
 }
 
-struct Job {
-    module: ModuleVersion,
-    body: Body,
-    reply: Sender<Answer>,
-}
-
 struct Answer {
     body: Body,
     facts: Result<ZipFacts, ZipError>,
@@ -192,29 +183,34 @@ pub(crate) struct Checked {
     pub(crate) facts: Result<ZipFacts, ZipError>,
 }
 
-/// The reading thread's end.
-pub(crate) struct Pipeline {
+/// The zips under way.
+pub(crate) struct Pipeline<'env> {
     pub(crate) pool: Pool,
-    jobs: Sender<Job>,
-    pending: VecDeque<(Ticket, Receiver<Answer>)>,
-    depth: usize,
+    pub(crate) workers: Workers<'env>,
+    pending: VecDeque<(Ticket, Pending<Answer>)>,
 }
 
-impl Pipeline {
+impl<'env> Pipeline<'env> {
+    pub(crate) fn new(workers: Workers<'env>) -> Pipeline<'env> {
+        Pipeline {
+            pool: Pool::new(IN_FLIGHT),
+            workers,
+            pending: VecDeque::new(),
+        }
+    }
+
     /// Whether one more zip may be submitted before a result is taken.
     pub(crate) fn has_place(&self) -> bool {
-        self.pending.len() < self.depth
+        self.pending.len() < self.workers.count() * QUEUE_PER_WORKER
     }
 
     /// Hands a zip to the workers. There must be a place for it.
     pub(crate) fn submit(&mut self, ticket: Ticket, body: Body) -> Result<(), CheckError> {
-        let (reply, answer) = bounded(1);
-        let job = Job {
-            module: ticket.module.clone(),
-            body,
-            reply,
-        };
-        self.jobs.send(job).map_err(|_| gone())?;
+        let module = ticket.module.clone();
+        let answer = self.workers.submit(move |tools| {
+            let facts = tools.zips.check(&module, &body);
+            Answer { body, facts }
+        })?;
         self.pending.push_back((ticket, answer));
         Ok(())
     }
@@ -224,7 +220,7 @@ impl Pipeline {
         let Some((ticket, answer)) = self.pending.pop_front() else {
             return Ok(None);
         };
-        let Answer { body, facts } = answer.recv().map_err(|_| gone())?;
+        let Answer { body, facts } = answer.wait()?;
         Ok(Some(Checked {
             ticket,
             body,
@@ -236,7 +232,7 @@ impl Pipeline {
     pub(crate) fn is_ready(&self) -> bool {
         self.pending
             .front()
-            .is_some_and(|(_, answer)| !answer.is_empty())
+            .is_some_and(|(_, answer)| answer.is_ready())
     }
 
     /// Ends the loan of a result's bytes.
@@ -248,63 +244,11 @@ impl Pipeline {
     }
 }
 
-/// A worker ended before its time; that it panicked comes out when the threads are joined.
-fn gone() -> CheckError {
-    CheckError::io("checking zips", io::Error::other("a worker thread ended"))
-}
-
-/// Runs `read` with workers at its disposal, and joins them. After an error of `read`, what is queued is
-/// dropped unchecked.
-pub(crate) fn with_workers<T>(
-    read: impl FnOnce(&mut Pipeline) -> Result<T, CheckError>,
-) -> Result<T, CheckError> {
-    let workers = thread::available_parallelism().map_or(2, NonZero::get);
-    let depth = workers * QUEUE_PER_WORKER;
-    let (jobs, queue) = bounded::<Job>(depth);
-    let stop = AtomicBool::new(false);
-    thread::scope(|scope| {
-        // Owned here, so that every way out drops it and lets the workers end.
-        let mut pipeline = Pipeline {
-            pool: Pool::new(IN_FLIGHT),
-            jobs,
-            pending: VecDeque::new(),
-            depth,
-        };
-        for n in 0..workers {
-            let (queue, stop) = (&queue, &stop);
-            thread::Builder::new()
-                .name(format!("zips-{n}"))
-                .spawn_scoped(scope, move || work(queue, stop))
-                .map_err(|source| CheckError::io("starting a thread to check zips", source))?;
-        }
-        let result = read(&mut pipeline);
-        if result.is_err() {
-            stop.store(true, Ordering::Relaxed);
-        }
-        result
-    })
-}
-
-fn work(queue: &Receiver<Job>, stop: &AtomicBool) {
-    for Job {
-        module,
-        body,
-        reply,
-    } in queue
-    {
-        if stop.load(Ordering::Relaxed) {
-            continue;
-        }
-        let facts = zip::check(&module, &body);
-        // The reader may have stopped for another reason.
-        let _ = reply.send(Answer { body, facts });
-    }
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::workers::with_workers;
 
     #[test]
     fn lent_and_free_buffers_together_stay_within_the_limit() {
@@ -379,9 +323,10 @@ mod tests {
     }
 
     #[test]
-    fn results_come_back_in_order_and_an_error_ends_the_workers() {
+    fn results_come_back_in_order() {
         let module: ModuleVersion = "example.com/a@v1.0.0".parse().unwrap();
-        let result = with_workers(|pipeline| {
+        let result = with_workers(|workers| {
+            let mut pipeline = Pipeline::new(workers);
             let mut taken = Vec::new();
             for n in 0..1000_u32 {
                 while !pipeline.has_place() || (n % 7 == 0 && pipeline.is_ready()) {
@@ -409,25 +354,5 @@ mod tests {
                 .collect::<Vec<_>>())
         });
         assert_eq!(result.unwrap(), (0..1000).collect::<Vec<_>>());
-
-        let result: Result<(), _> = with_workers(|pipeline| {
-            for _ in 0..4 {
-                let ticket = Ticket {
-                    module: module.clone(),
-                    sha256: [0; 32],
-                    volume: String::new(),
-                    entry: String::new(),
-                };
-                pipeline.submit(
-                    ticket,
-                    Body::Memory {
-                        buffer: vec![0; 4],
-                        size: 4,
-                    },
-                )?;
-            }
-            Err(CheckError::io("test", io::Error::other("enough")))
-        });
-        assert!(matches!(result, Err(CheckError::Io { .. })));
     }
 }
