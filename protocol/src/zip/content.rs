@@ -1,9 +1,15 @@
 //! One entry's content: found through its local header, inflated, counted, hashed (`File.Open`, `checksumReader` in
 //! archive/zip's reader.go).
 //!
+//! Whoever has put a zip together from parts that it knows says what is in them ([`Known`]), and they are not inflated again.
+//!
 //! Content passes through one buffer into the hashes and is gone. An entry that goes on past its declared size is
 //! cut off at the first byte too many, and no byte of the zip is worked on twice, so that neither a bomb nor entries that
 //! share their data take more time than the file's size and the declared sizes allow.
+
+use std::cmp::Ordering;
+use std::io;
+use std::ops::Range;
 
 use flate2::{Decompress, FlushDecompress, Status};
 use sha2::{Digest, Sha256};
@@ -37,6 +43,23 @@ impl From<ZipError> for Fail {
     }
 }
 
+/// What is known of the packed bytes of an entry, before the zip is checked.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Known {
+    /// How they are packed: 0 stored, 8 one deflate stream and nothing behind it. Of an entry that is packed in
+    /// another way, nothing is known.
+    pub method: u16,
+    /// The content's CRC-32.
+    pub crc32: u32,
+    /// Its size in bytes.
+    pub unpacked: u64,
+    /// Its SHA-256.
+    pub sha256: [u8; 32],
+}
+
+/// Says what is known of the bytes of a zip in this range: exactly of these. `None`: nothing.
+pub type Knowing<'a> = &'a mut dyn FnMut(Range<u64>) -> io::Result<Option<Known>>;
+
 /// What one entry after another is read with.
 pub(super) struct Contents {
     inflate: Decompress,
@@ -53,13 +76,14 @@ impl Contents {
         }
     }
 
-    /// Reads an entry, checks it and returns the SHA-256 of its content. `budget` is how many of the zip's bytes
-    /// are not yet used up by entries.
+    /// Reads an entry, unless its content is known, checks it and returns the SHA-256 of its content. `budget` is
+    /// how many of the zip's bytes are not yet used up by entries.
     pub(super) fn digest<R: ReadAt + ?Sized>(
         &mut self,
         window: &mut Window<'_, R>,
         file: &File,
         budget: &mut u64,
+        known: Knowing<'_>,
     ) -> Result<[u8; 32], Fail> {
         if file.is_shadowed {
             return Ok(Sha256::digest([]).into());
@@ -72,27 +96,28 @@ impl Contents {
             }
             return Ok(Sha256::digest([]).into());
         }
-        let mut hashes = Hashes {
-            sha256: Sha256::new(),
-            crc32: crc32fast::Hasher::new(),
-            left: file.unpacked,
-            declared: file.unpacked,
-        };
+        let known = known(body..body.saturating_add(file.packed)).map_err(|source| {
+            let offset = body;
+            ZipError::Read { offset, source }
+        })?;
         let mut input = Input {
             window,
             offset: body,
             left: file.packed,
             budget,
         };
-        match file.method {
-            STORED => copy(&mut input, &mut hashes)?,
-            DEFLATED => self.inflate(&mut input, &mut hashes)?,
-            other => return Err(Rule::Method(other).into()),
-        }
-        if hashes.left != 0 {
-            return Err(Rule::Short(file.unpacked).into());
-        }
-        let crc32 = hashes.crc32.finalize();
+        let (crc32, sha256) = match known {
+            Some(known) if known.method == file.method => {
+                match known.unpacked.cmp(&file.unpacked) {
+                    Ordering::Greater => return Err(Rule::Long(file.unpacked).into()),
+                    Ordering::Less => return Err(Rule::Short(file.unpacked).into()),
+                    Ordering::Equal => {}
+                }
+                input.skip()?;
+                (known.crc32, known.sha256)
+            }
+            _ => self.read(&mut input, file)?,
+        };
         // Where a descriptor follows, it has the checksum; where none does, zero in the directory means "not known".
         if file.has_descriptor {
             let (end, skipped) = (input.offset, input.left);
@@ -104,7 +129,30 @@ impl Contents {
         } else if file.crc32 != 0 && crc32 != file.crc32 {
             return Err(Rule::Checksum.into());
         }
-        Ok(hashes.sha256.finalize().into())
+        Ok(sha256)
+    }
+
+    /// CRC-32 and SHA-256 of what the packed bytes hold, which must have the declared size.
+    fn read<R: ReadAt + ?Sized>(
+        &mut self,
+        input: &mut Input<'_, '_, R>,
+        file: &File,
+    ) -> Result<(u32, [u8; 32]), Fail> {
+        let mut hashes = Hashes {
+            sha256: Sha256::new(),
+            crc32: crc32fast::Hasher::new(),
+            left: file.unpacked,
+            declared: file.unpacked,
+        };
+        match file.method {
+            STORED => copy(input, &mut hashes)?,
+            DEFLATED => self.inflate(input, &mut hashes)?,
+            other => return Err(Rule::Method(other).into()),
+        }
+        if hashes.left != 0 {
+            return Err(Rule::Short(file.unpacked).into());
+        }
+        Ok((hashes.crc32.finalize(), hashes.sha256.finalize().into()))
     }
 
     /// How many bytes the last deflated entry gave before it ended or was cut off.
@@ -187,6 +235,12 @@ impl<R: ReadAt + ?Sized> Input<'_, '_, R> {
         self.offset += len as u64;
         self.left -= len as u64;
         spend(self.budget, len as u64)
+    }
+
+    /// Goes behind the entry, which must be wholly in the file: otherwise nothing can be known of it.
+    fn skip(&mut self) -> Result<(), Rule> {
+        self.offset += self.left;
+        spend(self.budget, std::mem::take(&mut self.left))
     }
 }
 

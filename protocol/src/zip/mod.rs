@@ -23,6 +23,7 @@ mod source;
 mod tests;
 mod unicode;
 
+pub use content::{Knowing, Known};
 pub use error::{ArchiveError, EntryName, Rule, ZipError};
 pub use names::{FilePathError, check_file_path};
 pub use source::ReadAt;
@@ -85,13 +86,24 @@ impl Checker {
         module: &ModuleVersion,
         zip: &(impl ReadAt + ?Sized),
     ) -> Result<ZipFacts, ZipError> {
-        self.check_prefixed(format!("{module}/"), zip)
+        self.check_prefixed(format!("{module}/"), zip, &mut |_| Ok(None))
+    }
+
+    /// The same of a zip of which parts are known, so that they are not inflated and hashed again. `known` is believed.
+    pub fn check_knowing(
+        &mut self,
+        module: &ModuleVersion,
+        zip: &(impl ReadAt + ?Sized),
+        known: Knowing<'_>,
+    ) -> Result<ZipFacts, ZipError> {
+        self.check_prefixed(format!("{module}/"), zip, known)
     }
 
     fn check_prefixed(
         &mut self,
         prefix: String,
         zip: &(impl ReadAt + ?Sized),
+        known: Knowing<'_>,
     ) -> Result<ZipFacts, ZipError> {
         let mut window = Window::new(zip, &mut self.window);
         if window.size() > MAX_ZIP_FILE {
@@ -107,7 +119,7 @@ impl Checker {
         let mut budget = window.size();
         for i in files.order(|a, b| header_offset(a).cmp(&header_offset(b))) {
             let file = &files.files[i as usize];
-            match self.contents.digest(&mut window, file, &mut budget) {
+            match self.contents.digest(&mut window, file, &mut budget, known) {
                 Ok(sha256) => files.files[i as usize].sha256 = sha256,
                 Err(Fail::Rule(rule)) => return Err(files.error(file, rule)),
                 Err(Fail::Zip(error)) => return Err(error),

@@ -2,6 +2,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod build;
+mod known;
 mod random;
 
 use std::error::Error as _;
