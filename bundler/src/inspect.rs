@@ -1,11 +1,15 @@
 //! `inspect`: what a bundle says of itself. It proves nothing: `verify` does.
 
+mod kinds;
+
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::note;
 use modferry_protocol::trust::Policy;
 
 use crate::bundle::Bundle;
 use crate::error::Error;
+
+pub use kinds::Kind;
 
 /// What a bundle says.
 #[derive(Debug)]
@@ -16,6 +20,8 @@ pub struct Inspected {
     pub signers: Option<Vec<String>>,
     /// The keys on the signature lines, as NAME+HASH, unchecked.
     pub claimed: Vec<String>,
+    /// Where its bytes went.
+    pub kinds: Vec<Kind>,
 }
 
 /// Checks a bundle's signatures, if there is a policy to check them by.
@@ -35,6 +41,7 @@ pub fn inspect(bundle: Bundle, policy: Option<&Policy>) -> Result<Inspected, Err
     };
     Ok(Inspected {
         claimed: note::claimed(&bundle.note),
+        kinds: kinds::kinds(&bundle)?,
         bundle,
         signers,
     })

@@ -142,3 +142,47 @@ fn a_bundle_that_builds_on_another_is_whole_and_what_it_needs_is_proven_elsewher
         damaged.stderr
     );
 }
+
+#[test]
+fn where_the_bytes_went_is_told_by_kind() {
+    let mut world = World::of("m.test/a@v1.0.0 -> m.test/b@v1.0.0\nm.test/b@v1.0.0 ->");
+    world.sumdb.pad(300, "more");
+    world.publish();
+    world.export(&["m.test/a@v1.0.0"]).ok();
+    let told = world.run(&["--json", "inspect", "out"]).ok();
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let kinds = told["kinds"].as_array().unwrap();
+    let of = |name: &str| kinds.iter().find(|kind| kind["kind"] == name).unwrap();
+    let carried = |kind: &serde_json::Value| kind["carried_bytes"].as_u64().unwrap();
+    for (name, total) in [
+        ("records", "records"),
+        ("tiles", "tiles"),
+        ("infos", "infos"),
+        ("go.mod files", "mods"),
+        ("tree heads", "volume_count"),
+    ] {
+        assert_eq!(of(name)["count"], told[total], "{name}");
+    }
+    // All of the bundle's bytes, and no byte twice.
+    let framing = of("manifest, index and tar headers");
+    let all: u64 = kinds.iter().map(carried).sum();
+    assert_eq!(all, told["volumes"][0]["bytes"].as_u64().unwrap());
+    assert_eq!(
+        all - carried(framing),
+        told["carried_bytes"].as_u64().unwrap()
+    );
+    let zips = |kind: &&serde_json::Value| kind["kind"].as_str().unwrap().starts_with("zips ");
+    let restored = kinds
+        .iter()
+        .filter(zips)
+        .map(|kind| kind["restored_bytes"].as_u64().unwrap());
+    assert_eq!(restored.sum::<u64>(), told["zip_bytes"].as_u64().unwrap());
+    // Nothing is told of what there is none of.
+    let done = world.run(&["inspect", "out"]).ok();
+    assert!(
+        done.stdout.contains("  records, restored "),
+        "{}",
+        done.stdout
+    );
+    assert!(!done.stdout.contains("tombstones"), "{}", done.stdout);
+}

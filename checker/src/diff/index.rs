@@ -9,7 +9,7 @@ use std::os::unix::fs::FileExt;
 use std::sync::Arc;
 
 use modferry_cli::Exit;
-use modferry_protocol::bundle::{IndexReader, Item, Level, Manifest};
+use modferry_protocol::bundle::{Entry, IndexReader, Item, Level, Manifest};
 
 use super::streams::{Sorted, last_of_each, merge};
 use super::{DiffError, Head, Held, Side};
@@ -41,26 +41,23 @@ impl IndexFile {
         }
     }
 
+    /// Its entries, in their order.
+    pub fn entries(&self) -> impl Iterator<Item = Result<Entry, DiffError>> + use<> {
+        let index = IndexReader::new(BufReader::new(self.bytes()));
+        index.map(|entry| {
+            entry.map_err(|source| DiffError::Read {
+                name: "a bundle's index".into(),
+                exit: Exit::Damaged,
+                source: Box::new(source),
+            })
+        })
+    }
+
     /// Its entries' items, in their order.
     pub fn items(&self) -> impl Iterator<Item = Result<(Item, u64), DiffError>> + use<> {
-        let mut index = IndexReader::new(BufReader::new(self.bytes()));
-        let mut items = Vec::new().into_iter();
-        std::iter::from_fn(move || {
-            loop {
-                if let Some(item) = items.next() {
-                    return Some(Ok(item));
-                }
-                match index.next()? {
-                    Ok(entry) => items = entry.items.into_iter(),
-                    Err(source) => {
-                        return Some(Err(DiffError::Read {
-                            name: "a bundle's index".into(),
-                            exit: Exit::Damaged,
-                            source: Box::new(source),
-                        }));
-                    }
-                }
-            }
+        self.entries().flat_map(|entry| match entry {
+            Ok(entry) => entry.items.into_iter().map(Ok).collect(),
+            Err(error) => vec![Err(error)],
         })
     }
 

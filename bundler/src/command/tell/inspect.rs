@@ -10,7 +10,7 @@ use super::say;
 use crate::bundle::Bundle;
 use crate::command::stdout;
 use crate::error::Error;
-use crate::inspect::Inspected;
+use crate::inspect::{Inspected, Kind};
 
 /// `inspect --fingerprint`
 pub fn fingerprint(inspected: &Inspected, json: bool) -> Result<(), Error> {
@@ -67,7 +67,7 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
             "tombstones": manifest.tombstones, "heads": heads, "missing": missing,
             "records": totals.records, "tiles": totals.tiles, "infos": totals.infos,
             "mods": totals.mods, "zips": totals.zips, "zip_bytes": totals.zip_bytes,
-            "carried_bytes": totals.carried_bytes, "items": list.then_some(items),
+            "carried_bytes": totals.carried_bytes, "kinds": inspected.kinds, "items": list.then_some(items),
         }))
         .map_err(stdout);
     }
@@ -127,6 +127,7 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
         totals.records,
         totals.tiles
     );
+    text += &kinds(&inspected.kinds);
     for missing in &manifest.missing {
         text += &format!("  missing {}: {}\n", missing.module, missing.reason);
     }
@@ -142,6 +143,24 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
         writeln!(out, "{line}").map_err(stdout)?;
     }
     out.flush().map_err(stdout)
+}
+
+/// Where its bytes went: a line for each kind of thing.
+fn kinds(kinds: &[Kind]) -> String {
+    let mut text = String::from("  where the bytes went:\n");
+    for kind in kinds {
+        let restored = match kind.restored_bytes {
+            0 => String::new(),
+            restored => format!(", restored {}", bytes(restored)),
+        };
+        text += &format!(
+            "{:>10} {:>9}  {}{restored}\n",
+            kind.count,
+            bytes(kind.carried_bytes),
+            kind.kind
+        );
+    }
+    text
 }
 
 /// The file names of the volumes that are not there.
