@@ -279,14 +279,23 @@ fn find_body<R: ReadAt + ?Sized>(
     let Ok(offset) = u64::try_from(file.header_offset) else {
         return Err(missing.into());
     };
+    let len = local_header_len(window, offset)?.ok_or(missing)?;
+    spend(budget, LOCAL_HEADER_LEN as u64)?;
+    Ok(offset + len)
+}
+
+/// The length of the local header at `offset`, with its name and extra fields, which are not looked at and may go on past
+/// the end of the file; `None` if there is no local header.
+pub(super) fn local_header_len<R: ReadAt + ?Sized>(
+    window: &mut Window<'_, R>,
+    offset: u64,
+) -> Result<Option<u64>, ZipError> {
     let header = window.at(offset, LOCAL_HEADER_LEN)?;
     if header.len() < LOCAL_HEADER_LEN || u32_at(header, 0) != LOCAL_HEADER_SIGNATURE {
-        return Err(missing.into());
+        return Ok(None);
     }
     let names = u64::from(u16_at(header, 26)) + u64::from(u16_at(header, 28));
-    let header = LOCAL_HEADER_LEN as u64;
-    spend(budget, header)?;
-    Ok(offset + header + names)
+    Ok(Some(LOCAL_HEADER_LEN as u64 + names))
 }
 
 /// The checksum in a data descriptor, whose signature is optional. Its sizes are ignored: whether they have 32 or 64

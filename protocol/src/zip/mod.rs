@@ -18,6 +18,7 @@ mod directory;
 mod error;
 mod files;
 mod names;
+mod places;
 mod source;
 #[cfg(test)]
 mod tests;
@@ -26,6 +27,7 @@ mod unicode;
 pub use content::{Knowing, Known};
 pub use error::{ArchiveError, EntryName, Rule, ZipError};
 pub use names::{FilePathError, check_file_path};
+pub use places::{Place, places};
 pub use source::ReadAt;
 
 use crate::h1::{H1, Summary};

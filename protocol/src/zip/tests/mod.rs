@@ -3,6 +3,7 @@
 
 mod build;
 mod known;
+mod places;
 mod random;
 
 use std::error::Error as _;
