@@ -26,7 +26,7 @@ const HASH_FACTOR: u32 = 0x1e35_a7bd;
 /// The link of a position that has none before it in the window, or any distance beyond it.
 const NO_LINK: u16 = u16::MAX;
 /// Heads are swept when positions reach twice this number, and are then less by it.
-const SWEEP: u32 = 1 << 30;
+pub(super) const SWEEP: u32 = 1 << 30;
 
 /// An earlier occurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,10 +64,10 @@ pub(super) struct Chains {
     heads: Box<[u32; 1 << HASH_BITS]>,
     /// For each position of the window, how far before it is the one with the same hash.
     links: Box<[u16; WINDOW]>,
-    /// The number of the content's first position.
+    /// The number of the content's first position, modulo 2^32: that position may be far behind.
     first: u32,
-    /// The number behind the content's last position.
-    behind: u32,
+    /// The number behind all that the buffer has had.
+    pub(super) behind: u32,
 }
 
 impl Chains {
@@ -80,22 +80,31 @@ impl Chains {
         }
     }
 
-    /// For another content of so many bytes: numbers go on so far that no position of the last is in the window.
-    pub(super) fn begin(&mut self, content: usize) {
+    /// For another content: numbers go on so far that no position of the last is in the window.
+    pub(super) fn begin(&mut self, buffer: &Buffer) {
         self.first = self.behind + WINDOW as u32 + 1;
-        self.sweep(0);
-        self.behind = self.first.wrapping_add(content as u32);
+        self.follow(buffer);
     }
 
-    /// Keeps numbers small: they never pass 2^31 and a buffer, however long contents are.
-    pub(super) fn sweep(&mut self, at: usize) {
-        if self.number(at) >= 2 * SWEEP {
+    /// The buffer is another. Keeps numbers small: they never pass 2^31 by more than a few windows, however much is written.
+    pub(super) fn follow(&mut self, buffer: &Buffer) {
+        if self.number(buffer.start) >= 2 * SWEEP {
             for head in self.heads.iter_mut() {
                 *head = head.saturating_sub(SWEEP);
             }
             self.first = self.first.wrapping_sub(SWEEP);
-            self.behind = self.behind.wrapping_sub(SWEEP);
         }
+        self.behind = self.number(buffer.end);
+    }
+
+    /// Moves all numbers so far up that `behind` is this.
+    #[cfg(test)]
+    pub(super) fn grow_older(&mut self, behind: u32) {
+        let more = behind - self.behind;
+        for head in self.heads.iter_mut() {
+            *head += more;
+        }
+        self.behind = behind;
     }
 
     #[inline(always)]

@@ -41,8 +41,8 @@ impl Chains {
     /// Writes the stream of a content, block by block.
     pub(crate) fn write(&mut self, content: &[u8], take: Take<'_>) -> ControlFlow<()> {
         self.block.reset();
-        self.finder.begin(content.len());
         let mut buffer = Buffer::first(content.len());
+        self.finder.begin(&buffer);
         let mut at = 0;
         // The match at the position before this one, if its byte is not yet part of a token as a literal.
         let mut waiting: Option<Option<Match>> = None;
@@ -51,7 +51,7 @@ impl Chains {
             if ahead < AHEAD {
                 if buffer.end < content.len() {
                     buffer.advance(content.len());
-                    self.finder.sweep(at);
+                    self.finder.follow(&buffer);
                     continue;
                 }
                 if ahead == 0 {
@@ -98,5 +98,39 @@ impl Chains {
             self.block.end(content, at, buffer.start, take)?;
         }
         self.block.end_stream(take)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::symbols::WINDOW;
+
+    fn stream(chains: &mut Chains, content: &[u8]) -> Vec<u8> {
+        let mut stream = Vec::new();
+        let written = chains.write(content, &mut |block| {
+            stream.extend_from_slice(block);
+            ControlFlow::Continue(())
+        });
+        assert!(written.is_continue());
+        stream
+    }
+
+    /// As after two GiB of other contents, at each distance from the sweep.
+    #[test]
+    fn heads_are_swept_without_a_trace() {
+        let line = |n: u32| format!("{} and {n}\n", n % 97).into_bytes();
+        let content: Vec<u8> = (0..30_000).flat_map(line).collect();
+        let expected = stream(&mut Chains::new(), &content);
+        let mut used = Chains::new();
+        stream(&mut used, &content);
+        for before in [0, 1, 40_000, 65_536, 100_000, 200_000, 10 * WINDOW as u32] {
+            let behind = 2 * finder::SWEEP - before;
+            // What stands at the heads now is as far behind as it was.
+            used.finder.grow_older(behind);
+            assert!(stream(&mut used, &content) == expected, "{before}");
+            assert!(used.finder.behind < 2 * finder::SWEEP, "{before}");
+            assert!(stream(&mut used, &content) == expected, "{before}");
+        }
     }
 }
