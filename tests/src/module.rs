@@ -1,8 +1,7 @@
 //! A module version made from a txtar: its .info, .mod and .zip as a proxy serves them, and its go.sum lines.
 
-use std::io::Write as _;
-
-use flate2::{Compression, Crc, write::DeflateEncoder};
+use flate2::Crc;
+use modferry_deflate::{Deflater, Writer};
 use sha2::{Digest as _, Sha256};
 
 use crate::{log::base64, txtar};
@@ -98,14 +97,16 @@ pub fn bomb(name: &str, said: u32, real: usize) -> Vec<u8> {
     bytes
 }
 
-/// A zip of deflated files, with sizes in the local headers.
+/// A zip of files that are deflated as module mirrors do it, with sizes in the local headers.
 fn zip(files: &[(String, &[u8])]) -> Vec<u8> {
+    let mut deflater = Deflater::new();
     let mut out = Vec::new();
     let mut directory = Vec::new();
     for (name, data) in files {
-        let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-        encoder.write_all(data).unwrap();
-        let packed = encoder.finish().unwrap();
+        let mut packed = Vec::new();
+        deflater
+            .deflate(Writer::GoChains, data, usize::MAX, &mut packed)
+            .unwrap();
         let mut crc = Crc::new();
         crc.update(data);
         let mut common = Vec::new();

@@ -1,9 +1,6 @@
 //! Module zips, written as plainly as the format allows.
 
-use std::io::Write;
-
-use flate2::Compression;
-use flate2::write::DeflateEncoder;
+use modferry_deflate::{Deflater, Writer};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 use sha2::{Digest, Sha256};
@@ -13,12 +10,13 @@ use sha2::{Digest, Sha256};
 pub enum Packing {
     /// As they are.
     Stored,
-    /// Deflated.
+    /// Deflated, as module mirrors do it: such a zip can be packed.
     Deflated,
 }
 
 /// A module zip of these files, `module@version/` put before each name.
 pub fn zip_of(module: &ModuleVersion, files: &[(&str, &[u8])], packing: Packing) -> Vec<u8> {
+    let mut deflater = Deflater::new();
     let mut out = Vec::new();
     let mut directory = Vec::new();
     for (name, content) in files {
@@ -26,9 +24,11 @@ pub fn zip_of(module: &ModuleVersion, files: &[(&str, &[u8])], packing: Packing)
         let (method, packed) = match packing {
             Packing::Stored => (0_u16, content.to_vec()),
             Packing::Deflated => {
-                let mut encoder = DeflateEncoder::new(Vec::new(), Compression::default());
-                encoder.write_all(content).unwrap();
-                (8, encoder.finish().unwrap())
+                let mut packed = Vec::new();
+                deflater
+                    .deflate(Writer::GoChains, content, usize::MAX, &mut packed)
+                    .unwrap();
+                (8, packed)
             }
         };
         // What both headers have: version, flags, method, time, date, CRC, sizes, name and extra lengths.
