@@ -18,6 +18,8 @@ mod limits;
 mod malformed;
 #[path = "bundle/policy.rs"]
 mod policy;
+#[path = "bundle/recipe.rs"]
+mod recipe;
 #[path = "bundle/round_trip.rs"]
 mod round_trip;
 #[path = "bundle/tamper.rs"]
@@ -32,3 +34,5 @@ mod volumes;
 mod volumes_tamper;
 #[path = "bundle/write.rs"]
 mod write;
+#[path = "bundle/zips.rs"]
+mod zips;

@@ -23,6 +23,7 @@ mod names;
 mod pack;
 mod parts;
 mod read;
+mod recipe;
 mod rules;
 mod sequences;
 mod spoken;
@@ -46,6 +47,10 @@ pub use names::{MAX_STREAM_NAME, NameError, Sequence, StreamName};
 pub use pack::{Pack, PackBuilder, PackError};
 pub use parts::{CheckedPart, VolumeParts};
 pub use read::{Indexed, ReadError, Trusted, Volume};
+pub use recipe::{
+    Deflated, DeflatedFacts, MAX_RECIPE_FILES, Recipe, RecipeError, RecipesBuilder, Source,
+    StoredRecipes,
+};
 pub use rules::IndexError;
 pub use sequences::{MAX_SEQUENCE_RANGES, Sequences, SequencesError};
 pub use spoken::Spoken;

@@ -41,6 +41,10 @@ pub struct PackBuilder {
 pub struct Pack {
     /// The items in it, and the bytes of each.
     pub items: Vec<(Item, u64)>,
+    /// How it holds them.
+    pub encoding: Encoding,
+    /// Of recipes: the SHA-256 of each zip.
+    pub zip_sha256: Vec<[u8; 32]>,
     /// The compressed bytes, as they are stored.
     pub bytes: Vec<u8>,
     /// SHA-256 of the compressed bytes.
@@ -103,6 +107,8 @@ impl PackBuilder {
         let sha256 = Sha256::digest(&bytes).into();
         Ok(Some(Pack {
             items: std::mem::take(&mut self.items),
+            encoding: Encoding::Zstd,
+            zip_sha256: Vec::new(),
             bytes,
             sha256,
         }))
@@ -115,18 +121,18 @@ impl Pack {
         let stored = self.bytes.len() as u64;
         let entry = Entry {
             number,
-            encoding: Encoding::Zstd,
+            encoding: self.encoding,
             stored,
             sha256: self.sha256,
             items: self.items,
-            zip_sha256: Vec::new(),
+            zip_sha256: self.zip_sha256,
         };
         (entry, self.bytes)
     }
 }
 
 /// One frame that declares its size, with a window that readers take.
-fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
+pub(super) fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     let mut compressor = zstd::bulk::Compressor::new(LEVEL)?;
     compressor.set_parameter(CParameter::WindowLog(MAX_WINDOW_LOG))?;
     compressor.compress(bytes)
@@ -136,18 +142,36 @@ fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
 ///
 /// Takes memory as the bytes come, and stops one byte past `size`.
 pub(super) fn restore(frame: &[u8], size: u64) -> Result<Vec<u8>, String> {
+    match declared(frame)? {
+        declared if declared == size => restore_declared(frame, size),
+        declared => Err(format!(
+            "the frame declares {declared} bytes, the index {size}"
+        )),
+    }
+}
+
+/// The bytes of a frame that may restore to so many at most, or what is wrong with it.
+pub(super) fn restore_at_most(frame: &[u8], most: u64) -> Result<Vec<u8>, String> {
+    match declared(frame)? {
+        declared if declared <= most => restore_declared(frame, declared),
+        declared => Err(format!(
+            "the frame declares {declared} bytes: want at most {most}"
+        )),
+    }
+}
+
+/// How many bytes a frame says that it restores to.
+fn declared(frame: &[u8]) -> Result<u64, String> {
     if !frame.starts_with(&MAGIC) {
         return Err("not a zstd frame".into());
     }
     match zstd_safe::get_frame_content_size(frame) {
-        Ok(Some(declared)) if declared == size => {}
-        Ok(Some(declared)) => {
-            return Err(format!(
-                "the frame declares {declared} bytes, the index {size}"
-            ));
-        }
-        Ok(None) | Err(_) => return Err("the frame does not declare its size".into()),
+        Ok(Some(declared)) => Ok(declared),
+        Ok(None) | Err(_) => Err("the frame does not declare its size".into()),
     }
+}
+
+fn restore_declared(frame: &[u8], size: u64) -> Result<Vec<u8>, String> {
     let mut bytes = Vec::new();
     let mut decode = || -> std::io::Result<usize> {
         let mut decoder = zstd::stream::read::Decoder::with_buffer(frame)?.single_frame();
@@ -157,9 +181,7 @@ pub(super) fn restore(frame: &[u8], size: u64) -> Result<Vec<u8>, String> {
     };
     let behind = decode().map_err(|e| format!("not to be decompressed: {e}"))?;
     if bytes.len() as u64 != size {
-        return Err(format!(
-            "the frame restores to other than the index's {size} bytes"
-        ));
+        return Err(format!("the frame restores to other than its {size} bytes"));
     }
     if behind != 0 {
         return Err(format!("{behind} bytes behind the frame"));

@@ -1,6 +1,7 @@
 //! Numbers in the binary parts of a bundle, contents and recipes: LEB128, seven bits a byte, the lowest first.
 //!
-//! A number has one spelling, its shortest, so that what was decoded encodes to the bytes that it came from.
+//! A number has one spelling, its shortest, so that what was decoded encodes to the bytes that it came from. Numbers
+//! that are likely to be near the one before travel as the difference, zigzag (0, -1, 1, -2 … as 0, 1, 2, 3 …).
 
 /// Appends a number.
 pub(super) fn put(out: &mut Vec<u8>, mut value: u64) {
@@ -32,6 +33,16 @@ pub(super) fn take(bytes: &mut &[u8]) -> Option<u64> {
         }
     }
     None
+}
+
+/// A difference as a number.
+pub(super) fn zigzag(difference: i64) -> u64 {
+    (difference << 1 ^ difference >> 63) as u64
+}
+
+/// The difference that a number is.
+pub(super) fn unzigzag(value: u64) -> i64 {
+    (value >> 1) as i64 ^ -((value & 1) as i64)
 }
 
 #[cfg(test)]
@@ -87,6 +98,12 @@ mod tests {
                 put(&mut again, value);
                 prop_assert_eq!(again, &bytes[..bytes.len() - rest.len()]);
             }
+        }
+
+        #[test]
+        fn differences_come_back(difference: i64) {
+            prop_assert_eq!(unzigzag(zigzag(difference)), difference);
+            prop_assert!(zigzag(difference % 64) < 128, "small ones have one byte");
         }
     }
 }

@@ -5,6 +5,8 @@
 //! looked for, where the archive begins behind bytes put before it, that the declared count is compared modulo 65536,
 //! and that a header that is none ends the directory. Headers come one at a time and are not kept.
 
+use std::ops::Range;
+
 use super::MAX_DIRECTORY;
 use super::error::{ArchiveError, ZipError};
 use super::source::{ReadAt, Window};
@@ -22,23 +24,27 @@ const HEADER_SIGNATURE: u32 = 0x0201_4b50;
 const ZIP64_EXTRA: u16 = 0x0001;
 
 /// What the directory says of an entry.
-pub(super) struct Header<'a> {
-    pub(super) name: &'a [u8],
-    pub(super) method: u16,
+pub(crate) struct Header<'a> {
+    pub(crate) name: &'a [u8],
+    /// The header's fixed part, as it stands there.
+    pub(crate) fixed: &'a [u8],
+    pub(crate) extra: &'a [u8],
+    pub(crate) comment: &'a [u8],
+    pub(crate) method: u16,
     /// A data descriptor follows the data.
-    pub(super) descriptor: bool,
-    pub(super) crc32: u32,
-    pub(super) packed: u64,
-    pub(super) unpacked: u64,
+    pub(crate) descriptor: bool,
+    pub(crate) crc32: u32,
+    pub(crate) packed: u64,
+    pub(crate) unpacked: u64,
     /// Of the local header, from the start of the file. May be nonsense, even negative.
-    pub(super) offset: i64,
+    pub(crate) offset: i64,
 }
 
-/// Calls `each` for every entry in the directory's order.
-pub(super) fn each_header<R: ReadAt + ?Sized>(
+/// Calls `each` for every entry in the directory's order; gives where the directory is in the file.
+pub(crate) fn each_header<R: ReadAt + ?Sized>(
     window: &mut Window<'_, R>,
     mut each: impl FnMut(Header<'_>) -> Result<(), ZipError>,
-) -> Result<(), ZipError> {
+) -> Result<Range<u64>, ZipError> {
     let end = End::find(window)?;
     let mut offset = end.directory;
     let mut found = 0u64;
@@ -62,7 +68,7 @@ pub(super) fn each_header<R: ReadAt + ?Sized>(
         let declared = end.records;
         return Err(ArchiveError::Count { found, declared }.into());
     }
-    Ok(())
+    Ok(end.directory..offset)
 }
 
 /// What the end record, and its zip64 form if there is one, come to.
@@ -183,9 +189,14 @@ fn header_at<'w, R: ReadAt + ?Sized>(
             Step::None
         });
     }
-    let (name, rest) = bytes[HEADER_LEN..].split_at(name_len);
+    let (fixed, rest) = bytes.split_at(HEADER_LEN);
+    let (name, rest) = rest.split_at(name_len);
+    let (extra, rest) = rest.split_at(extra_len);
     let mut header = Header {
         name,
+        fixed,
+        extra,
+        comment: &rest[..comment_len],
         method: u16_at(bytes, 10),
         descriptor: u16_at(bytes, 8) & 8 != 0,
         crc32: u32_at(bytes, 16),
@@ -193,7 +204,7 @@ fn header_at<'w, R: ReadAt + ?Sized>(
         unpacked: u64::from(u32_at(bytes, 24)),
         offset: i64::from(u32_at(bytes, 42)),
     };
-    Ok(if widen(&mut header, &rest[..extra_len]).is_some() {
+    Ok(if widen(&mut header, extra).is_some() {
         Step::Header(header, len as u64)
     } else {
         Step::None

@@ -25,16 +25,17 @@ mod tests;
 mod unicode;
 
 pub use content::{Knowing, Known};
+pub(crate) use directory::each_header;
 pub use error::{ArchiveError, EntryName, Rule, ZipError};
 pub use names::{FilePathError, check_file_path};
 pub use places::{Place, places};
 pub use source::ReadAt;
+pub(crate) use source::Window;
 
 use crate::h1::{H1, Summary};
 use crate::module::ModuleVersion;
 use content::{Contents, Fail};
 use files::Files;
-use source::Window;
 
 /// The most bytes that a module zip may have, and the most that its files together may unpack to: 500 MiB.
 pub const MAX_ZIP_FILE: u64 = 500 << 20;

@@ -53,7 +53,7 @@ impl<T: ReadAt + ?Sized> ReadAt for &T {
 }
 
 /// A zip seen through one buffer of at most [`Window::CAPACITY`] bytes.
-pub(super) struct Window<'a, R: ?Sized> {
+pub(crate) struct Window<'a, R: ?Sized> {
     source: &'a R,
     size: u64,
     /// Only grows, so that its memory is zeroed once and not for each zip; `len` bytes of it are the zip's from `start` on.
@@ -63,10 +63,10 @@ pub(super) struct Window<'a, R: ?Sized> {
 }
 
 impl<'a, R: ReadAt + ?Sized> Window<'a, R> {
-    pub(super) const CAPACITY: usize = 256 << 10;
+    pub(crate) const CAPACITY: usize = 256 << 10;
 
     /// Takes `buf` for its buffer, whatever is in it.
-    pub(super) fn new(source: &'a R, buf: &'a mut Vec<u8>) -> Self {
+    pub(crate) fn new(source: &'a R, buf: &'a mut Vec<u8>) -> Self {
         Window {
             source,
             size: source.size(),
@@ -76,12 +76,12 @@ impl<'a, R: ReadAt + ?Sized> Window<'a, R> {
         }
     }
 
-    pub(super) fn size(&self) -> u64 {
+    pub(crate) fn size(&self) -> u64 {
         self.size
     }
 
     /// The file's last bytes, as many as fit, and the offset of their first.
-    pub(super) fn tail(&mut self) -> Result<(u64, &[u8]), ZipError> {
+    pub(crate) fn tail(&mut self) -> Result<(u64, &[u8]), ZipError> {
         let start = self.size.saturating_sub(Self::CAPACITY as u64);
         self.fill(start)?;
         Ok((start, &self.buf[..self.len]))
@@ -89,7 +89,7 @@ impl<'a, R: ReadAt + ?Sized> Window<'a, R> {
 
     /// The bytes from `offset` on that one read gives: at least `want` (1 to [`Window::CAPACITY`]), or fewer
     /// where the file ends before. Empty at and past its end.
-    pub(super) fn at(&mut self, offset: u64, want: usize) -> Result<&[u8], ZipError> {
+    pub(crate) fn at(&mut self, offset: u64, want: usize) -> Result<&[u8], ZipError> {
         let want = (want as u64).min(self.size.saturating_sub(offset));
         if want == 0 {
             return Ok(&[]);
