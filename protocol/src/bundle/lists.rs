@@ -122,6 +122,9 @@ pub enum ListError {
         /// The module.
         module: ModuleVersion,
     },
+    /// More bases than [`MAX_BASES`](super::MAX_BASES).
+    #[error("more than {} bases", super::MAX_BASES)]
+    TooMany,
     /// A writer was given a module whose line no reader takes.
     #[error("a line of {0} bytes: want at most {MAX_INDEX_LINE}")]
     LongLine(usize),
@@ -219,36 +222,16 @@ impl<K: ListKind> ListReader<K> {
 
     /// The lines of the next text, all of which are well. After an error the list has nothing more to say.
     pub fn text(&mut self, text: &[u8]) -> Result<Vec<(ModuleVersion, K)>, ListError> {
-        if text.len() > MAX_LIST_TEXT {
-            return Err(ListError::TooLong(text.len()));
-        }
-        let bad = |line: usize, what: String| ListError::Line { line, what };
-        let text = std::str::from_utf8(text).map_err(|error| {
-            let line = 1 + text[..error.valid_up_to()]
-                .iter()
-                .filter(|byte| **byte == b'\n')
-                .count();
-            bad(line, "not UTF-8".into())
-        })?;
-        let mut lines = Vec::new();
-        let mut number = 0;
-        for line in text.split_inclusive('\n') {
-            number += 1;
-            let Some(line) = line.strip_suffix('\n') else {
-                return Err(bad(number, "ends without a newline".into()));
-            };
+        let mut listed = Vec::new();
+        for (number, line) in lines(text)? {
             if number == 1 {
-                first_line::<K>(line)?;
+                first_line(line, K::FIRST_LINE_PREFIX)?;
             } else {
-                lines.push(self.line(number, line)?);
+                listed.push(self.line(number, line)?);
             }
         }
-        if lines.is_empty() {
-            let what = "want a first line and a module version at least, have the end";
-            return Err(bad(number + 1, what.into()));
-        }
-        self.count += lines.len() as u64;
-        Ok(lines)
+        self.count += listed.len() as u64;
+        Ok(listed)
     }
 
     /// How many module versions the texts so far have listed.
@@ -258,9 +241,6 @@ impl<K: ListKind> ListReader<K> {
 
     fn line(&mut self, number: usize, line: &str) -> Result<(ModuleVersion, K), ListError> {
         let bad = |what: String| ListError::Line { line: number, what };
-        if line.len() + 1 > MAX_INDEX_LINE {
-            return Err(bad(format!("longer than {MAX_INDEX_LINE} bytes")));
-        }
         let fields: Vec<&str> = line.split(' ').collect();
         let [word, path, version] = fields.as_slice() else {
             return Err(bad(format!(
@@ -290,8 +270,39 @@ impl<K: ListKind> ListReader<K> {
     }
 }
 
-fn first_line<K: ListKind>(line: &str) -> Result<(), ListError> {
-    let prefix = K::FIRST_LINE_PREFIX;
+/// The lines of a text, numbered from 1, without their newlines: a first one, which is for [`first_line`], and at least
+/// one more.
+pub(super) fn lines(text: &[u8]) -> Result<Vec<(usize, &str)>, ListError> {
+    if text.len() > MAX_LIST_TEXT {
+        return Err(ListError::TooLong(text.len()));
+    }
+    let bad = |line: usize, what: String| ListError::Line { line, what };
+    let text = std::str::from_utf8(text).map_err(|error| {
+        let line = 1 + text[..error.valid_up_to()]
+            .iter()
+            .filter(|byte| **byte == b'\n')
+            .count();
+        bad(line, "not UTF-8".into())
+    })?;
+    let mut lines = Vec::new();
+    for (number, line) in (1..).zip(text.split_inclusive('\n')) {
+        let Some(line) = line.strip_suffix('\n') else {
+            return Err(bad(number, "ends without a newline".into()));
+        };
+        if number > 1 && line.len() + 1 > MAX_INDEX_LINE {
+            return Err(bad(number, format!("longer than {MAX_INDEX_LINE} bytes")));
+        }
+        lines.push((number, line));
+    }
+    if lines.len() < 2 {
+        let what = "want a first line and a module version at least, have the end";
+        return Err(bad(lines.len() + 1, what.into()));
+    }
+    Ok(lines)
+}
+
+/// Checks the first line of a text, which is that prefix and the format's version.
+pub(super) fn first_line(line: &str, prefix: &str) -> Result<(), ListError> {
     if line.strip_prefix(prefix) == Some("1") {
         return Ok(());
     }

@@ -12,6 +12,7 @@
 //!
 //! Being signed does not make a bundle sane: each limit below holds for signed input too.
 
+mod bases;
 mod contents;
 mod cut;
 mod entries;
@@ -33,6 +34,7 @@ mod varint;
 mod volume;
 mod write;
 
+pub use bases::{Base, BasesReader, bases_texts};
 pub use contents::{
     BaseEntry, ContentsError, ContentsWriter, Form, MAX_CONTENTS, MAX_CONTENTS_WINDOW_LOG,
     MAX_FORMS, MAX_PREFIX, MAX_PREFIX_PARTS, RestoredContents, StoredContents,

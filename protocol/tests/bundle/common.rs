@@ -179,8 +179,9 @@ pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
         items.filter(|(item, _)| of(item)).count() as u64
     };
     let needs = texts(|item| matches!(item, Item::Needs(_)));
+    let bases = texts(|item| matches!(item, Item::Bases(_)));
     let tombstones = texts(|item| matches!(item, Item::Tombstones(_)));
-    let (sequence, basis) = match needs + tombstones {
+    let (sequence, basis) = match needs + bases + tombstones {
         0 => (Sequence::FIRST, Basis::None),
         _ => (
             Sequence::new(2).unwrap(),
@@ -196,7 +197,7 @@ pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
         created: "2026-11-21T09:00:00Z".into(),
         basis,
         needs,
-        bases: 0,
+        bases,
         tombstones,
         heads,
         totals,

@@ -153,6 +153,8 @@ fn totals_and_heads_must_be_the_indexs() {
     assert!(wrong(|t| t.infos += 1).contains("infos"));
     assert!(wrong(|t| t.mods += 1).contains("mods"));
     assert!(wrong(|t| t.zip_bytes += 1).contains("zip-bytes"));
+    assert!(wrong(|t| t.contents += 1).contains("it comes to 0 contents"));
+    assert!(wrong(|t| t.content_bytes += 1).contains("content-bytes"));
     assert!(wrong(|t| t.carried_bytes -= 1).contains("carried-bytes"));
     let heads = error(&forged(|parts| parts.manifest.heads.clear()));
     assert_eq!(
@@ -165,10 +167,12 @@ fn totals_and_heads_must_be_the_indexs() {
 fn there_are_lists_if_the_manifest_counts_what_they_list() {
     let lists = [
         (Item::Needs(1), b"needs".to_vec()),
+        (Item::Bases(1), b"bases".to_vec()),
         (Item::Tombstones(1), b"gone".to_vec()),
     ];
     let forged = |change: fn(&mut Manifest)| {
         let mut parts = parts(&lists);
+        parts.manifest.bases = 1;
         change(&mut parts.manifest);
         parts.note = note::sign(&parts.manifest.encode(), &[&key()]).unwrap();
         let (entry, bytes) = &parts.entries[0];
@@ -183,6 +187,10 @@ fn there_are_lists_if_the_manifest_counts_what_they_list() {
     assert_eq!(
         forged(|m| m.needs = 0).unwrap_err(),
         "index: it has 1 texts of needs, and the manifest counts 0 needs"
+    );
+    assert_eq!(
+        forged(|m| m.bases = 0).unwrap_err(),
+        "index: it has 1 texts of bases, and the manifest counts 0 bases"
     );
     assert_eq!(
         forged(|m| m.tombstones = 0).unwrap_err(),

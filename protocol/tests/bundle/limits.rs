@@ -3,9 +3,10 @@
 #![allow(clippy::unwrap_used)]
 
 use modferry_protocol::bundle::{
-    Encoding, Entry, IndexReader, IndexWriter, Item, Level, ListError, ListReader, MAX_INDEX_LINE,
-    MAX_LIST_TEXT, MAX_MANIFEST, MAX_PACK_ITEMS, MAX_PACK_RESTORED, Manifest, ManifestError,
-    Missing, PackBuilder, PackError, Volume, list_texts,
+    Base, BasesReader, Encoding, Entry, IndexReader, IndexWriter, Item, Level, ListError,
+    ListReader, MAX_BASES, MAX_INDEX_LINE, MAX_LIST_TEXT, MAX_MANIFEST, MAX_PACK_ITEMS,
+    MAX_PACK_RESTORED, Manifest, ManifestError, Missing, PackBuilder, PackError, Volume,
+    bases_texts, list_texts,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::trust::TrustError;
@@ -307,4 +308,66 @@ fn the_largest_item_that_does_not_compress_goes_through() {
             ..
         }
     ));
+}
+
+#[test]
+fn a_bundle_has_65536_bases_at_most() {
+    let bases: Vec<Base> = (0..=MAX_BASES)
+        .map(|n| Base {
+            module: module(&format!("example.com/a@v1.{n}.0")),
+            sha256: [n as u8; 32],
+        })
+        .collect();
+    assert!(matches!(bases_texts(&bases), Err(ListError::TooMany)));
+    let texts = bases_texts(&bases[1..]).unwrap();
+    assert!(texts.len() > 1 && texts.iter().all(|text| text.len() <= MAX_LIST_TEXT));
+    let mut reader = BasesReader::new();
+    let read: Vec<Base> = texts
+        .iter()
+        .flat_map(|text| reader.text(text).unwrap())
+        .collect();
+    assert!(read == bases[1..]);
+    // One more, in a text of its own.
+    let more = Base {
+        module: module("example.com/b@v1.0.0"),
+        sha256: [0; 32],
+    };
+    let text = bases_texts(&[more]).unwrap().remove(0);
+    assert_eq!(reader.text(&text), Err(ListError::TooMany));
+}
+
+#[test]
+fn a_text_of_bases_is_as_long_as_one_of_needs() {
+    let of_line = |len: usize| {
+        // Instead of a size of one digit there is a SHA-256.
+        let Item::Mod(module) = entry_of_line(len - 63).items.remove(0).0 else {
+            unreachable!()
+        };
+        Base {
+            module,
+            sha256: [0; 32],
+        }
+    };
+    let text = bases_texts(&[of_line(MAX_INDEX_LINE)]).unwrap().remove(0);
+    assert_eq!(text.len(), "modferry bases v1\n".len() + MAX_INDEX_LINE);
+    assert_eq!(
+        BasesReader::new().text(&text),
+        Ok(vec![of_line(MAX_INDEX_LINE)])
+    );
+    assert_eq!(
+        bases_texts(&[of_line(MAX_INDEX_LINE + 1)]),
+        Err(ListError::LongLine(4097))
+    );
+    let mut long = text.clone();
+    long.insert(text.len() - 75, b'a');
+    assert!(matches!(
+        BasesReader::new().text(&long),
+        Err(ListError::Line { line: 2, .. })
+    ));
+    let mut endless = text;
+    endless.resize(MAX_LIST_TEXT + 1, b'\n');
+    assert_eq!(
+        BasesReader::new().text(&endless),
+        Err(ListError::TooLong(MAX_LIST_TEXT + 1))
+    );
 }

@@ -8,7 +8,8 @@
 use std::path::Path;
 
 use modferry_protocol::bundle::{
-    Gone, IndexReader, Level, ListError, ListKind, ListReader, Manifest, encode_index, list_texts,
+    BasesReader, Gone, IndexReader, Level, ListError, ListKind, ListReader, Manifest, bases_texts,
+    encode_index, list_texts,
 };
 use modferry_protocol::trust::TrustNote;
 
@@ -48,7 +49,7 @@ fn each(folder: &str, at_least: usize, check: impl Fn(&str, &[u8]) -> Result<Vec
 
 #[test]
 fn manifests() {
-    each("manifest", 80, |_, input| {
+    each("manifest", 104, |_, input| {
         let text = std::str::from_utf8(input).unwrap();
         Manifest::parse(text)
             .map(|m| m.encode().into_bytes())
@@ -68,7 +69,7 @@ fn trust_notes() {
 
 #[test]
 fn indexes() {
-    each("index", 80, |_, input| {
+    each("index", 129, |_, input| {
         let entries: Result<Vec<_>, _> = IndexReader::new(input).collect();
         entries
             .map(|entries| encode_index(&entries).unwrap())
@@ -85,9 +86,12 @@ fn again<K: ListKind>(text: &[u8]) -> Result<Vec<u8>, ListError> {
 
 #[test]
 fn lists() {
-    each("list", 35, |name, input| {
+    each("list", 59, |name, input| {
         let again = if name.starts_with("needs-") {
             again::<Level>(input)
+        } else if name.starts_with("bases-") {
+            let bases = BasesReader::new().text(input);
+            bases.map(|bases| bases_texts(&bases).unwrap().concat())
         } else {
             again::<Gone>(input)
         };

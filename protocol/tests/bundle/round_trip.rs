@@ -9,9 +9,9 @@ use std::path::Path;
 use std::process::Command;
 
 use modferry_protocol::bundle::{
-    Basis, DeflatedTotals, Digest, Encoding, Entry, Gone, IndexReader, Item, Level, ListError,
-    ListKind, ListReader, MAX_BASES, MAX_DEFLATED, Manifest, Missing, Sequence, StreamName, Totals,
-    Volume, encode_index, list_texts,
+    Base, BasesReader, Basis, DeflatedTotals, Digest, Encoding, Entry, Gone, IndexReader, Item,
+    Level, ListError, ListKind, ListReader, MAX_BASES, MAX_DEFLATED, Manifest, Missing, Sequence,
+    StreamName, Totals, Volume, bases_texts, encode_index, list_texts,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note;
@@ -197,10 +197,12 @@ fn any_items() -> impl Strategy<Value = BTreeMap<Item, Vec<u8>>> {
         btree_map(any_item(), bytes(), 0..30),
         texts(),
         texts(),
+        texts(),
         notes,
     )
-        .prop_map(|(mut items, needs, tombstones, notes)| {
+        .prop_map(|(mut items, needs, bases, tombstones, notes)| {
             items.extend((1..).map(Item::Needs).zip(needs));
+            items.extend((1..).map(Item::Bases).zip(bases));
             items.extend((1..).map(Item::Tombstones).zip(tombstones));
             items.extend(notes.into_iter().map(|(n, note)| (Item::Trust(n), note)));
             items
@@ -342,10 +344,28 @@ proptest! {
     }
 
     #[test]
+    fn any_bases_are_read_back(bases in btree_map(any_module(), any::<[u8; 32]>(), 1..40), at in any::<prop::sample::Index>(), byte in any::<u8>()) {
+        let bases: Vec<Base> = bases.into_iter().map(|(module, sha256)| Base { module, sha256 }).collect();
+        let mut texts = bases_texts(&bases).unwrap();
+        let mut reader = BasesReader::new();
+        let read: Vec<Base> = texts.iter().flat_map(|text| reader.text(text).unwrap()).collect();
+        prop_assert_eq!(reader.count(), bases.len() as u64);
+        prop_assert_eq!(read, bases);
+        let text = &mut texts[0];
+        let here = at.index(text.len());
+        text[here] = byte;
+        if let Ok(bases) = BasesReader::new().text(text) {
+            prop_assert_eq!(&bases_texts(&bases).unwrap(), &texts[..1]);
+        }
+    }
+
+    #[test]
     fn random_lists_never_panic(bytes in vec(any::<u8>(), 0..3000)) {
         let _ = ListReader::<Level>::new().text(&bytes);
         let behind = [b"modferry needs v1\n", bytes.as_slice()].concat();
         let _ = ListReader::<Level>::new().text(&behind);
+        let behind = [b"modferry bases v1\nzip ", bytes.as_slice()].concat();
+        let _ = BasesReader::new().text(&behind);
     }
 
     #[test]
