@@ -22,7 +22,7 @@ for target in "${targets[@]}"; do
     mkdir -p "$base/corpus/$target" "$base/artifacts/$target"
     known=(fuzz/corpus/"$target")
     case $target in # inputs that the ordinary tests have anyway
-        zip) known+=(protocol/tests/vectors/zip) ;;
+        zip | recipe) known+=(protocol/tests/vectors/zip) ;;
         volume) known+=(protocol/tests/bundle/example) ;;
     esac
     log=$base/$target.log

@@ -15,13 +15,14 @@ mod spanning;
 
 use std::collections::BTreeMap;
 use std::fmt::Debug;
-use std::io::Cursor;
+use std::io::{self, Cursor, Write};
 use std::sync::LazyLock;
 
 use modferry_protocol::bundle::{
-    BundleWriter, Encoding, Entries, Entry, Gone, IndexReader, Level, ListKind, ListReader,
-    Manifest, OneVolume, ReadError, Sequences, Volume, VolumeText, Volumes, cut, encode_index,
-    front_size, list_texts,
+    BaseEntry, BasesReader, BundleWriter, ContentsWriter, Deflated, DeflatedFacts, Encoding,
+    Entries, Entry, Gone, IndexReader, Level, ListKind, ListReader, Manifest, OneVolume, ReadError,
+    Recipe, RestoredContents, Sequences, Source, StoredContents, Volume, VolumeText, Volumes,
+    bases_texts, cut, encode_index, front_size, list_texts,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::{self, SigningKey, VerifierKey};
@@ -29,7 +30,7 @@ use modferry_protocol::receipt::Receipt;
 use modferry_protocol::request::Request;
 use modferry_protocol::sumdb::{Record, SignedHead, Tile, TreeHead, split_lookup};
 use modferry_protocol::trust::{Accepted, Judged, Keyring, Policy, Thresholds, TrustNote};
-use modferry_protocol::zip::{self, Checker};
+use modferry_protocol::zip::{self, Checker, Place, places};
 
 use spanning::SPANNING;
 
@@ -38,11 +39,14 @@ pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
 pub const TARGETS: &[Target] = &[
+    ("bases", bases),
+    ("contents", contents),
     ("index", index),
     ("lists", lists),
     ("manifest", manifest),
     ("note", note),
     ("receipt", receipt),
+    ("recipe", recipe),
     ("record", record),
     ("request", request),
     ("tile_path", tile_path),
@@ -92,6 +96,177 @@ fn list<K: ListKind>(data: &[u8]) {
     let first_line = format!("{}1\n", K::FIRST_LINE_PREFIX).into_bytes();
     let texts: Vec<_> = list_texts(lines).map(Result::unwrap).collect();
     assert_eq!(texts, [[first_line, bodies].concat()]);
+}
+
+/// The list of bases, whose texts a NUL keeps apart here: what reads is written again as it was.
+pub fn bases(data: &[u8]) {
+    let mut reader = BasesReader::new();
+    let mut read = Vec::new();
+    let mut texts = data.split(|byte| *byte == 0);
+    let Some(Ok(first)) = texts.next().map(|text| reader.text(text)) else {
+        return;
+    };
+    let first_text = data.split(|byte| *byte == 0).next().unwrap();
+    assert_eq!(bases_texts(&first).unwrap(), [first_text]);
+    read.extend(first);
+    for text in texts {
+        let Ok(more) = reader.text(text) else {
+            return;
+        };
+        read.extend(more);
+    }
+    assert_eq!(reader.count(), read.len() as u64);
+    bases_texts(&read).unwrap();
+}
+
+/// Contents: as they are stored; and as a frame restores to them, so that a mutation reaches the table.
+pub fn contents(data: &[u8]) {
+    if let Some((size, stored)) = data.split_first_chunk::<4>()
+        && let Ok(stored) = StoredContents::parse(stored.to_vec())
+    {
+        // As large as the index lets it be; a few MiB tell as much as 64.
+        let size = u64::from(u32::from_le_bytes(*size)) & 0x3f_ffff;
+        let prefix = vec![b'p'; 1000];
+        if let Ok(restored) = stored.restore(&prefix, size) {
+            written_again(&restored, None);
+        }
+    }
+    let stored = StoredContents::parse(framed(data)).unwrap();
+    if let Ok(restored) = stored.restore(&[], data.len() as u64) {
+        written_again(&restored, Some(data.len() as u64));
+    }
+}
+
+/// Contents that were read are written, to as many bytes if that is said, and read again.
+fn written_again(restored: &RestoredContents, size: Option<u64>) {
+    let table: Vec<_> = (0..restored.len())
+        .map(|n| (restored.content(n).len() as u64, restored.forms(n).to_vec()))
+        .collect();
+    let mut writer = ContentsWriter::new(1, &[], &[], &table).unwrap();
+    for n in 0..restored.len() {
+        writer.write_all(restored.content(n)).unwrap();
+    }
+    let written = writer.restored();
+    assert!(size.is_none_or(|size| size == written));
+    let stored = StoredContents::parse(writer.finish().unwrap()).unwrap();
+    let again = stored.restore(&[], written).unwrap();
+    assert_eq!(again.len(), restored.len());
+    for n in 0..restored.len() {
+        assert!(again.content(n) == restored.content(n));
+        assert_eq!(again.forms(n), restored.forms(n));
+    }
+}
+
+/// An entry of contents without a prefix, whose frame has those bytes in blocks as they are.
+fn framed(data: &[u8]) -> Vec<u8> {
+    let mut stored = vec![0, 0x28, 0xb5, 0x2f, 0xfd, 0xa0];
+    stored.extend((data.len() as u32).to_le_bytes());
+    let blocks: Vec<&[u8]> = data.chunks(100_000).collect();
+    for block in &blocks {
+        stored.extend(&((block.len() as u32) << 3).to_le_bytes()[..3]);
+        stored.extend(*block);
+    }
+    stored.extend([1, 0, 0]); // the last block, of nothing
+    stored
+}
+
+/// A recipe: what decodes encodes to the same bytes, and makes a zip of the size that it said. A zip: it comes out as it
+/// went in, or has no recipe.
+pub fn recipe(data: &[u8]) {
+    let module: ModuleVersion = "example.com/m@v1.0.0".parse().unwrap();
+    comes_out(&module, data);
+    let mut rest = data;
+    let Ok(recipe) = Recipe::decode(&module, &mut rest) else {
+        return;
+    };
+    let mut again = Vec::new();
+    recipe.encode(&mut again);
+    assert_eq!(again, &data[..data.len() - rest.len()]);
+    let mut made_up = MadeUp;
+    match recipe.size(&module, &mut made_up) {
+        Ok(size) if size <= 1 << 20 => {
+            let mut zip = Vec::new();
+            recipe.assemble(&module, &mut made_up, &mut zip).unwrap();
+            assert_eq!(zip.len() as u64, size);
+            comes_out(&module, &zip);
+        }
+        _ => {}
+    }
+}
+
+/// If a zip has a recipe, that makes the same zip.
+fn comes_out(module: &ModuleVersion, zip: &[u8]) {
+    let source = &mut |n: usize, place: &Place| Source::Pieces {
+        first: n as u32,
+        count: 1,
+        crc32: place.crc32,
+        unpacked: place.unpacked,
+    };
+    if let Ok(Some(recipe)) = Recipe::of_zip(module, zip, source) {
+        let mut streams = OfZip(zip, places(zip).unwrap());
+        assert_eq!(recipe.size(module, &mut streams).unwrap(), zip.len() as u64);
+        let mut again = Vec::new();
+        recipe.assemble(module, &mut streams, &mut again).unwrap();
+        assert!(again == zip, "another zip came out");
+    }
+}
+
+/// The packed bytes of a zip's entries.
+struct OfZip<'z>(&'z [u8], Vec<Place>);
+
+impl Deflated for OfZip<'_> {
+    fn facts(&mut self, source: &Source) -> io::Result<Option<DeflatedFacts>> {
+        let Source::Pieces {
+            first,
+            crc32,
+            unpacked,
+            ..
+        } = *source
+        else {
+            return Ok(None);
+        };
+        Ok(self.1.get(first as usize).map(|place| DeflatedFacts {
+            packed: place.data.end - place.data.start,
+            unpacked,
+            crc32,
+        }))
+    }
+
+    fn copy(&mut self, source: &Source, out: &mut dyn Write) -> io::Result<()> {
+        let Source::Pieces { first, .. } = *source else {
+            return Ok(());
+        };
+        let data = self.1[first as usize].data.clone();
+        out.write_all(&self.0[data.start as usize..data.end as usize])
+    }
+}
+
+/// Deflate streams without end: each has as many bytes as its number, modulo 1000, and one in 16 is not there.
+struct MadeUp;
+
+impl Deflated for MadeUp {
+    fn facts(&mut self, source: &Source) -> io::Result<Option<DeflatedFacts>> {
+        let (number, times, crc32, unpacked) = match *source {
+            Source::Deflated(number) => (number, 1, number, u64::from(number)),
+            Source::Base(BaseEntry { base, entry }) => (base ^ entry, 1, base, u64::from(entry)),
+            Source::Pieces {
+                first,
+                count,
+                crc32,
+                unpacked,
+            } => (first, u64::from(count), crc32, unpacked),
+        };
+        Ok((number % 16 != 15).then(|| DeflatedFacts {
+            packed: u64::from(number % 1000) * times,
+            unpacked,
+            crc32,
+        }))
+    }
+
+    fn copy(&mut self, source: &Source, out: &mut dyn Write) -> io::Result<()> {
+        let facts = self.facts(source)?.unwrap();
+        out.write_all(&vec![b'd'; facts.packed as usize])
+    }
 }
 
 /// A signed note, with and without a signature by a trusted key, and keys themselves.
