@@ -20,6 +20,10 @@ mod malformed;
 mod policy;
 #[path = "bundle/recipe.rs"]
 mod recipe;
+#[path = "bundle/recipe_hostile.rs"]
+mod recipe_hostile;
+#[path = "bundle/recipe_packs.rs"]
+mod recipe_packs;
 #[path = "bundle/round_trip.rs"]
 mod round_trip;
 #[path = "bundle/tamper.rs"]

@@ -1,4 +1,4 @@
-//! Recipes: the zip that comes out is the zip that went in, or there is no recipe; and hostile ones are refused.
+//! Recipes: the zip that comes out is the zip that went in, or there is no recipe.
 
 #![allow(clippy::unwrap_used)]
 
@@ -11,14 +11,14 @@ use proptest::prelude::*;
 
 use super::zips::{Descriptor, Encoder, Entry, MODULE, Zip, any_zip, of, plain};
 
-fn module() -> ModuleVersion {
+pub fn module() -> ModuleVersion {
     MODULE.parse().unwrap()
 }
 
 /// The packed bytes of one zip's entries, under whatever name a recipe may give them.
-struct OfZip<'z> {
-    zip: &'z [u8],
-    places: Vec<Place>,
+pub struct OfZip<'z> {
+    pub zip: &'z [u8],
+    pub places: Vec<Place>,
 }
 
 impl OfZip<'_> {
@@ -72,13 +72,13 @@ fn source(n: usize, place: &Place) -> Source {
     }
 }
 
-fn encode(recipe: &Recipe) -> Vec<u8> {
+pub fn encode(recipe: &Recipe) -> Vec<u8> {
     let mut bytes = Vec::new();
     recipe.encode(&mut bytes);
     bytes
 }
 
-fn decode(bytes: &[u8]) -> Result<Recipe, String> {
+pub fn decode(bytes: &[u8]) -> Result<Recipe, String> {
     let mut rest = bytes;
     let recipe = Recipe::decode(&module(), &mut rest).map_err(|error| error.to_string())?;
     match rest {
@@ -88,7 +88,7 @@ fn decode(bytes: &[u8]) -> Result<Recipe, String> {
 }
 
 /// The recipe of a zip, if it has one; and then it makes the same zip.
-fn recipe(zip: &[u8]) -> Result<Option<Recipe>, ZipError> {
+pub fn recipe(zip: &[u8]) -> Result<Option<Recipe>, ZipError> {
     let Some(recipe) = Recipe::of_zip(&module(), zip, &mut source)? else {
         return Ok(None);
     };
@@ -123,7 +123,7 @@ fn has_recipe(zip: &Zip) -> bool {
 }
 
 /// A zip as `cmd/go` writes it.
-fn usual() -> Zip {
+pub fn usual() -> Zip {
     of(vec![
         plain("go.mod", b"module example.com/m\n"),
         plain("m.go", b"package m\n"),
