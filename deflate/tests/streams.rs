@@ -9,9 +9,6 @@ use contents::{SHAPES, content};
 use modferry_deflate::{Deflater, TooLong, Writer};
 use proptest::prelude::*;
 
-/// Those that are whole.
-const WRITERS: [Writer; 1] = [Writer::GoChains];
-
 fn inflated(stream: &[u8]) -> Vec<u8> {
     let mut decoder = flate2::bufread::DeflateDecoder::new(stream);
     let mut content = Vec::new();
@@ -50,7 +47,7 @@ proptest! {
     #[test]
     fn every_stream_inflates_to_its_content(content in any_content()) {
         let mut deflater = Deflater::new();
-        for writer in WRITERS {
+        for writer in Writer::ALL {
             let stream = deflated(&mut deflater, writer, &content);
             prop_assert!(inflated(&stream) == content);
             prop_assert!(deflater.makes(writer, &content, &stream));
@@ -60,7 +57,7 @@ proptest! {
     #[test]
     fn the_content_before_leaves_no_trace(before in any_content(), content in any_content()) {
         let mut used = Deflater::new();
-        for writer in WRITERS {
+        for writer in Writer::ALL {
             deflated(&mut used, writer, &before);
             used.makes(writer, &before, b"\x04");
             let again = deflated(&mut used, writer, &content);
@@ -72,7 +69,7 @@ proptest! {
 #[test]
 fn a_stream_with_any_change_is_not_made() {
     let mut deflater = Deflater::new();
-    for writer in WRITERS {
+    for writer in Writer::ALL {
         for (shape, size) in [("words", 700), ("random", 100), ("same", 900), ("two", 40)] {
             let content = content(shape, size);
             let stream = deflated(&mut deflater, writer, &content);
@@ -100,7 +97,7 @@ fn a_stream_with_any_change_is_not_made() {
 #[test]
 fn a_stream_has_as_many_bytes_as_there_is_room_for_and_not_one_more() {
     let mut deflater = Deflater::new();
-    for writer in WRITERS {
+    for writer in Writer::ALL {
         for (shape, size) in [("words", 300_000), ("random", 70_000), ("same", 5)] {
             let content = content(shape, size);
             let stream = deflated(&mut deflater, writer, &content);
