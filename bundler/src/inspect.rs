@@ -1,6 +1,7 @@
 //! `inspect`: what a bundle says of itself. It proves nothing: `verify` does.
 
 mod kinds;
+mod modules;
 
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::note;
@@ -10,6 +11,7 @@ use crate::bundle::Bundle;
 use crate::error::Error;
 
 pub use kinds::Kind;
+pub use modules::{ModuleBytes, modules};
 
 /// What a bundle says.
 #[derive(Debug)]

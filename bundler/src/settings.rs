@@ -194,13 +194,7 @@ impl Config {
         })
         .map_err(|source| Error::usage_because("unusable proxy", source))?;
         let upstream = Upstream::new(Arc::new(http), list);
-        let folder = match &self.cache {
-            Some(cache) => cache.clone(),
-            None => home("XDG_CACHE_HOME", ".cache")?
-                .join("modferry")
-                .join("download"),
-        };
-        let cache = Cache::open(&folder).map_err(Error::file("use the cache folder", &folder))?;
+        let cache = self.cache()?;
         Ok(Sources {
             sumdb: Client::new(spec, upstream.clone(), cache.clone()),
             upstream,
@@ -209,6 +203,17 @@ impl Config {
             transfers,
             zips,
         })
+    }
+
+    /// The cache of downloads.
+    pub fn cache(&self) -> Result<Cache, Error> {
+        let folder = match &self.cache {
+            Some(cache) => cache.clone(),
+            None => home("XDG_CACHE_HOME", ".cache")?
+                .join("modferry")
+                .join("download"),
+        };
+        Cache::open(&folder).map_err(Error::file("use the cache folder", &folder))
     }
 
     /// The checksum database: these settings', else the go command's, else its default.

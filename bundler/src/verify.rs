@@ -92,12 +92,10 @@ pub fn verify(
         let volumes = examine_all(bundle, policy)?;
         return Ok(Verified::Volumes(Box::new(volumes)));
     }
-    let shelf = |number: u32| match bundle.volume(number) {
-        Some(front) => File::open(&front.path),
-        None => Err(io::ErrorKind::NotFound.into()),
-    };
     let mut stage = earlier.stage().map_err(CheckError::stage)?;
-    let checked = modferry_checker::check(shelf, Some(&bundle.note), policy, &mut stage, progress);
+    let volumes = shelf(bundle);
+    let checked =
+        modferry_checker::check(volumes, Some(&bundle.note), policy, &mut stage, progress);
     match checked {
         Ok(report) => {
             let (spool, zips) = stage.into_parts();
@@ -114,6 +112,14 @@ pub fn verify(
             Ok(Verified::Volumes(Box::new(examine_all(bundle, policy)?)))
         }
         Err(error) => Err(error.into()),
+    }
+}
+
+/// A bundle's volumes, to be opened by their numbers.
+pub fn shelf(bundle: &Bundle) -> impl FnMut(u32) -> io::Result<File> + '_ {
+    |number| match bundle.volume(number) {
+        Some(front) => File::open(&front.path),
+        None => Err(io::ErrorKind::NotFound.into()),
     }
 }
 

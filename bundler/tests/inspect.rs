@@ -4,6 +4,7 @@
 mod common;
 
 use common::World;
+use modferry_checker::testing::TestModule;
 use modferry_protocol::bundle::{Manifest, Spoken};
 use modferry_protocol::note;
 
@@ -185,4 +186,61 @@ fn where_the_bytes_went_is_told_by_kind() {
         done.stdout
     );
     assert!(!done.stdout.contains("tombstones"), "{}", done.stdout);
+}
+
+/// A module of many files, of which all but one are the same in each version.
+fn versioned(world: &mut World, name: &str, version: &str) {
+    let text = |file: u32| {
+        let lines =
+            (0..200).map(|line| format!("func F{line}_{}() {{}}\n", file * 7919 * (line + 1)));
+        lines.collect::<String>()
+    };
+    let mut files: Vec<(String, String)> = (0..30)
+        .map(|file| (format!("f{file}.go"), format!("package p\n{}", text(file))))
+        .collect();
+    files.push((
+        "version.go".into(),
+        format!("package p\n// {version}\n{}", text(99)),
+    ));
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(name, text)| (name.as_str(), text.as_str()))
+        .collect();
+    world.add(&TestModule::new(&format!("{name}@{version}"), &files));
+}
+
+fn by_module(world: &World, args: &[&str]) -> Vec<serde_json::Value> {
+    let inspect = ["--json", "inspect", "--modules", "--pub", "site.pub"];
+    let told = world.run(&[&inspect, args].concat()).ok();
+    let told: serde_json::Value = serde_json::from_str(&told.stdout).unwrap();
+    let kinds = told["kinds"].as_array().unwrap().iter().filter(|kind| {
+        let name = kind["kind"].as_str().unwrap();
+        name.starts_with("zips ") || name == "frames of contents"
+    });
+    let carried = |of: &serde_json::Value| of["carried_bytes"].as_u64().unwrap();
+    let modules = told["by_module"].as_array().unwrap().clone();
+    // All that zips take is some module's, but for what rounding leaves.
+    let all: u64 = kinds.map(carried).sum();
+    let shared_out: u64 = modules.iter().map(carried).sum();
+    assert!(
+        shared_out <= all && shared_out + 300 >= all,
+        "{shared_out} of {all}"
+    );
+    modules
+}
+
+#[test]
+fn a_zip_that_travels_as_it_is_takes_its_own_bytes() {
+    let mut world = World::new();
+    versioned(&mut world, "m.test/b", "v1.0.0");
+    world.publish();
+    world.export(&["m.test/b@v1.0.0"]).ok();
+    let modules = by_module(&world, &["out"]);
+    assert_eq!(modules[0]["carried_bytes"], modules[0]["zip_bytes"]);
+    // Nothing is read that nobody has signed.
+    world.run(&["inspect", "out", "--modules"]).exits(2);
+    world.run(&["keygen", "other"]).ok();
+    world
+        .run(&["inspect", "out", "--modules", "--pub", "other.pub"])
+        .exits(3);
 }

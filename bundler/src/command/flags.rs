@@ -158,6 +158,15 @@ pub enum Command {
         /// Every item: its kind, its name, its bytes
         #[arg(long)]
         list: bool,
+        /// What each zip takes: reads what is packed, so the signature is checked before (--pub)
+        ///
+        /// A frame's bytes are shared out by size; what several zips have counts for the first of them. What is packed
+        /// against zips that the destination holds is read with those out of the cache.
+        #[arg(long, requires = "keys", conflicts_with = "fingerprint")]
+        modules: bool,
+        /// The cache that it was exported with, for --modules [default: ~/.cache/modferry/download]
+        #[arg(long, value_name = "DIR", requires = "modules")]
+        cache: Option<PathBuf>,
         /// Only the fingerprint to compare over a telephone with somebody who has the bundle, too
         #[arg(long, conflicts_with = "list")]
         fingerprint: bool,

@@ -138,6 +138,8 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
         Command::Inspect {
             paths,
             list,
+            modules,
+            cache,
             fingerprint,
             keys,
         } => {
@@ -149,7 +151,20 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
                 let inspected = inspect::inspect(bundle, policy.as_ref())?;
                 match fingerprint {
                     true => tell::inspect_fingerprint(&inspected, cli.json)?,
-                    false => tell::inspect(&inspected, *list, cli.json)?,
+                    false => {
+                        let modules = match (modules, &policy) {
+                            (true, Some(policy)) => {
+                                let flags = Config {
+                                    cache: cache.clone(),
+                                    ..Config::default()
+                                };
+                                let cache = flags.or(file.clone()).cache()?;
+                                Some(inspect::modules(&inspected.bundle, policy, &cache)?)
+                            }
+                            _ => None,
+                        };
+                        tell::inspect(&inspected, modules.as_deref(), *list, cli.json)?;
+                    }
                 }
             }
         }

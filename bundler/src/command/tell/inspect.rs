@@ -10,7 +10,7 @@ use super::say;
 use crate::bundle::Bundle;
 use crate::command::stdout;
 use crate::error::Error;
-use crate::inspect::{Inspected, Kind};
+use crate::inspect::{Inspected, Kind, ModuleBytes};
 
 /// `inspect --fingerprint`
 pub fn fingerprint(inspected: &Inspected, json: bool) -> Result<(), Error> {
@@ -19,7 +19,12 @@ pub fn fingerprint(inspected: &Inspected, json: bool) -> Result<(), Error> {
 }
 
 /// `inspect`
-pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Error> {
+pub fn inspect(
+    inspected: &Inspected,
+    modules: Option<&[ModuleBytes]>,
+    list: bool,
+    json: bool,
+) -> Result<(), Error> {
     let bundle = &inspected.bundle;
     let manifest = &bundle.manifest;
     let totals = &manifest.totals;
@@ -63,11 +68,12 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
             "claimed_signers": inspected.claimed,
             "fingerprint": manifest.spoken().to_string(),
             "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
-            "created": manifest.created, "basis": basis, "needs": manifest.needs,
+            "created": manifest.created, "basis": basis, "needs": manifest.needs, "bases": manifest.bases,
             "tombstones": manifest.tombstones, "heads": heads, "missing": missing,
             "records": totals.records, "tiles": totals.tiles, "infos": totals.infos,
             "mods": totals.mods, "zips": totals.zips, "zip_bytes": totals.zip_bytes,
-            "carried_bytes": totals.carried_bytes, "kinds": inspected.kinds, "items": list.then_some(items),
+            "carried_bytes": totals.carried_bytes, "kinds": inspected.kinds,
+            "by_module": modules, "items": list.then_some(items),
         }))
         .map_err(stdout);
     }
@@ -100,6 +106,12 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
             manifest.needs, manifest.tombstones
         ),
     };
+    if manifest.bases > 0 {
+        text += &format!(
+            "  packed against {} zips, which have to be held with the very bytes that they had here\n",
+            manifest.bases
+        );
+    }
     if bundle.of() > 1 {
         for front in &bundle.volumes {
             let (first, last) = front.volume.entries.unwrap_or_default();
@@ -128,6 +140,9 @@ pub fn inspect(inspected: &Inspected, list: bool, json: bool) -> Result<(), Erro
         totals.tiles
     );
     text += &kinds(&inspected.kinds);
+    if let Some(modules) = modules {
+        text += &by_module(modules);
+    }
     for missing in &manifest.missing {
         text += &format!("  missing {}: {}\n", missing.module, missing.reason);
     }
@@ -159,6 +174,31 @@ fn kinds(kinds: &[Kind]) -> String {
             bytes(kind.carried_bytes),
             kind.kind
         );
+    }
+    text
+}
+
+/// What each zip takes, the largest first.
+fn by_module(modules: &[ModuleBytes]) -> String {
+    let mut sorted: Vec<&ModuleBytes> = modules.iter().collect();
+    sorted.sort_by_key(|module| std::cmp::Reverse(module.carried_bytes));
+    let mut text = String::from(
+        "  what each zip takes; what several have counts for the first of them in the bundle:\n",
+    );
+    for module in sorted {
+        text += &format!(
+            "{:>10} of {:>8}  {}",
+            bytes(module.carried_bytes),
+            bytes(module.zip_bytes),
+            module.module
+        );
+        if module.shared + module.held > 0 {
+            text += &format!(
+                ": of {} files {} are an earlier zip's here, {} one's that is held",
+                module.files, module.shared, module.held
+            );
+        }
+        text += "\n";
     }
     text
 }

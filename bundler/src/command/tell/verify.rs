@@ -34,7 +34,7 @@ fn as_json(volumes: &Volumes) -> Result<(), Error> {
     print_json(&json!({
         "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
         "fingerprint": manifest.spoken().to_string(), "signers": volumes.signers,
-        "volumes": examined, "missing_volumes": volumes.missing, "needs": manifest.needs, "contents_proven": false,
+        "volumes": examined, "missing_volumes": volumes.missing, "needs": manifest.needs, "bases": manifest.bases, "contents_proven": false,
     }))
     .map_err(stdout)
 }
@@ -70,8 +70,12 @@ fn text(volumes: &Volumes) -> String {
         let missing = volumes.missing.join(", ");
         return text + &format!("that takes all volumes, and not here: {missing}\n");
     }
+    let bases = match manifest.bases {
+        0 => String::new(),
+        bases => format!(", {bases} zips that it is packed against"),
+    };
     text + &format!(
-        "that takes what the bundle builds on ({} module versions, and tiles), which is where it goes: \
+        "that takes what the bundle builds on ({} module versions{bases}, and tiles), which is where it goes: \
          modferry-appliance verify proves it there\n",
         manifest.needs
     )

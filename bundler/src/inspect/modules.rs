@@ -1,0 +1,367 @@
+//! Where the bytes of a bundle's zips went, by module version.
+//!
+//! A frame's bytes are shared out among its contents by their size: near enough, since like is beside like in it. A content
+//! that several zips have counts for the first of them in the bundle, so a later version of a module shows what it adds. What
+//! a zip takes out of one that the destination holds costs nothing here.
+//!
+//! Frames and recipes are read for it, and a frame that is compressed against zips that the destination holds takes those
+//! too: they have to be in the cache. Nothing in a bundle is read before a trusted signature over it was checked.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+use std::io::{self, Read as _};
+
+use flate2::read::DeflateDecoder;
+use modferry_cli::{Exit, Fault};
+use modferry_protocol::bundle::{
+    BaseEntry, BasesReader, Encoding, Entry, Incoming, Item, MAX_PREFIX, ReadError, Recipe, Source,
+    StoredContents, StoredRecipes, Volume, Volumes,
+};
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::trust::Policy;
+use modferry_protocol::zip::{Place, ReadAt as _, places};
+use serde::{Serialize, Serializer};
+
+use crate::bundle::Bundle;
+use crate::cache::{Cache, FileAt};
+use crate::error::Error;
+use crate::front::damaged;
+use crate::pack::base::Base;
+use crate::verify::shelf;
+
+/// A zip of a bundle, and what it takes there.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct ModuleBytes {
+    /// Of which module version.
+    #[serde(serialize_with = "as_text")]
+    pub module: ModuleVersion,
+    /// Bytes in the bundle: its recipe and its share of frames, or the zip as it is.
+    pub carried_bytes: u64,
+    /// Bytes of the zip.
+    pub zip_bytes: u64,
+    /// Entries of it.
+    pub files: u64,
+    /// Of them, those that an earlier zip of the bundle brings.
+    pub shared: u64,
+    /// Of them, those that a zip brings that the destination holds.
+    pub held: u64,
+}
+
+fn as_text<S: Serializer>(module: &ModuleVersion, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(module)
+}
+
+/// The zips of a bundle that the policy accepts, in their order.
+pub fn modules(bundle: &Bundle, policy: &Policy, cache: &Cache) -> Result<Vec<ModuleBytes>, Error> {
+    bundle.all_are_there()?;
+    let read = |source: ReadError| damaged_in(bundle, source);
+    let accepted = policy.accept(&bundle.note).map_err(|source| {
+        Fault::new(
+            Exit::Untrusted,
+            format!("{}: not signed by the key given", bundle.name()),
+        )
+        .because(source)
+    })?;
+    let folder = std::env::temp_dir();
+    let spool = tempfile::tempfile().map_err(Error::file("write into", &folder))?;
+    let mut volumes = shelf(bundle);
+    let path = bundle.volumes.first().map(|front| front.path.clone());
+    let path = path.unwrap_or_default();
+    let first = volumes(1).map_err(Error::file("read", &path))?;
+    let mut entries = Volume::open(first)
+        .and_then(|volume| volume.trust(&accepted)?.index(spool)?.entries(volumes))
+        .map_err(read)?;
+
+    let mut count = Count {
+        bundle,
+        cache,
+        list: BasesReader::new(),
+        bases: Vec::new(),
+        streams: Vec::new(),
+        modules: Vec::new(),
+    };
+    while let Some(incoming) = entries.next().map_err(read)? {
+        count.entry(incoming)?;
+    }
+    entries.finish().map_err(read)?;
+    Ok(count.modules)
+}
+
+/// A deflate stream of the bundle.
+#[derive(Clone, Copy)]
+struct Stream {
+    /// Its share of its frame, in bytes.
+    carried: u32,
+    /// Whether a zip that has it was counted.
+    counted: bool,
+}
+
+struct Count<'b> {
+    bundle: &'b Bundle,
+    cache: &'b Cache,
+    list: BasesReader,
+    /// The bases, in the order of their list.
+    bases: Vec<Opened>,
+    /// By number.
+    streams: Vec<Stream>,
+    modules: Vec<ModuleBytes>,
+}
+
+/// A base, which is opened when it is first asked for.
+struct Opened {
+    base: Base,
+    zip: Option<(FileAt, Vec<Place>)>,
+}
+
+impl Count<'_> {
+    fn entry<V: Volumes>(&mut self, mut incoming: Incoming<'_, V>) -> Result<(), Error> {
+        let encoding = incoming.entry().encoding;
+        if encoding == Encoding::Zstd {
+            return incoming
+                .small_items(|item, bytes| match item {
+                    Item::Bases(_) => self.list_of_bases(bytes),
+                    _ => Ok(()),
+                })
+                .map_err(|stopped| match stopped {
+                    Stopped::Read(error) => damaged_in(self.bundle, error),
+                    Stopped::Told(error) => error,
+                });
+        }
+        let mut stored = Vec::new();
+        if encoding != Encoding::Raw {
+            let mut buf = vec![0; 1 << 20];
+            loop {
+                let n = incoming.read(&mut buf);
+                match n.map_err(|error| damaged_in(self.bundle, error))? {
+                    0 => break,
+                    n => stored.extend_from_slice(&buf[..n]),
+                }
+            }
+        }
+        let entry = incoming
+            .finish()
+            .map_err(|error| damaged_in(self.bundle, error))?;
+        match encoding {
+            Encoding::Contents => self.contents(&entry, stored),
+            Encoding::Recipes => self.recipes(&entry, &stored),
+            Encoding::Raw | Encoding::Zstd => {
+                self.modules
+                    .extend(entry.zips().map(|(module, zip)| ModuleBytes {
+                        module: module.clone(),
+                        carried_bytes: entry.stored,
+                        zip_bytes: zip.size,
+                        files: 0,
+                        shared: 0,
+                        held: 0,
+                    }));
+                Ok(())
+            }
+        }
+    }
+
+    fn list_of_bases(&mut self, text: &[u8]) -> Result<(), Stopped> {
+        let lines = self.list.text(text);
+        let lines = lines.map_err(|error| Stopped::Told(self.wrong("bases", error)))?;
+        let bases = lines.into_iter().map(|line| Opened {
+            base: Base {
+                path: self.cache.path(&line.module, "zip"),
+                module: line.module,
+                sha256: line.sha256,
+            },
+            zip: None,
+        });
+        self.bases.extend(bases);
+        Ok(())
+    }
+
+    fn contents(&mut self, entry: &Entry, stored: Vec<u8>) -> Result<(), Error> {
+        let carried = stored.len() as u64;
+        let wrong = |error| self.wrong(&entry.to_string(), error);
+        let contents = StoredContents::parse(stored).map_err(wrong)?;
+        let prefix = self.prefix(contents.prefix())?;
+        let wrong = |error| self.wrong(&entry.to_string(), error);
+        let restored = contents.restore(&prefix, entry.restored()).map_err(wrong)?;
+        let all: u64 = (0..restored.len())
+            .map(|n| restored.content(n).len() as u64)
+            .sum();
+        for n in 0..restored.len() {
+            let size = restored.content(n).len() as u64;
+            let forms = restored.forms(n).len() as u64;
+            let share = u128::from(size) * u128::from(carried) / u128::from(all.max(1));
+            for _ in 0..forms {
+                self.streams.push(Stream {
+                    carried: (share as u64 / forms) as u32,
+                    counted: false,
+                });
+            }
+        }
+        Ok(())
+    }
+
+    /// The contents of these entries of bases, one after the other.
+    fn prefix(&mut self, parts: &[BaseEntry]) -> Result<Vec<u8>, Error> {
+        let mut prefix = Vec::new();
+        for part in parts {
+            let cache = self.cache.root().display().to_string();
+            let Some(opened) = self.bases.get_mut(part.base as usize) else {
+                return Err(self.wrong("contents", "they name a base that is not in the list"));
+            };
+            let path = opened.base.path.clone();
+            let read = |source| Error::file("read", &path)(source);
+            if opened.zip.is_none() {
+                if !opened.base.is_there().map_err(read)? {
+                    return Err(Fault::new(
+                        Exit::Missing,
+                        format!(
+                            "{} is packed against {}, which is not in the cache {cache} as the destination has it",
+                            self.bundle.name(),
+                            opened.base.module
+                        ),
+                    )
+                    .advise("name the cache that it was exported with: --cache DIR")
+                    .into());
+                }
+                let file = FileAt::new(File::open(&path).map_err(read)?).map_err(read)?;
+                let all = places(&file).map_err(|error| damaged(&path, error))?;
+                opened.zip = Some((file, all));
+            }
+            let place = opened.zip.as_ref().and_then(|(file, all)| {
+                let place = all.get(part.entry as usize)?;
+                Some((file, place))
+            });
+            let Some((file, place)) = place else {
+                return Err(self.wrong("contents", "they name an entry that its base has not"));
+            };
+            let room = MAX_PREFIX.saturating_sub(prefix.len());
+            content_of(file, place, room, &mut prefix).map_err(read)?;
+        }
+        Ok(prefix)
+    }
+
+    fn recipes(&mut self, entry: &Entry, stored: &[u8]) -> Result<(), Error> {
+        let name = entry.to_string();
+        let mut recipes =
+            StoredRecipes::restore(entry, stored).map_err(|error| self.wrong(&name, error))?;
+        let mut all = Vec::new();
+        while let Some((module, zip, recipe)) =
+            recipes.next().map_err(|error| self.wrong(&name, error))?
+        {
+            let mut bytes = Vec::new();
+            recipe.encode(&mut bytes);
+            let counted = self.recipe(module, zip.size, &recipe)?;
+            all.push((counted, bytes.len() as u64));
+        }
+        let restored: u64 = all.iter().map(|(_, size)| size).sum();
+        for (mut counted, size) in all {
+            let share = u128::from(size) * u128::from(entry.stored) / u128::from(restored.max(1));
+            counted.carried_bytes += share as u64;
+            self.modules.push(counted);
+        }
+        Ok(())
+    }
+
+    fn recipe(
+        &mut self,
+        module: ModuleVersion,
+        zip_bytes: u64,
+        recipe: &Recipe,
+    ) -> Result<ModuleBytes, Error> {
+        let mut counted = ModuleBytes {
+            module,
+            carried_bytes: 0,
+            zip_bytes,
+            files: recipe.sources().len() as u64,
+            shared: 0,
+            held: 0,
+        };
+        let mut own = BTreeSet::new();
+        // A zip has no use for a piece of another entry, so it has no more than all pieces.
+        let mut looked_at = recipe.sources().len() + self.streams.len();
+        for source in recipe.sources() {
+            let numbers = match *source {
+                Source::Base(_) => {
+                    counted.held += 1;
+                    continue;
+                }
+                Source::Deflated(number) => number..=number,
+                Source::Pieces { first, count, .. } => first..=first.saturating_add(count - 1),
+            };
+            let mut shared = false;
+            for number in numbers {
+                let left = looked_at.checked_sub(1);
+                let (Some(left), Some(stream)) = (left, self.streams.get_mut(number as usize))
+                else {
+                    let what =
+                        format!("there is no deflate stream {number}, or it is used too often");
+                    return Err(self.wrong(&format!("the recipe of {}", counted.module), what));
+                };
+                looked_at = left;
+                shared |= stream.counted && !own.contains(&number);
+                if !stream.counted {
+                    stream.counted = true;
+                    own.insert(number);
+                    counted.carried_bytes += u64::from(stream.carried);
+                }
+            }
+            counted.shared += u64::from(shared);
+        }
+        Ok(counted)
+    }
+
+    /// Something that was signed, and is not as the format has it.
+    fn wrong(
+        &self,
+        what: &str,
+        error: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Error {
+        Fault::new(
+            Exit::Damaged,
+            format!("{}: {what} cannot be read", self.bundle.name()),
+        )
+        .because(error)
+        .into()
+    }
+}
+
+/// Appends what an entry of a zip has, if it is no more than `room` bytes.
+fn content_of(file: &FileAt, place: &Place, room: usize, out: &mut Vec<u8>) -> io::Result<()> {
+    let size = place.data.end - place.data.start;
+    if place.unpacked > room as u64 || size > MAX_PREFIX as u64 {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidData,
+            "the contents' prefix is larger than any may be",
+        ));
+    }
+    let mut packed = vec![0; size as usize];
+    file.read_exact_at(place.data.start, &mut packed)?;
+    match place.method {
+        0 => out.append(&mut packed),
+        _ => {
+            let mut content = DeflateDecoder::new(packed.as_slice()).take(place.unpacked);
+            content.read_to_end(out)?;
+        }
+    }
+    Ok(())
+}
+
+/// Why the reading of a pack stopped.
+enum Stopped {
+    Read(ReadError),
+    Told(Error),
+}
+
+impl From<ReadError> for Stopped {
+    fn from(error: ReadError) -> Stopped {
+        Stopped::Read(error)
+    }
+}
+
+fn damaged_in(bundle: &Bundle, error: ReadError) -> Error {
+    let front = bundle.volumes.iter().find(|front| {
+        error
+            .volume()
+            .is_none_or(|number| front.volume.number == number)
+    });
+    let path = front.map(|front| front.path.clone()).unwrap_or_default();
+    damaged(&path, error)
+}
