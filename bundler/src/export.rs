@@ -17,6 +17,8 @@ use crate::error::Error;
 use crate::fetch::{Failure, Fetched, Level, Session, Sources, Want};
 use crate::files;
 use crate::interrupted::{self, Interrupted};
+use crate::pack::Packing;
+use crate::pack::base::{self, Candidates};
 use crate::progress::Progress;
 use crate::select::args;
 use crate::settings::Config;
@@ -141,6 +143,9 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let written = match nothing_new {
         true => None,
         false => {
+            let packing = config.pack.unwrap_or_default();
+            let bases = bases(packing, &fetched, &portion, &exported, &basis, &sources)?;
+            notes.extend(bases.notes);
             let contents = Contents {
                 stream,
                 sequence,
@@ -154,6 +159,8 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
                 trust,
                 missing: missing(&fetched.failures),
                 volume_size: config.volume_size.map(|size| size.0),
+                packing,
+                bases: &bases.bases,
             };
             Some(written_and_remembered(
                 &contents, &key, out, &state, progress,
@@ -171,6 +178,23 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         notes,
         signer: key,
     })
+}
+
+/// What zips may be packed against.
+fn bases(
+    packing: Packing,
+    fetched: &Fetched,
+    portion: &Portion,
+    exported: &[Earlier],
+    basis: &Basis,
+    sources: &Sources,
+) -> Result<Candidates, Error> {
+    if packing == Packing::None {
+        return Ok(Candidates::default());
+    }
+    let zip = |module: &&ModuleVersion| portion.modules.get(module).is_some_and(|share| share.zip);
+    let carried: Vec<&ModuleVersion> = fetched.modules.keys().filter(zip).collect();
+    base::candidates(&carried, exported, &basis.built_on.bundles, &sources.cache)
 }
 
 fn written_and_remembered(

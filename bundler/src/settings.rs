@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::fetch::Sources;
+use crate::pack::Packing;
 use crate::sumdb::client::Client;
 use crate::sumdb::spec::SumdbSpec;
 use crate::upstream::env::GoEnv;
@@ -61,6 +62,8 @@ pub struct Config {
     pub volume_size: Option<VolumeSize>,
     /// How fast bundles are carried.
     pub media_rate: Option<Rate>,
+    /// How zips travel.
+    pub pack: Option<Packing>,
     /// The public key of the appliance whose receipts come back.
     pub receipt_key: Option<PathBuf>,
     /// Whether what is no longer selected is taken back.
@@ -128,6 +131,7 @@ impl Config {
             transfers: self.transfers.or(file.transfers),
             volume_size: self.volume_size.or(file.volume_size),
             media_rate: self.media_rate.or(file.media_rate),
+            pack: self.pack.or(file.pack),
             receipt_key: self.receipt_key.or(file.receipt_key),
             // The file's prune is about the file's selection: one module named by hand must not take back all else.
             prune: self.prune.or(file.prune.filter(|_| !asked)),

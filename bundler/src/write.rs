@@ -1,7 +1,7 @@
 //! Writes a bundle: packs of small things, then the zips, behind an index and a manifest that bind them.
 //!
-//! The volume's index comes before its data, so the packs are made first, in a spool; zips are known by the
-//! hashes of their check. Then, in this order:
+//! The volume's index comes before its data, so what is [packed](crate::pack) and the packs of small things are made
+//! first, in spools; zips that travel as they are, are known by the hashes of their check. Then, in this order:
 //!
 //! 1. every file of the bundle is written under a hidden name in the destination folder, and synced;
 //! 2. the state [intends](State::intend) the bundle: its index, what it takes back, what it is built on, its
@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault, bytes};
 use modferry_protocol::bundle::{
-    Basis, BundleWriter, DeflatedTotals, Encoding, Entry, IndexWriter, Item, Manifest, Missing,
-    Pack, PackBuilder, Sequence, StreamName, cut, front_size, list_texts,
+    self, Basis, BundleWriter, Entry, IndexWriter, Item, Manifest, Missing, Pack, PackBuilder,
+    Sequence, StreamName, bases_texts, cut, front_size, list_texts,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -37,6 +37,8 @@ use crate::error::Error;
 use crate::fetch::{Module, Sources};
 use crate::files;
 use crate::hidden::{HiddenVolumes, publish};
+use crate::pack::base::Base;
+use crate::pack::{self, Packed, Packing, Zip};
 use crate::progress::Progress;
 use crate::state::{BuiltOn, Intent, State};
 use crate::sumdb::prove::Proof;
@@ -67,6 +69,10 @@ pub struct Contents<'c> {
     pub missing: Vec<Missing>,
     /// The most bytes of a volume; one volume if there is no such limit.
     pub volume_size: Option<u64>,
+    /// How zips travel.
+    pub packing: Packing,
+    /// Zips that the destination holds, for packing against.
+    pub bases: &'c [Base],
 }
 
 /// A bundle that was written.
@@ -80,6 +86,8 @@ pub struct Written {
     pub files: Vec<PathBuf>,
     /// Bytes of all.
     pub bytes: u64,
+    /// Zips that were to be packed and travel as they are, and why.
+    pub verbatim: Vec<(ModuleVersion, String)>,
 }
 
 /// Refuses to write over a bundle that the state does not know: it would be another one of the same name.
@@ -107,6 +115,7 @@ pub fn write(
     state: &State,
     progress: &Progress,
 ) -> Result<Written, Error> {
+    let packed = packed(contents, progress)?;
     let mut spool = Spool::new(out)?;
     let tombstones = &contents.portion.tombstones;
     let tombstones: Vec<Vec<u8>> = list_texts(
@@ -115,21 +124,13 @@ pub fn write(
             .map(|(module, gone)| (module.clone(), *gone)),
     )
     .collect::<Result<_, _>>()?;
-    small_things(contents, &tombstones, &mut spool)?;
+    small_things(contents, &packed, &tombstones, &mut spool)?;
     let packs = spool.entries.len();
-    let mut zips = Vec::new();
-    for (module, entry) in contents.carried(|share| share.zip) {
-        if let Some(zip) = &entry.zip {
-            spool.push(Entry {
-                number: spool.index.next_number(),
-                encoding: Encoding::Raw,
-                stored: zip.size,
-                sha256: zip.sha256,
-                items: vec![(Item::Zip(module.clone()), zip.size)],
-                zip_sha256: Vec::new(),
-            })?;
-            zips.push(&zip.path);
-        }
+    for part in &packed.parts {
+        spool.push(Entry {
+            number: spool.index.next_number(),
+            ..part.entry.clone()
+        })?;
     }
     let (index, digest, totals) = spool.index.finish();
     let manifest = Manifest {
@@ -140,11 +141,11 @@ pub fn write(
             .to_string(),
         basis: contents.basis.clone(),
         needs: contents.portion.needs().count() as u64,
-        bases: 0,
+        bases: packed.bases.len() as u64,
         tombstones: contents.portion.tombstones.len() as u64,
         heads: vec![(contents.db.clone(), contents.proof.head.head())],
         totals,
-        deflated: DeflatedTotals::default(),
+        deflated: packed.deflated,
         index: digest,
         missing: contents.missing.clone(),
     };
@@ -171,9 +172,9 @@ pub fn write(
             &mut counted((&mut small).take(entry.stored), progress),
         )?;
     }
-    for (entry, path) in spool.entries[packs..].iter().zip(zips) {
-        let zip = File::open(path).map_err(Error::file("read", path))?;
-        writer.entry(entry, &mut counted(zip, progress))?;
+    for (entry, part) in spool.entries[packs..].iter().zip(&packed.parts) {
+        let bytes = packed.bytes(part)?;
+        writer.entry(entry, &mut counted(bytes, progress))?;
     }
     let volumes = writer.finish()?.done;
 
@@ -201,12 +202,33 @@ pub fn write(
         manifest,
         note,
         files,
+        verbatim: packed.verbatim,
     })
 }
 
-/// Needs, tombstones, trust notes, heads, records, tiles, infos and go.mods, each of the last verified as it is read.
+/// Packs the zips that are carried, and tells of those that travel as they are all the same.
+fn packed<'c>(contents: &Contents<'c>, progress: &Progress) -> Result<Packed, Error> {
+    let carried = contents.carried(|share| share.zip);
+    let zips: Vec<Zip<'c>> = carried
+        .filter_map(|(module, entry)| {
+            let file = entry.zip.as_ref()?;
+            Some(Zip { module, file })
+        })
+        .collect();
+    let folder = contents.sources.cache.root();
+    let packed = pack::pack(&zips, contents.bases, contents.packing, folder, progress)?;
+    for (module, why) in &packed.verbatim {
+        progress.warn(&format!(
+            "{module} is not packed and travels as it is: {why}"
+        ));
+    }
+    Ok(packed)
+}
+
+/// Needs, bases, tombstones, trust notes, heads, records, tiles, infos and go.mods, each of the last verified as it is read.
 fn small_things(
     contents: &Contents<'_>,
+    packed: &Packed,
     tombstones: &[Vec<u8>],
     spool: &mut Spool,
 ) -> Result<(), Error> {
@@ -217,6 +239,10 @@ fn small_things(
         needs.map(|(module, level)| (module.clone(), level)),
     )) {
         spool.put(Item::Needs(number), &text?)?;
+    }
+    let bases: Vec<bundle::Base> = packed.bases.iter().map(of_list).collect();
+    for (number, text) in (1..).zip(bases_texts(&bases)?) {
+        spool.put(Item::Bases(number), &text)?;
     }
     for (number, text) in (1..).zip(tombstones) {
         spool.put(Item::Tombstones(number), text)?;
@@ -267,6 +293,14 @@ fn small_things(
         spool.put(item, &bytes)?;
     }
     spool.close()
+}
+
+/// A base as the bundle's list has it.
+fn of_list(base: &Base) -> bundle::Base {
+    bundle::Base {
+        module: base.module.clone(),
+        sha256: base.sha256,
+    }
 }
 
 impl<'c> Contents<'c> {

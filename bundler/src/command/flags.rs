@@ -7,6 +7,7 @@ use clap::{Args, Parser, Subcommand};
 use modferry_cli::Rate;
 use modferry_protocol::bundle::Sequence;
 
+use crate::pack::Packing;
 use crate::settings::Config;
 use crate::volume_size::VolumeSize;
 
@@ -69,6 +70,7 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
   transfers: 24                    # --transfers
   volume-size: dvd                 # --volume-size
   media-rate: 10 MB/s              # --media-rate
+  pack: fast                       # --pack
   receipt-key: identity.pub        # --receipt-key
   prune: false                     # --prune
 
@@ -338,6 +340,13 @@ pub struct Selection {
     /// Say how long it takes to carry at this rate, as in 10 MB/s or 2 Mbit/s
     #[arg(long, value_name = "RATE")]
     pub media_rate: Option<Rate>,
+    /// How zips travel: as they are; or packed, each content once, at the speed of a download or as small as can be
+    /// [default: none]
+    ///
+    /// A packed zip is rebuilt on the other side, bit for bit, from the contents of its files; what cannot be rebuilt
+    /// travels as it is. Each rebuild is proven before the bundle is signed.
+    #[arg(long, value_name = "none|fast|max", hide_possible_values = true)]
+    pub pack: Option<Packing>,
     /// So many transfers at once [default: 24]
     #[arg(long, value_name = "N")]
     pub transfers: Option<usize>,
@@ -375,6 +384,7 @@ impl Selection {
             transfers: flags.transfers,
             volume_size: flags.volume_size.volume_size,
             media_rate: flags.media_rate,
+            pack: flags.pack,
             receipt_key: flags.receipt_key,
             prune: flags.prune.then_some(true),
             receipt: flags.receipt,

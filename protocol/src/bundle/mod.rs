@@ -36,8 +36,9 @@ mod write;
 
 pub use bases::{Base, BasesReader, bases_texts};
 pub use contents::{
-    BaseEntry, ContentsError, ContentsWriter, Form, MAX_CONTENTS, MAX_CONTENTS_WINDOW_LOG,
-    MAX_FORMS, MAX_PREFIX, MAX_PREFIX_PARTS, RestoredContents, StoredContents,
+    BaseEntry, ContentsError, ContentsLevel, ContentsWriter, Form, MAX_CONTENTS,
+    MAX_CONTENTS_WINDOW_LOG, MAX_FORMS, MAX_PREFIX, MAX_PREFIX_PARTS, RestoredContents,
+    StoredContents,
 };
 pub use cut::{CutError, VolumePlan, cut, front_size};
 pub use entries::{Entries, Incoming, OneVolume, Volumes};

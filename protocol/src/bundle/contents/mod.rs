@@ -31,7 +31,7 @@ mod table;
 mod write;
 
 pub use read::{RestoredContents, StoredContents};
-pub use write::ContentsWriter;
+pub use write::{ContentsLevel, ContentsWriter};
 
 use modferry_deflate::Writer;
 

@@ -9,6 +9,29 @@ use super::{
 };
 use crate::bundle::{MAX_CONTENTS_RESTORED, MAX_CONTENTS_STORED};
 
+/// How hard zstd tries, and the memory that it takes for that besides its window.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ContentsLevel {
+    /// One of zstd's levels.
+    pub level: i32,
+    /// Entries of the table of hashes, as a power of two, of about 5 bytes each; 0 as the level has it.
+    pub hash_log: u32,
+    /// Entries of the table of chains or trees, as a power of two, of 4 bytes each; 0 as the level has it. Levels that
+    /// look rows of hashes up have no such table.
+    pub chain_log: u32,
+}
+
+impl From<i32> for ContentsLevel {
+    /// The level with its own tables.
+    fn from(level: i32) -> Self {
+        Self {
+            level,
+            hash_log: 0,
+            chain_log: 0,
+        }
+    }
+}
+
 /// Compresses contents that are written into it, one after the other, to an entry of contents.
 pub struct ContentsWriter<'p> {
     zstd: zstd::stream::write::Encoder<'p, Vec<u8>>,
@@ -18,7 +41,7 @@ pub struct ContentsWriter<'p> {
 }
 
 impl<'p> ContentsWriter<'p> {
-    /// A writer for contents of those sizes and forms, in their order, at one of zstd's levels.
+    /// A writer for contents of those sizes and forms, in their order, at one of zstd's levels or with tables of its own.
     ///
     /// `prefix` is what the entries of bases have, one after the other. zstd's window is as large as all of it, so the
     /// writer takes as much memory as will be written, and the tables of the level.
@@ -27,7 +50,7 @@ impl<'p> ContentsWriter<'p> {
     ///
     /// A reader would refuse it: too many contents, parts or bytes, or forms out of order.
     pub fn new(
-        level: i32,
+        level: impl Into<ContentsLevel>,
         prefix: &'p [u8],
         parts: &[BaseEntry],
         contents: &[(u64, Vec<Form>)],
@@ -54,7 +77,7 @@ impl<'p> ContentsWriter<'p> {
                 "a frame of {restored} bytes: want at most {MAX_CONTENTS_RESTORED}"
             )));
         }
-        let begun = begin(level, prefix, stored, restored).and_then(|mut zstd| {
+        let begun = begin(level.into(), prefix, stored, restored).and_then(|mut zstd| {
             zstd.write_all(&front)?;
             Ok(zstd)
         });
@@ -105,19 +128,21 @@ impl Write for ContentsWriter<'_> {
 }
 
 /// A frame that declares its size, with a window over the whole of it and its prefix.
-fn begin(
-    level: i32,
-    prefix: &[u8],
+fn begin<'p>(
+    level: ContentsLevel,
+    prefix: &'p [u8],
     stored: Vec<u8>,
     restored: u64,
-) -> io::Result<zstd::stream::write::Encoder<'_, Vec<u8>>> {
-    let mut zstd = zstd::stream::write::Encoder::with_ref_prefix(stored, level, prefix)?;
+) -> io::Result<zstd::stream::write::Encoder<'p, Vec<u8>>> {
+    let mut zstd = zstd::stream::write::Encoder::with_ref_prefix(stored, level.level, prefix)?;
     let all = restored + prefix.len() as u64;
     let window_log = all
         .next_power_of_two()
         .trailing_zeros()
         .clamp(10, MAX_CONTENTS_WINDOW_LOG);
     zstd.set_parameter(CParameter::WindowLog(window_log))?;
+    zstd.set_parameter(CParameter::HashLog(level.hash_log))?;
+    zstd.set_parameter(CParameter::ChainLog(level.chain_log))?;
     // Files that are alike lie far apart where many versions of large modules are carried.
     zstd.set_parameter(CParameter::EnableLongDistanceMatching(true))?;
     zstd.set_pledged_src_size(Some(restored))?;

@@ -1,0 +1,87 @@
+//! What bases have: streams that need not be carried, and files as they were before.
+//!
+//! A stream that a base has is named and not carried. A file that was changed is compressed with what it was in the
+//! base as its prefix, and costs about its diff.
+
+use std::collections::HashMap;
+use std::io;
+
+use modferry_protocol::module::ModuleVersion;
+use sha2::{Digest as _, Sha256};
+
+use super::analyse::{self, Key, half};
+use super::base::Base;
+use super::group::Opened;
+
+/// An entry of a base.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct HeldEntry {
+    /// The base, by its place among those that are held.
+    pub(super) base: u32,
+    /// The entry, by its place in the zip's directory.
+    pub(super) entry: u32,
+    /// Bytes of its content.
+    pub(super) size: u64,
+}
+
+/// What the destination holds of some modules.
+#[derive(Debug, Default)]
+pub(super) struct Held<'b> {
+    /// The bases, sorted by module.
+    pub(super) bases: &'b [Base],
+    streams: HashMap<Key, HeldEntry>,
+    /// By module path and name, in the order of the bases.
+    names: HashMap<Key, Vec<HeldEntry>>,
+}
+
+impl<'b> Held<'b> {
+    /// Looks at the bases, on so many threads. One that cannot be read has nothing.
+    pub(super) fn of(bases: &'b [Base], threads: usize) -> io::Result<Held<'b>> {
+        let paths: Vec<_> = bases.iter().map(|base| base.path.as_path()).collect();
+        let hashed = analyse::hash(&paths, threads)?;
+        let mut held = Held {
+            bases,
+            ..Held::default()
+        };
+        for ((number, base), keys) in (0..).zip(bases).zip(hashed) {
+            let Some(keys) = keys else { continue };
+            let opened = Opened::new(&base.path)?;
+            let names = opened.names(&base.module);
+            for (((entry, key), place), name) in (0..).zip(keys).zip(&opened.places).zip(names) {
+                let of_base = HeldEntry {
+                    base: number,
+                    entry,
+                    size: place.unpacked,
+                };
+                // The newest base is the one that most zips are near to.
+                held.streams.insert(key, of_base);
+                let named = held.names.entry(key_of(&base.module, &name)).or_default();
+                if named.last().is_none_or(|last| last.base != number) {
+                    named.push(of_base);
+                }
+            }
+        }
+        Ok(held)
+    }
+
+    /// Where the destination has these packed bytes.
+    pub(super) fn stream(&self, key: &Key) -> Option<HeldEntry> {
+        self.streams.get(key).copied()
+    }
+
+    /// The file of that name in the version nearest before this one; else the one nearest behind.
+    pub(super) fn before(&self, module: &ModuleVersion, name: &[u8]) -> Option<HeldEntry> {
+        let named = self.names.get(&key_of(module, name))?;
+        let older = |held: &&HeldEntry| self.bases[held.base as usize].module < *module;
+        named.iter().rev().find(older).or(named.first()).copied()
+    }
+}
+
+/// A name in any version of a module.
+fn key_of(module: &ModuleVersion, name: &[u8]) -> Key {
+    let mut hasher = Sha256::new();
+    hasher.update(module.path().as_str());
+    hasher.update([0]);
+    hasher.update(name);
+    half(hasher.finalize().into())
+}
