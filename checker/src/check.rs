@@ -1,19 +1,22 @@
 //! The one loop: opens a bundle's volumes, has its manifest accepted, and takes its entries in, in the order of trust.
 
+mod contents;
+mod zips;
+
 use std::fs::File;
-use std::os::unix::fs::FileExt;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::Instant;
 
 use modferry_protocol::bundle::{Encoding, Incoming, Item, Manifest, ReadError, Volume, Volumes};
 use modferry_protocol::sumdb::DbName;
 use modferry_protocol::trust::Policy;
-use modferry_protocol::zip::{ReadAt, ZipError};
 
 use crate::lists::Lists;
 use crate::note::united_note;
-use crate::pipeline::{Body, Checked, Pipeline, SPOOL_ABOVE, Ticket};
+use crate::pipeline::Pipeline;
 use crate::prove::Prover;
+use crate::restore::{Frames, Parts};
 use crate::spool::default_folder;
 use crate::workers::with_workers;
 use crate::{CheckError, Progress, Report, Stage, content};
@@ -67,6 +70,10 @@ pub fn check<V: Volumes, S: Stage>(
         progress,
         report: &mut report,
         prover,
+        bases: Vec::new(),
+        frames: Frames::default(),
+        parts: None,
+        all_contents: false,
     };
     with_workers(|workers| {
         let mut pipeline = Pipeline::new(workers);
@@ -74,19 +81,20 @@ pub fn check<V: Volumes, S: Stage>(
             intake.entry(incoming, &mut pipeline)?;
         }
         while intake.take_result(&mut pipeline)? {}
-        Ok(())
+        // Contents that no zip is made of.
+        intake.small_things_are_in()?;
+        intake.contents_are_in()
     })?;
     intake.report.volumes = entries.volume().of.into();
     entries.finish().map_err(named)?;
 
-    intake.small_things_are_in()?;
     intake.nothing_is_missing()?;
     report.stage_time = begun.elapsed().saturating_sub(report.prove_time);
     Ok(report)
 }
 
 /// What takes the entries in.
-struct Intake<'a, S> {
+struct Intake<'a, S: Stage> {
     manifest: &'a Manifest,
     lists: Lists<'a>,
     folder: PathBuf,
@@ -94,13 +102,23 @@ struct Intake<'a, S> {
     progress: &'a dyn Progress,
     report: &'a mut Report,
     prover: Prover<'a>,
+    /// The bases that were found, in the order of their list, until contents or recipes come.
+    bases: Vec<S::HeldZip>,
+    frames: Frames,
+    /// What packed zips are put together from, from the first contents or recipes on.
+    parts: Option<Arc<Parts<S::HeldZip>>>,
+    /// Whether no contents come any more.
+    all_contents: bool,
 }
 
-impl<S: Stage> Intake<'_, S> {
+impl<'env, S: Stage> Intake<'_, S>
+where
+    S::HeldZip: 'env,
+{
     fn entry<V: Volumes>(
         &mut self,
         incoming: Incoming<'_, V>,
-        pipeline: &mut Pipeline<'_>,
+        pipeline: &mut Pipeline<'env>,
     ) -> Result<(), CheckError> {
         let stored = incoming.entry().stored;
         match incoming.entry().encoding {
@@ -108,18 +126,18 @@ impl<S: Stage> Intake<'_, S> {
                 self.pack(incoming)?;
                 self.progress.advance(stored);
             }
-            Encoding::Contents | Encoding::Recipes => {
-                let volume = self.manifest.volume_file_name(incoming.volume());
-                let what = "packed bundles cannot be read yet";
-                return Err(CheckError::damaged(
-                    &volume,
-                    incoming.entry().to_string(),
-                    what,
-                ));
+            Encoding::Contents => {
+                self.small_things_are_in()?;
+                self.contents(incoming, pipeline)?;
+            }
+            Encoding::Recipes => {
+                self.small_things_are_in()?;
+                self.contents_are_in()?;
+                self.recipes(incoming, pipeline)?;
             }
             Encoding::Raw => {
-                // Whatever proves the zips has come: a fork is found before gigabytes are read.
                 self.small_things_are_in()?;
+                self.contents_are_in()?;
                 self.zip(incoming, pipeline)?;
             }
         }
@@ -135,6 +153,7 @@ impl<S: Stage> Intake<'_, S> {
             stage,
             report,
             prover,
+            bases,
             ..
         } = self;
         let volume = manifest.volume_file_name(incoming.volume());
@@ -146,8 +165,8 @@ impl<S: Stage> Intake<'_, S> {
                 match &item {
                     Item::Needs(_) => lists.need(&item, bytes, *stage, prover.missing(), report)?,
                     Item::Bases(_) => {
-                        let what = "packed bundles cannot be read yet";
-                        return Err(CheckError::damaged(&volume, &*entry, what).into());
+                        let missing = prover.missing();
+                        lists.base(&item, bytes, *stage, missing, bases, report)?;
                     }
                     Item::Tombstones(_) => lists.take_back(&item, bytes, *stage, report)?,
                     Item::Trust(number) => {
@@ -168,6 +187,7 @@ impl<S: Stage> Intake<'_, S> {
             })
     }
 
+    /// Whatever proves the zips has come: a fork is found before gigabytes are read.
     fn small_things_are_in(&mut self) -> Result<(), CheckError> {
         if !self.prover.has_begun() {
             self.lists.are_whole()?;
@@ -180,7 +200,10 @@ impl<S: Stage> Intake<'_, S> {
                 // What the zips would lack besides comes with the cure: no need to read gigabytes for its names.
                 self.nothing_is_missing()?;
             }
-            self.progress.step("reading the zips");
+            self.progress.step(match self.manifest.totals.contents {
+                0 => "reading the zips",
+                _ => "reading the contents",
+            });
         }
         Ok(())
     }
@@ -188,162 +211,7 @@ impl<S: Stage> Intake<'_, S> {
     fn nothing_is_missing(&mut self) -> Result<(), CheckError> {
         (self.prover.missing()).none_or_error(self.manifest, self.stage)
     }
-
-    fn zip<V: Volumes>(
-        &mut self,
-        mut incoming: Incoming<'_, V>,
-        pipeline: &mut Pipeline<'_>,
-    ) -> Result<(), CheckError> {
-        let volume = self.manifest.volume_file_name(incoming.volume());
-        let entry = incoming.entry();
-        let [(Item::Zip(module), size)] = entry.items.as_slice() else {
-            return Err(CheckError::damaged(
-                &volume,
-                entry.to_string(),
-                "it is not one zip",
-            ));
-        };
-        let size = *size;
-        self.lists.carries(&entry.items[0].0)?;
-        let ticket = Ticket {
-            module: module.clone(),
-            sha256: entry.sha256,
-            volume,
-            entry: entry.to_string(),
-        };
-        self.prover.zip_is_accompanied(self.stage, &ticket.module)?;
-
-        let body = if size <= SPOOL_ABOVE {
-            let mut buffer = loop {
-                if pipeline.has_place()
-                    && let Some(buffer) = pipeline.pool.take(size)
-                {
-                    break buffer;
-                }
-                self.take_result_for_room(pipeline)?;
-            };
-            self.fill(&mut incoming, &mut buffer[..size as usize])?;
-            Body::Memory {
-                buffer,
-                size: size as usize,
-            }
-        } else {
-            while !(pipeline.has_place() && pipeline.pool.reserve(SPOOL_ABOVE)) {
-                self.take_result_for_room(pipeline)?;
-            }
-            Body::Spooled {
-                file: self.spool(&mut incoming)?,
-                size,
-            }
-        };
-        incoming
-            .finish()
-            .map_err(|error| from_volume(self.manifest, error))?;
-        pipeline.submit(ticket, body)?;
-        while pipeline.is_ready() {
-            self.take_result(pipeline)?;
-        }
-        Ok(())
-    }
-
-    fn take_result_for_room(&mut self, pipeline: &mut Pipeline<'_>) -> Result<(), CheckError> {
-        if self.take_result(pipeline)? {
-            return Ok(());
-        }
-        // Everything has been given back, so one more zip has room: IN_FLIGHT is more than SPOOL_ABOVE.
-        Err(CheckError::io(
-            "checking zips",
-            std::io::Error::other("the account of buffers is wrong"),
-        ))
-    }
-
-    fn fill<V: Volumes>(
-        &self,
-        incoming: &mut Incoming<'_, V>,
-        mut buf: &mut [u8],
-    ) -> Result<(), CheckError> {
-        while !buf.is_empty() {
-            // Pieces, so that progress moves within a large zip, too.
-            let piece = buf.len().min(PIECE);
-            let n = incoming
-                .read(&mut buf[..piece])
-                .map_err(|error| from_volume(self.manifest, error))?;
-            if n == 0 {
-                break; // `finish` says what is wrong
-            }
-            self.progress.advance(n as u64);
-            buf = &mut buf[n..];
-        }
-        Ok(())
-    }
-
-    fn spool<V: Volumes>(&self, incoming: &mut Incoming<'_, V>) -> Result<File, CheckError> {
-        let file = temp_file(&self.folder)?;
-        let mut piece = vec![0; PIECE];
-        let mut offset = 0;
-        loop {
-            let n = incoming
-                .read(&mut piece)
-                .map_err(|error| from_volume(self.manifest, error))?;
-            if n == 0 {
-                return Ok(file);
-            }
-            file.write_all_at(&piece[..n], offset).map_err(|source| {
-                CheckError::io(
-                    format!("writing a temporary file in {}", self.folder.display()),
-                    source,
-                )
-            })?;
-            offset += n as u64;
-            self.progress.advance(n as u64);
-        }
-    }
-
-    /// Takes the next zip's result and keeps the zip; `false` when none is under way.
-    fn take_result(&mut self, pipeline: &mut Pipeline<'_>) -> Result<bool, CheckError> {
-        let Some(Checked {
-            ticket,
-            body,
-            facts,
-        }) = pipeline.next()?
-        else {
-            return Ok(false);
-        };
-        let Ticket {
-            module,
-            sha256,
-            volume,
-            entry,
-        } = ticket;
-        let facts = facts.map_err(|error| match error {
-            // Its bytes were right when they were hashed: it is their temporary copy that fails.
-            ZipError::Read { source, .. } => CheckError::io(
-                format!("reading a temporary file in {}", self.folder.display()),
-                source,
-            ),
-            error => CheckError::damaged(&volume, &*entry, error),
-        })?;
-        self.prover.zip(self.stage, &module, &facts)?;
-        let size = body.size();
-        let same = body
-            .hand_over(&sha256, |reader| {
-                self.stage.put_zip(&module, &facts, size, &sha256, reader)
-            })
-            .map_err(CheckError::stage)?;
-        if !same {
-            let what = "its temporary copy is no longer what was checked, or was not kept whole";
-            return Err(CheckError::damaged(&volume, entry, what));
-        }
-        self.report.zips += 1;
-        self.report.zip_bytes += size;
-        self.report.unpacked_bytes += facts.unpacked;
-        pipeline.give_back(body);
-        Ok(true)
-    }
 }
-
-/// Bytes of a zip read at a time.
-const PIECE: usize = 1 << 20;
 
 /// Why the reading of a pack stopped.
 enum Stopped {

@@ -28,6 +28,7 @@ mod note;
 mod pipeline;
 mod prove;
 mod report;
+mod restore;
 mod spool;
 mod stage;
 #[cfg(any(test, feature = "testing"))]
@@ -42,5 +43,6 @@ pub use modferry_protocol::trust::Policy;
 pub use note::{split_note, united_note};
 pub use pipeline::{IN_FLIGHT, SPOOL_ABOVE};
 pub use report::{NoProgress, Progress, Report};
+pub use restore::{FRAMES_IN_FLIGHT, streams_room};
 pub use spool::{SpoolError, SpoolStage};
-pub use stage::{MemoryStage, Never, Stage};
+pub use stage::{HeldZip, Lack, MemoryStage, MemoryZip, Never, NoZip, Stage};

@@ -1,6 +1,9 @@
-//! What a bundle builds on and what it takes back: needs against what is held, tombstones against the rest.
+//! What a bundle builds on and what it takes back: needs and bases against what is held, tombstones against the rest.
 //!
-//! Both lists come before everything else and may be as long as a site's selection, so they are read text by text.
+//! A base is a zip that the bundle is packed against: it must be held with the very bytes that the list names. It says
+//! nothing of what is selected, so that a tombstone may name it, too: what it takes back goes with the next `gc`.
+//!
+//! The lists come before everything else and may be as long as a site's selection, so they are read text by text.
 //! A bundle must not contradict itself: what a tombstone names may be neither needed nor carried at that level,
 //! or what the store keeps would depend on which was read last. Lists and items are sorted alike, so that one walk
 //! finds it; what is walked again lies in an unlinked temporary file, and only bundles with tombstones have one.
@@ -9,21 +12,24 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use modferry_protocol::bundle::{Gone, Item, Level, ListError, ListKind, ListReader, Manifest};
+use modferry_protocol::bundle::{
+    Base, BasesReader, Gone, Item, Level, ListError, ListKind, ListReader, Manifest,
+};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::DbName;
 
 use crate::check::temp_file;
 use crate::prove::Missing;
-use crate::{CheckError, Report, Stage};
+use crate::{CheckError, HeldZip, Report, Stage};
 
-/// A bundle's two lists, as they come in and once they are in.
+/// A bundle's lists, as they come in and once they are in.
 pub(crate) struct Lists<'a> {
     manifest: &'a Manifest,
     folder: PathBuf,
     /// Every checksum database that is trusted: a record of any proves what is held.
     dbs: Vec<DbName>,
     needs: ListReader<Level>,
+    bases: BasesReader,
     tombstones: ListReader<Gone>,
     lacks: bool,
     needs_kept: Option<Kept>,
@@ -53,6 +59,7 @@ impl<'a> Lists<'a> {
             folder: folder.into(),
             dbs,
             needs: ListReader::new(),
+            bases: BasesReader::new(),
             tombstones: ListReader::new(),
             lacks: false,
             needs_kept: None,
@@ -125,6 +132,33 @@ impl<'a> Lists<'a> {
         Ok(lacking)
     }
 
+    /// Takes a text of bases: finds each zip, and notes what is not held, or with other bytes.
+    pub(crate) fn base<S: Stage>(
+        &mut self,
+        item: &Item,
+        text: &[u8],
+        stage: &S,
+        missing: &mut Missing,
+        found: &mut Vec<S::HeldZip>,
+        report: &mut Report,
+    ) -> Result<(), CheckError> {
+        let lines = (self.bases.text(text)).map_err(|error| self.bad(item, error))?;
+        for Base { module, sha256 } in lines {
+            let held = stage.held_zip(&module, &sha256);
+            match held.map_err(CheckError::stage)? {
+                HeldZip::Same(zip) => {
+                    report.bases += 1;
+                    found.push(zip);
+                    continue;
+                }
+                HeldZip::None => missing.add(&Item::Zip(module)),
+                HeldZip::Other => missing.other_bytes(module, &sha256),
+            }
+            self.lacks = true;
+        }
+        Ok(())
+    }
+
     /// Takes a text of tombstones, and tells the stage of each. The needs must be in.
     pub(crate) fn take_back<S: Stage>(
         &mut self,
@@ -172,6 +206,7 @@ impl<'a> Lists<'a> {
     pub(crate) fn are_whole(&self) -> Result<(), CheckError> {
         for (list, count, told) in [
             ("needs", self.needs.count(), self.manifest.needs),
+            ("bases", self.bases.count(), self.manifest.bases),
             (
                 "tombstones",
                 self.tombstones.count(),

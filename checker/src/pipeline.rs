@@ -3,7 +3,8 @@
 //! The thread that reads the volume fills a buffer, whose SHA-256 it knows to be right, and submits it. A
 //! worker computes the zip's rules and its h1, which is nearly all of the work, and sends the buffer back with
 //! what it found. The reading thread takes the results in order, so that a stage sees zips sorted, and reuses
-//! the buffers. A zip above [`SPOOL_ABOVE`] lies in an unlinked temporary file instead.
+//! the buffers. A zip above [`SPOOL_ABOVE`] lies in an unlinked temporary file instead. A zip that comes as a recipe goes
+//! the same way: its buffer is empty, and the worker puts the zip together in it first.
 //!
 //! The reading thread alone owns the buffers' account ([`Pool`]): when the bytes in flight have reached
 //! [`IN_FLIGHT`] it must take results before it may read on, so there is nothing to wait for that cannot come.
@@ -13,12 +14,16 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::os::unix::fs::FileExt;
 
+use std::sync::Arc;
+
+use modferry_protocol::bundle::{Digest, Recipe};
 use modferry_protocol::module::ModuleVersion;
-use modferry_protocol::zip::{ReadAt, ZipError, ZipFacts};
-use sha2::{Digest, Sha256};
+use modferry_protocol::zip::{ReadAt, ZipFacts};
+use sha2::{Digest as _, Sha256};
 
 use crate::CheckError;
-use crate::workers::{Pending, Workers};
+use crate::restore::{self, Parts, Unfit};
+use crate::workers::{Pending, Tools, Workers};
 
 /// Zips of more bytes than this are spooled to a temporary file while they are checked.
 pub const SPOOL_ABOVE: u64 = 32 << 20;
@@ -169,25 +174,35 @@ pub(crate) struct Ticket {
     pub(crate) volume: String,
     /// The entry's.
     pub(crate) entry: String,
+    /// Whether it was put together from a recipe.
+    pub(crate) packed: bool,
 }
 
 struct Answer {
     body: Body,
-    facts: Result<ZipFacts, ZipError>,
+    facts: Result<ZipFacts, Unfit>,
+}
+
+/// A zip under way.
+struct UnderWay {
+    ticket: Ticket,
+    /// Bytes of the pool's account beside its body's.
+    reserved: u64,
+    answer: Pending<Answer>,
 }
 
 /// A checked zip, its bytes still at hand.
 pub(crate) struct Checked {
     pub(crate) ticket: Ticket,
     pub(crate) body: Body,
-    pub(crate) facts: Result<ZipFacts, ZipError>,
+    pub(crate) facts: Result<ZipFacts, Unfit>,
 }
 
 /// The zips under way.
 pub(crate) struct Pipeline<'env> {
     pub(crate) pool: Pool,
     pub(crate) workers: Workers<'env>,
-    pending: VecDeque<(Ticket, Pending<Answer>)>,
+    pending: VecDeque<UnderWay>,
 }
 
 impl<'env> Pipeline<'env> {
@@ -207,20 +222,60 @@ impl<'env> Pipeline<'env> {
     /// Hands a zip to the workers. There must be a place for it.
     pub(crate) fn submit(&mut self, ticket: Ticket, body: Body) -> Result<(), CheckError> {
         let module = ticket.module.clone();
-        let answer = self.workers.submit(move |tools| {
-            let facts = tools.zips.check(&module, &body);
-            Answer { body, facts }
-        })?;
-        self.pending.push_back((ticket, answer));
+        self.begin(ticket, 0, move |tools| Answer {
+            facts: tools.zips.check(&module, &body).map_err(Unfit::Zip),
+            body,
+        })
+    }
+
+    /// Has the workers put a zip together in a body of its size. There must be a place for it, and `reserved` are the
+    /// bytes that are [set aside](Pool::reserve) for the recipe.
+    pub(crate) fn restore<Z: ReadAt + Send + Sync + 'env>(
+        &mut self,
+        ticket: Ticket,
+        mut body: Body,
+        recipe: Recipe,
+        reserved: u64,
+        parts: Arc<Parts<Z>>,
+    ) -> Result<(), CheckError> {
+        let module = ticket.module.clone();
+        let wanted = Digest {
+            size: body.size(),
+            sha256: ticket.sha256,
+        };
+        self.begin(ticket, reserved, move |tools| Answer {
+            facts: restore::restore(&parts, &mut tools.zips, &module, recipe, &wanted, &mut body),
+            body,
+        })
+    }
+
+    fn begin(
+        &mut self,
+        ticket: Ticket,
+        reserved: u64,
+        job: impl FnOnce(&mut Tools) -> Answer + Send + 'env,
+    ) -> Result<(), CheckError> {
+        let answer = self.workers.submit(job)?;
+        self.pending.push_back(UnderWay {
+            ticket,
+            reserved,
+            answer,
+        });
         Ok(())
     }
 
     /// The next result in the order of submission; waits for it. `None` when nothing is under way.
     pub(crate) fn next(&mut self) -> Result<Option<Checked>, CheckError> {
-        let Some((ticket, answer)) = self.pending.pop_front() else {
+        let Some(UnderWay {
+            ticket,
+            reserved,
+            answer,
+        }) = self.pending.pop_front()
+        else {
             return Ok(None);
         };
         let Answer { body, facts } = answer.wait()?;
+        self.pool.release(reserved);
         Ok(Some(Checked {
             ticket,
             body,
@@ -232,7 +287,7 @@ impl<'env> Pipeline<'env> {
     pub(crate) fn is_ready(&self) -> bool {
         self.pending
             .front()
-            .is_some_and(|(_, answer)| answer.is_ready())
+            .is_some_and(|zip| zip.answer.is_ready())
     }
 
     /// Ends the loan of a result's bytes.
@@ -338,6 +393,7 @@ mod tests {
                     sha256: [0; 32],
                     volume: String::new(),
                     entry: n.to_string(),
+                    packed: false,
                 };
                 pipeline.submit(ticket, Body::Memory { buffer, size: 4 })?;
             }

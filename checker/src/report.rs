@@ -45,6 +45,8 @@ pub struct Report {
     pub entry_bytes: u64,
     /// Module versions that the bundle builds on and that the destination holds.
     pub needs: u64,
+    /// Zips that the bundle's recipes and contents build on, and that the destination holds with those very bytes.
+    pub bases: u64,
     /// Module versions of which the stream's selection no longer names all that it did.
     pub tombstones: u64,
     /// Trust notes that are well-formed. Who has signed them is not checked here.
@@ -61,6 +63,16 @@ pub struct Report {
     pub infos: u64,
     /// go.mod files whose h1 is the record's.
     pub mods: u64,
+    /// Frames of contents that were restored.
+    pub contents: u64,
+    /// Their bytes.
+    pub content_bytes: u64,
+    /// Deflate streams that were written of them, as many as the manifest says, and that inflate to their contents.
+    pub deflated: u64,
+    /// Their bytes.
+    pub deflated_bytes: u64,
+    /// Zips that were put together from recipes, and have the SHA-256 of the signed index.
+    pub packed_zips: u64,
     /// Zips that keep the rules of module zips and whose h1 is the record's.
     pub zips: u64,
     /// Their bytes.
@@ -85,6 +97,7 @@ impl Report {
             entries: 0,
             entry_bytes: 0,
             needs: 0,
+            bases: 0,
             tombstones: 0,
             trust_notes: 0,
             heads: 0,
@@ -93,6 +106,11 @@ impl Report {
             records: 0,
             infos: 0,
             mods: 0,
+            contents: 0,
+            content_bytes: 0,
+            deflated: 0,
+            deflated_bytes: 0,
+            packed_zips: 0,
             zips: 0,
             zip_bytes: 0,
             unpacked_bytes: 0,
@@ -191,6 +209,10 @@ impl fmt::Display for Report {
             "module versions that this bundle builds on are held",
         )?;
         line(
+            self.bases,
+            "zips that this bundle is packed against are held with those bytes",
+        )?;
+        line(
             self.tombstones,
             "tombstones contradict nothing that the bundle needs or carries",
         )?;
@@ -210,6 +232,24 @@ impl fmt::Display for Report {
         line(self.records, "records are in a signed tree")?;
         line(self.infos, "infos are of their version")?;
         line(self.mods, "go.mod files have the h1 of their record")?;
+        line(
+            self.contents,
+            &format!(
+                "frames of contents ({}) are as the format has them",
+                bytes(self.content_bytes)
+            ),
+        )?;
+        line(
+            self.deflated,
+            &format!(
+                "deflate streams ({}) were written of them, and inflate to them",
+                bytes(self.deflated_bytes)
+            ),
+        )?;
+        line(
+            self.packed_zips,
+            "zips were put together from them, and have the SHA-256 of the signed index",
+        )?;
         line(
             self.zips,
             &format!(

@@ -19,7 +19,7 @@ use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::zip::ZipFacts;
 
-use crate::{CheckError, Stage};
+use crate::{CheckError, HeldZip, NoZip, Stage};
 
 /// A block ends with the item that brings it to this many bytes.
 const BLOCK: usize = 16 << 10;
@@ -206,6 +206,7 @@ impl SpoolStage {
 }
 
 impl Stage for SpoolStage {
+    type HeldZip = NoZip;
     type Error = SpoolError;
 
     fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), SpoolError> {
@@ -234,6 +235,14 @@ impl Stage for SpoolStage {
 
     fn holds(&self, _item: &Item) -> Result<bool, SpoolError> {
         Ok(false)
+    }
+
+    fn held_zip(
+        &self,
+        _module: &ModuleVersion,
+        _sha256: &[u8; 32],
+    ) -> Result<HeldZip<NoZip>, SpoolError> {
+        Ok(HeldZip::None)
     }
 
     fn each_staged(

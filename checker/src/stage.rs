@@ -3,16 +3,17 @@
 //! [`check`](crate::check) owns the order and the rules; a stage only keeps bytes and finds them again. The
 //! trait says what each call may rely on, so that a stage on RocksDB and one in memory behave alike.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::convert::Infallible;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::{Gone, Item, Level, Manifest};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
-use modferry_protocol::zip::ZipFacts;
+use modferry_protocol::zip::{ReadAt, ZipFacts};
 
 use crate::CheckError;
 
@@ -20,6 +21,11 @@ use crate::CheckError;
 ///
 /// Nothing that was put may become visible to anyone before `check` has returned a report.
 pub trait Stage {
+    /// A zip that the destination held before this bundle, to be read at any place, by several threads at once. There
+    /// may be [`MAX_BASES`](modferry_protocol::bundle::MAX_BASES) of them at a time, so one must not keep its bytes in
+    /// memory, nor a file open. It is read in aligned blocks of 1 MiB.
+    type HeldZip: ReadAt + Send + Sync;
+
     /// What the stage's own work can fail with; its exit code and advice become the check's.
     type Error: Failure + Send + Sync + 'static;
 
@@ -49,6 +55,14 @@ pub trait Stage {
     /// Whether the destination held this item before this bundle: an `.info`, `.mod`, `.zip` or record.
     fn holds(&self, item: &Item) -> Result<bool, Self::Error>;
 
+    /// The module version's zip, if the destination held it before this bundle with that SHA-256. What it was when it was
+    /// taken in will do: it is not hashed again.
+    fn held_zip(
+        &self,
+        module: &ModuleVersion,
+        sha256: &[u8; 32],
+    ) -> Result<HeldZip<Self::HeldZip>, Self::Error>;
+
     /// The stream's selection names so much of this module version, and the destination holds it already. Called in
     /// order of module, each once, before anything is put.
     fn needed(&mut self, _module: &ModuleVersion, _level: Level) -> Result<(), Self::Error> {
@@ -68,9 +82,8 @@ pub trait Stage {
     }
 
     /// What has to be done so that a bundle that lacks something can be taken in: one sentence, with the exact command.
-    /// `only_tiles` says that it lacks nothing but tiles of checksum databases. `None`: nothing is known of the
-    /// stream here.
-    fn cure(&self, _manifest: &Manifest, _only_tiles: bool) -> Result<Option<String>, Self::Error> {
+    /// `None`: nothing is known of the stream here.
+    fn cure(&self, _manifest: &Manifest, _lack: Lack) -> Result<Option<String>, Self::Error> {
         Ok(None)
     }
 
@@ -95,18 +108,72 @@ pub trait Stage {
     }
 }
 
-/// A stage in memory, for tests and small bundles; zips are counted and dropped.
+/// What a bundle lacks at its destination, the worst of it. Later ones are worse.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Lack {
+    /// Nothing but tiles of checksum databases.
+    Tiles,
+    /// Things of module versions, or records.
+    Modules,
+    /// Zips in other bytes than those that are held, which stay: a bundle that is packed against them cannot be taken in
+    /// here.
+    Bytes,
+}
+
+/// What a destination has of a zip that is asked for by its bytes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HeldZip<Z> {
+    /// No zip of that module version.
+    None,
+    /// One with another SHA-256.
+    Other,
+    /// That very one.
+    Same(Z),
+}
+
+/// What a stage has that holds no zips: nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoZip {}
+
+impl ReadAt for NoZip {
+    fn size(&self) -> u64 {
+        match *self {}
+    }
+
+    fn read_exact_at(&self, _offset: u64, _buf: &mut [u8]) -> io::Result<()> {
+        match *self {}
+    }
+}
+
+/// A zip in memory.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct MemoryZip {
+    bytes: Arc<Vec<u8>>,
+    sha256: [u8; 32],
+}
+
+impl ReadAt for MemoryZip {
+    fn size(&self) -> u64 {
+        self.bytes.size()
+    }
+
+    fn read_exact_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<()> {
+        self.bytes.read_exact_at(offset, buf)
+    }
+}
+
+/// A stage in memory, for tests and small bundles.
 ///
 /// It can hold things from before: [`MemoryStage::commit`] turns a checked bundle into what is held.
 #[derive(Debug, Default)]
 pub struct MemoryStage {
     staged: BTreeMap<Item, Vec<u8>>,
-    zips: BTreeMap<ModuleVersion, ZipFacts>,
+    zips: BTreeMap<ModuleVersion, (ZipFacts, MemoryZip)>,
     needed: Vec<(ModuleVersion, Level)>,
     gone: Vec<(ModuleVersion, Gone)>,
     trust_notes: Vec<(u64, Vec<u8>)>,
     held: BTreeMap<Item, Vec<u8>>,
-    held_zips: BTreeSet<ModuleVersion>,
+    held_zips: BTreeMap<ModuleVersion, MemoryZip>,
     heads: BTreeMap<DbName, Vec<TreeHead>>,
     notes: BTreeMap<(DbName, u64), Vec<u8>>,
 }
@@ -144,8 +211,10 @@ impl MemoryStage {
             }
         }
         self.held.append(&mut self.staged);
-        self.held_zips
-            .extend(std::mem::take(&mut self.zips).into_keys());
+        for (module, (_, zip)) in std::mem::take(&mut self.zips) {
+            // What is held stays.
+            self.held_zips.entry(module).or_insert(zip);
+        }
         self.discard();
     }
 
@@ -161,14 +230,19 @@ impl MemoryStage {
     /// Takes a held thing away, to see what misses it.
     pub fn forget(&mut self, item: &Item) -> bool {
         match item {
-            Item::Zip(module) => self.held_zips.remove(module),
+            Item::Zip(module) => self.held_zips.remove(module).is_some(),
             item => self.held.remove(item).is_some(),
         }
     }
 
     /// What was found out about a zip that the bundle brought.
     pub fn staged_zip(&self, module: &ModuleVersion) -> Option<&ZipFacts> {
-        self.zips.get(module)
+        self.zips.get(module).map(|(facts, _)| facts)
+    }
+
+    /// The bytes of a zip that the bundle brought.
+    pub fn staged_zip_bytes(&self, module: &ModuleVersion) -> Option<&[u8]> {
+        self.zips.get(module).map(|(_, zip)| zip.bytes.as_slice())
     }
 
     /// What was said to be needed, and was held.
@@ -195,6 +269,7 @@ impl MemoryStage {
 }
 
 impl Stage for MemoryStage {
+    type HeldZip = MemoryZip;
     type Error = Never;
 
     fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), Never> {
@@ -207,13 +282,30 @@ impl Stage for MemoryStage {
         module: &ModuleVersion,
         facts: &ZipFacts,
         _size: u64,
-        _sha256: &[u8; 32],
+        sha256: &[u8; 32],
         body: &mut dyn Read,
     ) -> Result<(), Never> {
+        let mut bytes = Vec::new();
         // A body that cannot be read is found by whoever made it: it is a hashing reader.
-        let _ = std::io::copy(body, &mut std::io::sink());
-        self.zips.insert(module.clone(), *facts);
+        let _ = body.read_to_end(&mut bytes);
+        let zip = MemoryZip {
+            bytes: Arc::new(bytes),
+            sha256: *sha256,
+        };
+        self.zips.insert(module.clone(), (*facts, zip));
         Ok(())
+    }
+
+    fn held_zip(
+        &self,
+        module: &ModuleVersion,
+        sha256: &[u8; 32],
+    ) -> Result<HeldZip<MemoryZip>, Never> {
+        Ok(match self.held_zips.get(module) {
+            None => HeldZip::None,
+            Some(zip) if zip.sha256 != *sha256 => HeldZip::Other,
+            Some(zip) => HeldZip::Same(zip.clone()),
+        })
     }
 
     fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, Never> {
@@ -240,7 +332,7 @@ impl Stage for MemoryStage {
 
     fn holds(&self, item: &Item) -> Result<bool, Never> {
         Ok(match item {
-            Item::Zip(module) => self.held_zips.contains(module),
+            Item::Zip(module) => self.held_zips.contains_key(module),
             item => self.held.contains_key(item),
         })
     }

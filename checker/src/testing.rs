@@ -8,14 +8,16 @@
 // It is made to be called from tests, where a panic is a failure with a place.
 #![allow(clippy::unwrap_used)]
 
+mod pack;
 mod sumdb;
 mod zip;
 
 use std::collections::BTreeMap;
 
 use modferry_protocol::bundle::{
-    Basis, BundleWriter, DeflatedTotals, Digest, Encoding, Entry, Gone, Item, Level, Manifest,
-    Missing, PackBuilder, Sequence, StreamName, Totals, cut, encode_index, front_size, list_texts,
+    Base, Basis, BundleWriter, DeflatedTotals, Digest, Entry, Gone, Item, Level, Manifest, Missing,
+    PackBuilder, Sequence, StreamName, Totals, bases_texts, cut, encode_index, front_size,
+    list_texts,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -25,6 +27,7 @@ use modferry_protocol::trust::Policy;
 use rand_core::OsRng;
 use sha2::{Digest as _, Sha256};
 
+pub use pack::TestPacking;
 pub use sumdb::TestSumdb;
 pub use zip::{Packing, zip_h1, zip_of};
 
@@ -98,6 +101,8 @@ pub struct TestBundle {
     pub basis: Basis,
     /// How many needs the manifest counts; `None`: those that there are.
     pub needs: Option<u64>,
+    /// How many bases the manifest counts; `None`: those that there are.
+    pub bases: Option<u64>,
     /// How many tombstones the manifest counts; `None`: those that there are.
     pub tombstones: Option<u64>,
     /// The heads that the manifest names.
@@ -106,7 +111,16 @@ pub struct TestBundle {
     pub items: BTreeMap<Item, Vec<u8>>,
     /// What the manifest says could not be had.
     pub missing: Vec<Missing>,
+    /// How its zips are packed; `None`: they travel as they are.
+    pub packing: Option<TestPacking>,
+    /// What the manifest says that its contents give; `None`: what they do.
+    pub deflated: Option<DeflatedTotals>,
+    /// What is done to its entries before they are numbered and signed.
+    pub tamper: Option<Tamper>,
 }
+
+/// What is done to entries and their bytes.
+pub type Tamper = fn(&mut Vec<(Entry, Vec<u8>)>);
 
 /// A sealed bundle's files.
 #[derive(Clone, Debug)]
@@ -154,10 +168,14 @@ impl TestBundle {
             sequence: Sequence::FIRST,
             basis: Basis::None,
             needs: None,
+            bases: None,
             tombstones: None,
             heads: vec![(db, head)],
             items,
             missing: Vec::new(),
+            packing: None,
+            deflated: None,
+            tamper: None,
         }
     }
 
@@ -200,6 +218,21 @@ impl TestBundle {
         self
     }
 
+    /// Packs its zips, and lists what they are packed against.
+    #[must_use]
+    pub fn packed(mut self, packing: TestPacking) -> TestBundle {
+        let bases: Vec<Base> = (packing.bases.iter())
+            .map(|(module, zip)| Base {
+                module: module.clone(),
+                sha256: Sha256::digest(zip).into(),
+            })
+            .collect();
+        let texts = bases_texts(&bases).unwrap();
+        self.items.extend((1..).map(Item::Bases).zip(texts));
+        self.packing = Some(packing);
+        self
+    }
+
     /// SHA-256 of the manifest's text, once it is sealed.
     pub fn sha256(&self) -> [u8; 32] {
         let entries: Vec<Entry> = self.entries().into_iter().map(|(entry, _)| entry).collect();
@@ -221,20 +254,31 @@ impl TestBundle {
         for pack in packs {
             entries.push(pack.into_entry(entries.len() as u32 + 1));
         }
-        for (item, bytes) in &self.items {
-            if matches!(item, Item::Zip(_)) {
-                let entry = Entry {
-                    number: entries.len() as u32 + 1,
-                    encoding: Encoding::Raw,
-                    stored: bytes.len() as u64,
-                    sha256: Sha256::digest(bytes).into(),
-                    items: vec![(item.clone(), bytes.len() as u64)],
-                    zip_sha256: Vec::new(),
-                };
-                entries.push((entry, bytes.clone()));
+        match &self.packing {
+            Some(packing) => entries.extend(pack::pack(&self.zips(), packing).entries),
+            None => {
+                let zips = self.zips().into_iter();
+                entries.extend(zips.map(|(module, zip)| pack::raw(module, zip)));
             }
         }
+        if let Some(tamper) = self.tamper {
+            tamper(&mut entries);
+        }
+        for (number, (entry, stored)) in (1..).zip(&mut entries) {
+            entry.number = number;
+            entry.stored = stored.len() as u64;
+            entry.sha256 = Sha256::digest(stored).into();
+        }
         entries
+    }
+
+    fn zips(&self) -> Vec<(&ModuleVersion, &[u8])> {
+        (self.items.iter())
+            .filter_map(|(item, bytes)| match item {
+                Item::Zip(module) => Some((module, bytes.as_slice())),
+                _ => None,
+            })
+            .collect()
     }
 
     /// The manifest over an index of this bundle.
@@ -271,12 +315,17 @@ impl TestBundle {
             basis: self.basis.clone(),
             needs: (self.needs)
                 .unwrap_or_else(|| self.listed(|item| matches!(item, Item::Needs(_)))),
-            bases: 0,
+            bases: (self.bases)
+                .unwrap_or_else(|| self.listed(|item| matches!(item, Item::Bases(_)))),
             tombstones: (self.tombstones)
                 .unwrap_or_else(|| self.listed(|item| matches!(item, Item::Tombstones(_)))),
             heads: self.heads.clone(),
             totals,
-            deflated: DeflatedTotals::default(),
+            deflated: self.deflated.unwrap_or_else(|| {
+                let packing = self.packing.as_ref();
+                let packed = packing.map(|packing| pack::pack(&self.zips(), packing));
+                packed.map_or(DeflatedTotals::default(), |packed| packed.deflated)
+            }),
             index: Digest {
                 size: index.len() as u64,
                 sha256: Sha256::digest(index).into(),

@@ -14,17 +14,25 @@ use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
 use modferry_protocol::zip;
 
 use crate::CheckError;
+use crate::restore::RebuildTools;
 
 /// What a worker uses for one job after another, so that its memory is made once.
 pub(crate) struct Tools {
     pub(crate) zips: zip::Checker,
+    rebuild: Option<RebuildTools>,
 }
 
 impl Tools {
     fn new() -> Tools {
         Tools {
             zips: zip::Checker::new(),
+            rebuild: None,
         }
+    }
+
+    /// Those for deflate streams, which only packed bundles have.
+    pub(crate) fn rebuild(&mut self) -> &mut RebuildTools {
+        self.rebuild.get_or_insert_with(RebuildTools::new)
     }
 }
 

@@ -10,8 +10,12 @@
 //! bundle that builds on nothing is sure to do. One other case is ordinary: two streams feed one store, and this one
 //! does not know the tree heads that the other has shipped. Then its tiles do not reach, and its export has to be
 //! told of the newest head that is held; of the older ones nothing more is needed, since that head continues them.
+//!
+//! A zip that is held in other bytes than the stream's stays (bytes that were served do not change), and every bundle
+//! that builds on the stream's would lack them. Only one that builds on nothing is not packed against anything.
 
 use crate::store::{StoreError, View};
+use modferry_checker::Lack;
 use modferry_protocol::bundle::{Basis, Manifest};
 use modferry_protocol::sumdb::DbName;
 use std::collections::{BTreeMap, BTreeSet, HashMap};
@@ -96,13 +100,15 @@ enum Chain {
     Other,
 }
 
-/// How a bundle that lacks something can be made up for. `only_tiles`: it lacks nothing else.
-pub(super) fn cure(
-    view: &View,
-    manifest: &Manifest,
-    only_tiles: bool,
-) -> Result<String, StoreError> {
+/// How a bundle that lacks something can be made up for.
+pub(super) fn cure(view: &View, manifest: &Manifest, lack: Lack) -> Result<String, StoreError> {
     let name = &manifest.stream;
+    if lack == Lack::Bytes {
+        return Ok(format!(
+            "zips of stream {name} are held here in other bytes, so nothing that is packed against them can be taken in; \
+             on the connected side: modferry-bundler export --stream {name} --basis none"
+        ));
+    }
     let stream = Stream::of(view, name.as_str())?;
     let known = unknown_heads(view, manifest, &stream)?;
     let (why, from) = match stream.chain(&manifest.basis) {
@@ -131,7 +137,7 @@ pub(super) fn cure(
             "on the connected side: ".into(),
             match &manifest.basis {
                 // All that it lacks is the way to a head that it does not know.
-                Basis::Bundle { .. } if only_tiles && !known.is_empty() => {
+                Basis::Bundle { .. } if lack == Lack::Tiles && !known.is_empty() => {
                     format!("--cumulative-from {}", manifest.sequence)
                 }
                 _ => "--basis none".into(),

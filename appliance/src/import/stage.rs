@@ -1,21 +1,55 @@
 //! The two stages: what a bundle brings, on its way into the store or only to be looked at.
 
 use super::cure::cure;
-use crate::store::{Draft, StoreError, View};
+use crate::store::{CHUNK, Draft, StoreError, View, Zip};
 use crate::trust::Carried;
-use modferry_checker::{CheckError, SpoolStage, Stage};
+use modferry_checker::{CheckError, HeldZip, Lack, SpoolStage, Stage};
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::{Gone, Item, Level, Manifest};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, TreeHead};
-use modferry_protocol::zip::ZipFacts;
-use std::io::Read;
+use modferry_protocol::zip::{ReadAt, ZipFacts};
+use std::io::{self, Read};
 use std::path::PathBuf;
+
+/// A zip in the store, read chunk by chunk.
+pub(super) struct StoredZip<'s> {
+    view: &'s View,
+    zip: Zip,
+}
+
+impl ReadAt for StoredZip<'_> {
+    fn size(&self) -> u64 {
+        self.zip.size
+    }
+
+    fn read_exact_at(&self, offset: u64, mut buf: &mut [u8]) -> io::Result<()> {
+        let mut offset = offset;
+        while !buf.is_empty() {
+            let number = u32::try_from(offset / CHUNK as u64);
+            let number = number.map_err(|_| io::ErrorKind::UnexpectedEof)?;
+            let chunk = self
+                .view
+                .chunk(&self.zip, number)
+                .map_err(io::Error::other)?;
+            let chunk = chunk.ok_or(io::ErrorKind::UnexpectedEof)?;
+            let from = (chunk.get((offset % CHUNK as u64) as usize..))
+                .filter(|rest| !rest.is_empty())
+                .ok_or(io::ErrorKind::UnexpectedEof)?;
+            let got = from.len().min(buf.len());
+            buf[..got].copy_from_slice(&from[..got]);
+            buf = &mut buf[got..];
+            offset += got as u64;
+        }
+        Ok(())
+    }
+}
 
 /// An import's: it collects in a draft, and trust notes beside it.
 pub(super) struct ImportStage<'s>(pub(super) Draft<'s>, pub(super) Vec<Carried>);
 
-impl Stage for ImportStage<'_> {
+impl<'s> Stage for ImportStage<'s> {
+    type HeldZip = StoredZip<'s>;
     type Error = StoreError;
 
     fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), StoreError> {
@@ -45,6 +79,14 @@ impl Stage for ImportStage<'_> {
         holds(self.0.store(), item)
     }
 
+    fn held_zip(
+        &self,
+        module: &ModuleVersion,
+        sha256: &[u8; 32],
+    ) -> Result<HeldZip<StoredZip<'s>>, StoreError> {
+        held_zip(self.0.store(), module, sha256)
+    }
+
     fn needed(&mut self, module: &ModuleVersion, level: Level) -> Result<(), StoreError> {
         self.0.needed(module, level)
     }
@@ -53,8 +95,8 @@ impl Stage for ImportStage<'_> {
         self.0.gone(module, gone)
     }
 
-    fn cure(&self, manifest: &Manifest, only_tiles: bool) -> Result<Option<String>, StoreError> {
-        cure(self.0.store(), manifest, only_tiles).map(Some)
+    fn cure(&self, manifest: &Manifest, lack: Lack) -> Result<Option<String>, StoreError> {
+        cure(self.0.store(), manifest, lack).map(Some)
     }
 
     fn trust_note(&mut self, number: u64, note: &[u8]) -> Result<(), StoreError> {
@@ -114,7 +156,8 @@ impl Failure for VerifyStageError {
     }
 }
 
-impl Stage for VerifyStage<'_> {
+impl<'s> Stage for VerifyStage<'s> {
+    type HeldZip = StoredZip<'s>;
     type Error = VerifyStageError;
 
     fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), VerifyStageError> {
@@ -152,13 +195,20 @@ impl Stage for VerifyStage<'_> {
         }
     }
 
-    fn cure(
+    fn held_zip(
         &self,
-        manifest: &Manifest,
-        only_tiles: bool,
-    ) -> Result<Option<String>, VerifyStageError> {
+        module: &ModuleVersion,
+        sha256: &[u8; 32],
+    ) -> Result<HeldZip<StoredZip<'s>>, VerifyStageError> {
         match self.held {
-            Some(view) => Ok(Some(cure(view, manifest, only_tiles)?)),
+            Some(view) => Ok(held_zip(view, module, sha256)?),
+            None => Ok(HeldZip::None),
+        }
+    }
+
+    fn cure(&self, manifest: &Manifest, lack: Lack) -> Result<Option<String>, VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(Some(cure(view, manifest, lack)?)),
             None => Ok(None),
         }
     }
@@ -220,4 +270,17 @@ fn holds(view: &View, item: &Item) -> Result<bool, StoreError> {
         Item::Zip(module) => Ok(view.zip(module)?.is_some()),
         item => Ok(held(view, item)?.is_some()),
     }
+}
+
+/// A zip of a store, if it is the one with that SHA-256.
+fn held_zip<'s>(
+    view: &'s View,
+    module: &ModuleVersion,
+    sha256: &[u8; 32],
+) -> Result<HeldZip<StoredZip<'s>>, StoreError> {
+    Ok(match view.zip(module)? {
+        None => HeldZip::None,
+        Some(zip) if zip.sha256 != *sha256 => HeldZip::Other,
+        Some(zip) => HeldZip::Same(StoredZip { view, zip }),
+    })
 }

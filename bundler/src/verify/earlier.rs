@@ -7,7 +7,7 @@ use std::collections::HashSet;
 use std::io::Read;
 use std::path::PathBuf;
 
-use modferry_checker::{CheckError, Report, SpoolError, SpoolStage, Stage};
+use modferry_checker::{CheckError, HeldZip, NoZip, Report, SpoolError, SpoolStage, Stage};
 use modferry_protocol::bundle::Item;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
@@ -100,6 +100,7 @@ impl OnEarlier<'_> {
 }
 
 impl Stage for OnEarlier<'_> {
+    type HeldZip = NoZip;
     type Error = SpoolError;
 
     fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), SpoolError> {
@@ -140,6 +141,14 @@ impl Stage for OnEarlier<'_> {
             Item::Zip(module) => Ok(self.earlier.zips.contains(&Name::of(module))),
             _ => Ok(self.held(item)?.is_some()),
         }
+    }
+
+    fn held_zip(
+        &self,
+        _module: &ModuleVersion,
+        _sha256: &[u8; 32],
+    ) -> Result<HeldZip<NoZip>, SpoolError> {
+        Ok(HeldZip::None)
     }
 
     fn each_staged(

@@ -5,6 +5,7 @@
 mod contents;
 mod heads;
 mod lists;
+mod packed;
 mod records;
 mod stages;
 mod trust;

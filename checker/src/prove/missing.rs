@@ -1,10 +1,11 @@
 //! Collects what is missing, in order and bounded, and says what supplies it.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use modferry_protocol::bundle::{Basis, Item, Manifest};
+use modferry_protocol::module::ModuleVersion;
 
-use crate::{CheckError, MAX_NAMED, Stage};
+use crate::{CheckError, Lack, MAX_NAMED, Stage};
 
 /// What a proof has missed: the first [`MAX_NAMED`] things of it by name.
 ///
@@ -12,20 +13,36 @@ use crate::{CheckError, MAX_NAMED, Stage};
 /// it says.
 #[derive(Debug, Default, Clone)]
 pub(crate) struct Missing {
-    named: BTreeSet<Item>,
+    /// Each, and what more there is to say of it.
+    named: BTreeMap<Item, String>,
     more: usize,
-    /// Whether any of it, named or not, is no tile.
-    beyond_tiles: bool,
+    /// The worst of it, named or not. `None`: nothing.
+    lack: Option<Lack>,
 }
 
 impl Missing {
     pub(crate) fn add(&mut self, item: &Item) {
-        if self.named.contains(item) {
+        let lack = match item {
+            Item::Tile(..) => Lack::Tiles,
+            _ => Lack::Modules,
+        };
+        self.note(item.clone(), lack, String::new());
+    }
+
+    /// A zip that is held, and not with the bytes that are needed.
+    pub(crate) fn other_bytes(&mut self, module: ModuleVersion, sha256: &[u8; 32]) {
+        let digits: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let more = format!(" with SHA-256 {digits} (it is held with other bytes)");
+        self.note(Item::Zip(module), Lack::Bytes, more);
+    }
+
+    fn note(&mut self, item: Item, lack: Lack, more: String) {
+        self.lack = self.lack.max(Some(lack));
+        if self.named.contains_key(&item) {
             return;
         }
-        self.beyond_tiles |= !matches!(item, Item::Tile(..));
         if self.named.len() < MAX_NAMED {
-            self.named.insert(item.clone());
+            self.named.insert(item, more);
         } else {
             self.more += 1;
         }
@@ -37,14 +54,13 @@ impl Missing {
         manifest: &Manifest,
         stage: &S,
     ) -> Result<(), CheckError> {
-        if self.named.is_empty() {
+        let Some(lack) = self.lack else {
             return Ok(());
-        }
-        let known = stage
-            .cure(manifest, !self.beyond_tiles)
-            .map_err(CheckError::stage)?;
+        };
+        let known = stage.cure(manifest, lack).map_err(CheckError::stage)?;
+        let named = self.named.iter();
         Err(CheckError::Missing {
-            what: self.named.iter().map(Item::to_string).collect(),
+            what: named.map(|(item, more)| format!("{item}{more}")).collect(),
             more: self.more,
             cure: known.unwrap_or_else(|| from_nothing(manifest)),
         })

@@ -1,5 +1,9 @@
 //! Module zips, written as plainly as the format allows.
 
+use std::io::Write;
+
+use flate2::Compression;
+use flate2::write::DeflateEncoder;
 use modferry_deflate::{Deflater, Writer};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -12,6 +16,8 @@ pub enum Packing {
     Stored,
     /// Deflated, as module mirrors do it: such a zip can be packed.
     Deflated,
+    /// Deflated by an encoder that no module mirror uses: contents and a writer do not make such a stream.
+    Foreign,
 }
 
 /// A module zip of these files, `module@version/` put before each name.
@@ -29,6 +35,11 @@ pub fn zip_of(module: &ModuleVersion, files: &[(&str, &[u8])], packing: Packing)
                     .deflate(Writer::GoChains, content, usize::MAX, &mut packed)
                     .unwrap();
                 (8, packed)
+            }
+            Packing::Foreign => {
+                let mut encoder = DeflateEncoder::new(Vec::new(), Compression::best());
+                encoder.write_all(content).unwrap();
+                (8, encoder.finish().unwrap())
             }
         };
         // What both headers have: version, flags, method, time, date, CRC, sizes, name and extra lengths.

@@ -346,6 +346,7 @@ fn a_stage_that_fails_at_a_list_keeps_its_own_exit_code() {
     struct Full(MemoryStage);
     // Only what is asked of it before anything is put.
     impl Stage for Full {
+        type HeldZip = crate::NoZip;
         type Error = modferry_cli::Fault;
         fn put(&mut self, _: &Item, _: &[u8]) -> Result<(), Self::Error> {
             unreachable!()
@@ -371,6 +372,13 @@ fn a_stage_that_fails_at_a_list_keeps_its_own_exit_code() {
         }
         fn needed(&mut self, _: &ModuleVersion, _: Level) -> Result<(), Self::Error> {
             Err(modferry_cli::Fault::new(Exit::NoRoom, "no room").advise("make some"))
+        }
+        fn held_zip(
+            &self,
+            _: &ModuleVersion,
+            _: &[u8; 32],
+        ) -> Result<crate::HeldZip<crate::NoZip>, Self::Error> {
+            unreachable!()
         }
         fn each_staged(
             &self,

@@ -1,8 +1,8 @@
 //! What a stage may rely on, and what becomes of its own failures.
 
 use super::*;
-use crate::SPOOL_ABOVE;
-use crate::testing::{Packing, zip_h1, zip_of};
+use crate::testing::{Packing, TestPacking, zip_h1, zip_of};
+use crate::{HeldZip, MemoryZip, SPOOL_ABOVE};
 use modferry_cli::{Exit, Failure, Fault};
 use modferry_protocol::h1::H1;
 use modferry_protocol::sumdb::TreeHead;
@@ -32,6 +32,7 @@ impl Noting {
 }
 
 impl Stage for Noting {
+    type HeldZip = MemoryZip;
     type Error = Fault;
 
     fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), Fault> {
@@ -70,6 +71,13 @@ impl Stage for Noting {
     }
     fn holds(&self, item: &Item) -> Result<bool, Fault> {
         Ok(self.inner.holds(item).unwrap())
+    }
+    fn held_zip(
+        &self,
+        module: &ModuleVersion,
+        sha256: &[u8; 32],
+    ) -> Result<HeldZip<MemoryZip>, Fault> {
+        Ok(self.inner.held_zip(module, sha256).unwrap())
     }
     fn each_staged(
         &self,
@@ -149,11 +157,15 @@ fn run(world: &World, bundle: &TestBundle, stage: &mut Noting) -> Result<Report,
 #[test]
 fn everything_is_put_once_in_the_order_of_items() {
     let world = crowd();
-    let bundle = world.bundle();
+    put_once_in_order(&world, &world.bundle());
+    put_once_in_order(&world, &world.bundle().packed(TestPacking::frames_of(50)));
+}
+
+fn put_once_in_order(world: &World, bundle: &TestBundle) {
     let mut stage = Noting::default();
     let progress = Counting::default();
     let report = check(
-        OneVolume::new(&*world.seal(&bundle).volume),
+        OneVolume::new(&*world.seal(bundle).volume),
         None,
         &world.policy,
         &mut stage,
@@ -207,10 +219,16 @@ fn a_stage_that_fails_keeps_its_own_exit_code_and_advice() {
 fn a_zip_too_large_for_memory_goes_through_a_file() {
     let world = giant();
     let bundle = world.bundle();
-    let mut stage = Noting::default();
-    let report = run(&world, &bundle, &mut stage).unwrap();
-    assert_eq!(report.zip_bytes, world.modules[0].zip.len() as u64);
-    assert!(stage.zips[0] == world.modules[0].zip);
+    for bundle in [
+        &bundle,
+        &bundle.clone().packed(TestPacking::frames_of(1000)),
+    ] {
+        let mut stage = Noting::default();
+        let report = run(&world, bundle, &mut stage).unwrap();
+        assert_eq!(report.zip_bytes, world.modules[0].zip.len() as u64);
+        assert_eq!(report.packed_zips, u64::from(bundle.packing.is_some()));
+        assert!(stage.zips[0] == world.modules[0].zip);
+    }
 
     // A stage that does not take all of it has not kept what was hashed.
     let mut stage = Noting {
@@ -252,6 +270,7 @@ fn a_report_tells_what_passed() {
         "        1  trusted keys have signed the manifest",
         "  entries (",
         "        0  module versions that this bundle builds on are held",
+        "        0  zips that this bundle is packed against are held",
         "        0  tombstones contradict nothing",
         "        0  trust notes are well-formed",
         "        1  tree heads are signed",
@@ -260,6 +279,9 @@ fn a_report_tells_what_passed() {
         "        3  records are in a signed tree",
         "        3  infos are of their version",
         "        3  go.mod files have the h1",
+        "        0  frames of contents (0 B)",
+        "        0  deflate streams (0 B)",
+        "        0  zips were put together",
         "        3  zips (",
     ] {
         assert!(text.contains(line), "{line}: {text}");
@@ -269,7 +291,16 @@ fn a_report_tells_what_passed() {
     assert_eq!(json["sequence"], 1);
     assert_eq!(json["zips"], 3);
     assert_eq!(json["basis"], serde_json::Value::Null);
-    for count in ["needs", "tombstones", "trust_notes", "older_heads"] {
+    for count in [
+        "needs",
+        "bases",
+        "tombstones",
+        "trust_notes",
+        "older_heads",
+        "contents",
+        "deflated",
+        "packed_zips",
+    ] {
         assert_eq!(json[count], 0, "{count}");
     }
     assert_eq!(json["served"][0]["size"], world.sumdb.size());

@@ -1,0 +1,227 @@
+//! Zips, as they come: filled from the volume or put together from recipes, checked by the workers, taken in order.
+
+use std::fs::File;
+use std::io;
+use std::os::unix::fs::FileExt;
+
+use modferry_protocol::bundle::{Incoming, Item, StoredRecipes, Volumes};
+use modferry_protocol::zip::{ReadAt, ZipError};
+
+use super::{Intake, from_volume, temp_file};
+use crate::pipeline::{Body, Checked, Pipeline, SPOOL_ABOVE, Ticket};
+use crate::restore::Unfit;
+use crate::{CheckError, Stage};
+
+/// Bytes of a zip read at a time.
+const PIECE: usize = 1 << 20;
+
+/// Bytes of memory that a file of a recipe is counted with: a decoded recipe has about 40 for it, and as many while the zip
+/// is put together.
+const RECIPE_FILE: u64 = 64;
+
+impl<'env, S: Stage> Intake<'_, S>
+where
+    S::HeldZip: 'env,
+{
+    pub(super) fn zip<V: Volumes>(
+        &mut self,
+        mut incoming: Incoming<'_, V>,
+        pipeline: &mut Pipeline<'env>,
+    ) -> Result<(), CheckError> {
+        let volume = self.manifest.volume_file_name(incoming.volume());
+        let entry = incoming.entry();
+        let [(Item::Zip(module), size)] = entry.items.as_slice() else {
+            return Err(CheckError::damaged(
+                &volume,
+                entry.to_string(),
+                "it is not one zip",
+            ));
+        };
+        let size = *size;
+        self.lists.carries(&entry.items[0].0)?;
+        let ticket = Ticket {
+            module: module.clone(),
+            sha256: entry.sha256,
+            volume,
+            entry: entry.to_string(),
+            packed: false,
+        };
+        self.prover.zip_is_accompanied(self.stage, &ticket.module)?;
+
+        let mut body = self.body(size, 0, pipeline)?;
+        match &mut body {
+            Body::Memory { buffer, size } => self.fill(&mut incoming, &mut buffer[..*size])?,
+            Body::Spooled { file, .. } => self.spool(&mut incoming, file)?,
+        }
+        incoming
+            .finish()
+            .map_err(|error| from_volume(self.manifest, error))?;
+        pipeline.submit(ticket, body)?;
+        self.take_results_at_hand(pipeline)
+    }
+
+    /// Takes a pack of recipes, and has each of its zips put together.
+    pub(super) fn recipes<V: Volumes>(
+        &mut self,
+        incoming: Incoming<'_, V>,
+        pipeline: &mut Pipeline<'env>,
+    ) -> Result<(), CheckError> {
+        let volume = self.manifest.volume_file_name(incoming.volume());
+        let (entry, stored) = self.stored(incoming)?;
+        let damaged = |error| CheckError::damaged(&volume, entry.to_string(), error);
+        let mut recipes = StoredRecipes::restore(&entry, &stored).map_err(damaged)?;
+        drop(stored);
+        while let Some((module, zip, recipe)) = recipes.next().map_err(damaged)? {
+            self.lists.carries(&Item::Zip(module.clone()))?;
+            self.prover.zip_is_accompanied(self.stage, &module)?;
+            let reserved = recipe.sources().len() as u64 * RECIPE_FILE;
+            let body = self.body(zip.size, reserved, pipeline)?;
+            let ticket = Ticket {
+                entry: format!("{entry}: zip {module}"),
+                module,
+                sha256: zip.sha256,
+                volume: volume.clone(),
+                packed: true,
+            };
+            let parts = self.parts()?;
+            pipeline.restore(ticket, body, recipe, reserved, parts)?;
+            self.take_results_at_hand(pipeline)?;
+        }
+        Ok(())
+    }
+
+    /// A place in the pipeline, a body for a zip of that size, and `reserved` bytes beside it, once there is room.
+    fn body(
+        &mut self,
+        size: u64,
+        reserved: u64,
+        pipeline: &mut Pipeline<'env>,
+    ) -> Result<Body, CheckError> {
+        while !(pipeline.has_place() && pipeline.pool.reserve(reserved)) {
+            self.take_result_for_room(pipeline)?;
+        }
+        if size > SPOOL_ABOVE {
+            while !pipeline.pool.reserve(SPOOL_ABOVE) {
+                self.take_result_for_room(pipeline)?;
+            }
+            let file = temp_file(&self.folder)?;
+            return Ok(Body::Spooled { file, size });
+        }
+        loop {
+            if let Some(buffer) = pipeline.pool.take(size) {
+                let size = size as usize;
+                return Ok(Body::Memory { buffer, size });
+            }
+            self.take_result_for_room(pipeline)?;
+        }
+    }
+
+    fn take_results_at_hand(&mut self, pipeline: &mut Pipeline<'env>) -> Result<(), CheckError> {
+        while pipeline.is_ready() {
+            self.take_result(pipeline)?;
+        }
+        Ok(())
+    }
+
+    fn take_result_for_room(&mut self, pipeline: &mut Pipeline<'env>) -> Result<(), CheckError> {
+        if self.take_result(pipeline)? {
+            return Ok(());
+        }
+        // Everything has been given back, so one more zip has room: IN_FLIGHT is more than SPOOL_ABOVE.
+        Err(CheckError::io(
+            "checking zips",
+            std::io::Error::other("the account of buffers is wrong"),
+        ))
+    }
+
+    pub(super) fn fill<V: Volumes>(
+        &self,
+        incoming: &mut Incoming<'_, V>,
+        mut buf: &mut [u8],
+    ) -> Result<(), CheckError> {
+        while !buf.is_empty() {
+            // Pieces, so that progress moves within a large zip, too.
+            let piece = buf.len().min(PIECE);
+            let n = incoming
+                .read(&mut buf[..piece])
+                .map_err(|error| from_volume(self.manifest, error))?;
+            if n == 0 {
+                break; // `finish` says what is wrong
+            }
+            self.progress.advance(n as u64);
+            buf = &mut buf[n..];
+        }
+        Ok(())
+    }
+
+    fn spool<V: Volumes>(
+        &self,
+        incoming: &mut Incoming<'_, V>,
+        file: &File,
+    ) -> Result<(), CheckError> {
+        let mut piece = vec![0; PIECE];
+        let mut offset = 0;
+        loop {
+            let n = incoming
+                .read(&mut piece)
+                .map_err(|error| from_volume(self.manifest, error))?;
+            if n == 0 {
+                return Ok(());
+            }
+            file.write_all_at(&piece[..n], offset)
+                .map_err(|source| self.temporary("writing", source))?;
+            offset += n as u64;
+            self.progress.advance(n as u64);
+        }
+    }
+
+    fn temporary(&self, doing: &str, source: io::Error) -> CheckError {
+        let folder = self.folder.display();
+        CheckError::io(format!("{doing} a temporary file in {folder}"), source)
+    }
+
+    /// Takes the next zip's result and keeps the zip; `false` when none is under way.
+    pub(super) fn take_result(
+        &mut self,
+        pipeline: &mut Pipeline<'env>,
+    ) -> Result<bool, CheckError> {
+        let Some(Checked {
+            ticket,
+            body,
+            facts,
+        }) = pipeline.next()?
+        else {
+            return Ok(false);
+        };
+        let Ticket {
+            module,
+            sha256,
+            volume,
+            entry,
+            packed,
+        } = ticket;
+        let facts = facts.map_err(|error| match error {
+            // Its bytes were right when they were hashed: it is their temporary copy that fails.
+            Unfit::Zip(ZipError::Read { source, .. }) => self.temporary("reading", source),
+            Unfit::Io(source) => CheckError::io(format!("putting zip {module} together"), source),
+            error => CheckError::damaged(&volume, &*entry, error),
+        })?;
+        self.prover.zip(self.stage, &module, &facts)?;
+        let size = body.size();
+        let same = body
+            .hand_over(&sha256, |reader| {
+                self.stage.put_zip(&module, &facts, size, &sha256, reader)
+            })
+            .map_err(CheckError::stage)?;
+        if !same {
+            let what = "its temporary copy is no longer what was checked, or was not kept whole";
+            return Err(CheckError::damaged(&volume, entry, what));
+        }
+        self.report.zips += 1;
+        self.report.packed_zips += u64::from(packed);
+        self.report.zip_bytes += size;
+        self.report.unpacked_bytes += facts.unpacked;
+        pipeline.give_back(body);
+        Ok(true)
+    }
+}
