@@ -6,8 +6,10 @@
 #![allow(clippy::unwrap_used)]
 
 use std::fmt::Write as _;
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 
+use modferry_deflate::{Deflater, Writer};
 use modferry_protocol::bundle::*;
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -34,21 +36,39 @@ fn sumdb_key() -> note::SigningKey {
     note::SigningKey::generate("sum.example", &mut Fixed(8)).unwrap()
 }
 
-/// A zip with two stored files: the simplest that `go` takes.
+/// A zip with two files that are not compressed: the simplest that `go` takes.
 fn hello_zip() -> Vec<u8> {
-    let prefix = "example.com/hello@v1.0.0/";
+    let go = b"package hello\n";
+    zip_of("v1.0.0", go, go, 0)
+}
+
+/// Its next version: one file is the same, the other has changed and is deflated.
+fn next_zip() -> Vec<u8> {
+    zip_of("v1.1.0", NEXT_GO, &next_stream(), 8)
+}
+
+/// What the other file is deflated to.
+fn next_stream() -> Vec<u8> {
+    let mut stream = Vec::new();
+    Deflater::new()
+        .deflate(Writer::GoChains, NEXT_GO, 1000, &mut stream)
+        .unwrap();
+    stream
+}
+
+/// A zip of a version of the module: go.mod as it is, and a file that is packed to those bytes.
+fn zip_of(version: &str, go: &[u8], packed: &[u8], method: u8) -> Vec<u8> {
     let files = [
-        ("go.mod", "module example.com/hello\n"),
-        ("hello.go", "package hello\n"),
+        ("go.mod", HELLO_MOD, HELLO_MOD, 0),
+        ("hello.go", go, packed, method),
     ];
     let (mut out, mut directory) = (Vec::new(), Vec::new());
-    for (name, content) in files {
-        let name = format!("{prefix}{name}");
-        let (size, crc) = (content.len() as u32, crc32fast::hash(content.as_bytes()));
-        let mut fields = vec![20u8, 0, 0, 0, 0, 0, 0, 0, 0x21, 0];
-        fields.extend(crc.to_le_bytes());
-        fields.extend(size.to_le_bytes());
-        fields.extend(size.to_le_bytes());
+    for (name, content, packed, method) in files {
+        let name = format!("example.com/hello@{version}/{name}");
+        let mut fields = vec![20u8, 0, 0, 0, method, 0, 0, 0, 0x21, 0];
+        fields.extend(crc32fast::hash(content).to_le_bytes());
+        fields.extend((packed.len() as u32).to_le_bytes());
+        fields.extend((content.len() as u32).to_le_bytes());
         fields.extend((name.len() as u16).to_le_bytes());
         fields.extend([0, 0]);
         directory.extend(b"PK\x01\x02\x14\0");
@@ -59,7 +79,7 @@ fn hello_zip() -> Vec<u8> {
         out.extend(b"PK\x03\x04");
         out.extend(&fields);
         out.extend(name.as_bytes());
-        out.extend(content.as_bytes());
+        out.extend(packed);
     }
     let at = out.len() as u32;
     out.extend(&directory);
@@ -70,26 +90,31 @@ fn hello_zip() -> Vec<u8> {
     out
 }
 
-/// What the example's two bundles are made of.
+/// What the example's three bundles are made of.
 struct World {
     db: DbName,
     hello: ModuleVersion,
     world: ModuleVersion,
+    next: ModuleVersion,
     log: MemoryLog,
-    records: [Record; 2],
+    records: [Record; 3],
 }
 
 const HELLO_MOD: &[u8] = b"module example.com/hello\n";
+const NEXT_GO: &[u8] = b"package hello\n\nconst Hello = \"hello, world\"\n";
 const WORLD_MOD: &[u8] = b"module example.com/world\n";
 
 fn world() -> World {
     let hello = module("example.com/hello@v1.0.0");
     let world = module("example.com/world@v0.1.0");
+    let next = module("example.com/hello@v1.1.0");
+    let next_facts = zip::check(&next, next_zip().as_slice()).unwrap();
     let facts = zip::check(&hello, hello_zip().as_slice()).unwrap();
     // Of the second module only the go.mod is carried: its zip's hash is in its record, and nobody asks for more.
     let records = [
         Record::new(0, &hello, facts.h1, H1::of_go_mod(HELLO_MOD)).unwrap(),
         Record::new(1, &world, facts.h1, H1::of_go_mod(WORLD_MOD)).unwrap(),
+        Record::new(2, &next, next_facts.h1, H1::of_go_mod(HELLO_MOD)).unwrap(),
     ];
     let mut log = MemoryLog::new();
     for record in &records {
@@ -99,6 +124,7 @@ fn world() -> World {
         db: DbName::new("sum.example").unwrap(),
         hello,
         world,
+        next,
         log,
         records,
     }
@@ -176,6 +202,85 @@ impl World {
         parts.note = note::sign(&parts.manifest.encode(), &[&key()]).unwrap();
         parts
     }
+
+    /// On top of the first bundle, which is what the destination has taken in: the module's next version, packed.
+    fn third(&self, first: &Parts) -> Parts {
+        let (hello, next) = (&self.hello, &self.next);
+        let base = Base {
+            module: hello.clone(),
+            sha256: sha256(&hello_zip()),
+        };
+        let needs = list_texts([(hello.clone(), Level::Zip)]).next();
+        let (head, tree) = self.tree(3);
+        let mut items = vec![
+            (Item::Needs(1), needs.unwrap().unwrap()),
+            (Item::Bases(1), bases_texts(&[base]).unwrap().remove(0)),
+            (
+                Item::Record(self.db.clone(), next.clone()),
+                self.records[2].encode(),
+            ),
+            (
+                Item::Info(next.clone()),
+                br#"{"Version":"v1.1.0","Time":"2026-12-01T12:00:00Z"}"#.to_vec(),
+            ),
+            (Item::Mod(next.clone()), HELLO_MOD.to_vec()),
+        ];
+        items.extend(tree);
+        items.sort();
+        let mut entries = parts(&items).entries;
+
+        // The changed file, compressed against what it was: the base's second entry.
+        let was = BaseEntry { base: 0, entry: 1 };
+        let table = [(NEXT_GO.len() as u64, vec![Form::Written(Writer::GoChains)])];
+        let mut writer = ContentsWriter::new(12, b"package hello\n", &[was], &table).unwrap();
+        writer.write_all(NEXT_GO).unwrap();
+        let size = writer.restored();
+        let stored = writer.finish().unwrap();
+        let contents = Entry {
+            number: entries.len() as u32 + 1,
+            encoding: Encoding::Contents,
+            stored: stored.len() as u64,
+            sha256: sha256(&stored),
+            items: vec![(Item::Contents(1), size)],
+            zip_sha256: Vec::new(),
+        };
+        entries.push((contents, stored));
+
+        // The file that is the same comes out of the base's first entry.
+        let zip = next_zip();
+        let source = &mut |n: usize, _: &zip::Place| match n {
+            0 => Source::Base(BaseEntry { base: 0, entry: 0 }),
+            _ => Source::Deflated(0),
+        };
+        let recipe = Recipe::of_zip(next, &zip, source).unwrap().unwrap();
+        let digest = Digest {
+            size: zip.len() as u64,
+            sha256: sha256(&zip),
+        };
+        let mut recipes = RecipesBuilder::new();
+        recipes.push(next, digest, &recipe).unwrap();
+        let pack = recipes.close().unwrap().unwrap();
+        entries.push(pack.into_entry(entries.len() as u32 + 1));
+
+        let mut parts = sign(entries);
+        parts.manifest.sequence = Sequence::new(3).unwrap();
+        parts.manifest.created = "2026-12-05T09:00:00Z".into();
+        parts.manifest.basis = Basis::Bundle {
+            sequence: first.manifest.sequence,
+            manifest_sha256: first.manifest.sha256(),
+        };
+        parts.manifest.heads = vec![(self.db.clone(), head)];
+        parts.manifest.deflated = DeflatedTotals {
+            streams: 1,
+            bytes: next_stream().len() as u64,
+        };
+        parts.note = note::sign(&parts.manifest.encode(), &[&key()]).unwrap();
+        parts
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    <sha2::Sha256 as sha2::Digest>::digest(bytes).into()
 }
 
 /// A block of Markdown.
@@ -250,11 +355,57 @@ fn shown_second(parts: &Parts, volume: &[u8]) -> String {
     out + &shown_items(volume)
 }
 
+/// The third bundle: how a packed zip travels.
+fn shown_third(parts: &Parts, volume: &[u8]) -> String {
+    let mut out = "The module's next version, packed, for a destination that has taken in the first bundle: of its two files one \
+                   is the same, the other has changed. `platform.000003.manifest`:\n\n"
+        .to_owned();
+    out += &fenced(std::str::from_utf8(&parts.note).unwrap());
+    out += "Its `index`:\n\n";
+    out += &fenced(std::str::from_utf8(&parts.index).unwrap());
+    out += "Its `000001.zst` restored, the items that only such a bundle has:\n\n";
+    out += &shown_items_if(volume, |item| matches!(item, Item::Bases(_)));
+    let (entry, stored) = &parts.entries[1];
+    out += "`000002.contents`, a header of one part, entry 1 of base 0, and a frame:\n\n";
+    out += &fenced(&hex(stored));
+    let contents = StoredContents::parse(stored.clone()).unwrap();
+    let restored = contents
+        .restore(b"package hello\n", entry.restored())
+        .unwrap();
+    let content = restored.content(0);
+    writeln!(
+        out,
+        "The frame restores to {} bytes: a table of one content of {} bytes in the form 1, and that content. The writer 1 deflates \
+         it to deflate stream 0, of {} bytes:\n",
+        entry.restored(),
+        content.len(),
+        next_stream().len()
+    )
+    .unwrap();
+    out += &fenced(&hex(&next_stream()));
+    let (entry, stored) = &parts.entries[2];
+    let (_, _, recipe) = StoredRecipes::restore(entry, stored)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let mut bytes = Vec::new();
+    recipe.encode(&mut bytes);
+    out += "`000003.recipes` restored: 2 files whose names have the prefix, and nothing in front of them; two kinds, of which the \
+            second has the method 8; the files' kinds; lengths of the names, and the names; entry 0 of base 0, and deflate stream 0; \
+            a directory in order, a plain end, and nothing behind it:\n\n";
+    out + &fenced(&hex(&bytes))
+}
+
 /// What the packs of a volume hold.
 fn shown_items(volume: &[u8]) -> String {
+    shown_items_if(volume, |item| !matches!(item, Item::Zip(_)))
+}
+
+fn shown_items_if(volume: &[u8], shown: impl Fn(&Item) -> bool) -> String {
     let mut out = String::new();
     for (item, bytes) in read(volume).unwrap() {
-        if matches!(item, Item::Zip(_)) {
+        if !shown(&item) {
             continue;
         }
         let shown = match std::str::from_utf8(&bytes) {
@@ -274,15 +425,17 @@ fn the_document_shows_the_example() {
     let world = world();
     let first = world.first();
     let second = world.second(&first);
-    let bundles = [(&first, volume(&first)), (&second, volume(&second))];
+    let third = world.third(&first);
+    let bundles = [&first, &second, &third].map(|parts| (parts, volume(parts)));
     let document = root().join("../docs/bundle-format.md");
     let text = std::fs::read_to_string(&document).unwrap();
     let (before, rest) = text.split_once(BEGIN).unwrap();
     let (_, after) = rest.split_once(END_MARK).unwrap();
     let want = format!(
-        "{before}{BEGIN}{}{}{END_MARK}{after}",
+        "{before}{BEGIN}{}{}{}{END_MARK}{after}",
         shown(&first, &bundles[0].1),
-        shown_second(&second, &bundles[1].1)
+        shown_second(&second, &bundles[1].1),
+        shown_third(&third, &bundles[2].1)
     );
     if std::env::var_os("MODFERRY_UPDATE").is_some() {
         std::fs::create_dir_all(kept("")).unwrap();
@@ -349,6 +502,71 @@ fn the_kept_volumes_are_still_readable() {
         ListReader::new().text(&second[1].1).unwrap(),
         [(module("example.com/hello@v1.0.0"), Gone::Zip)]
     );
+    let third = carried("platform.000003.v001.tar");
+    assert_eq!(
+        names(&third),
+        [
+            "needs 1",
+            "bases 1",
+            "head sum.example",
+            "record sum.example example.com/hello@v1.1.0",
+            "tile sum.example tile/8/0/000.p/3",
+            "info example.com/hello@v1.1.0",
+            "mod example.com/hello@v1.1.0",
+            "contents 1",
+            "zip example.com/hello@v1.1.0",
+        ]
+    );
+}
+
+/// The base's entries and the one content are all that the third bundle's zip is made of.
+#[test]
+fn the_kept_recipe_still_makes_its_zip() {
+    struct Streams(Vec<u8>, Vec<u8>);
+    impl Deflated for Streams {
+        fn facts(&mut self, source: &Source) -> io::Result<Option<DeflatedFacts>> {
+            Ok(match source {
+                Source::Base(BaseEntry { base: 0, entry: 0 }) => Some(DeflatedFacts {
+                    packed: HELLO_MOD.len() as u64,
+                    unpacked: HELLO_MOD.len() as u64,
+                    crc32: crc32fast::hash(HELLO_MOD),
+                }),
+                Source::Deflated(0) => Some(DeflatedFacts {
+                    packed: self.1.len() as u64,
+                    unpacked: self.0.len() as u64,
+                    crc32: crc32fast::hash(&self.0),
+                }),
+                _ => None,
+            })
+        }
+
+        fn copy(&mut self, source: &Source, out: &mut dyn io::Write) -> io::Result<()> {
+            match source {
+                Source::Base(_) => out.write_all(HELLO_MOD),
+                _ => out.write_all(&self.1),
+            }
+        }
+    }
+    let carried = read(&std::fs::read(kept("platform.000003.v001.tar")).unwrap()).unwrap();
+    let contents = StoredContents::parse(carried[7].1.clone()).unwrap();
+    assert_eq!(contents.prefix(), [BaseEntry { base: 0, entry: 1 }]);
+    let contents = contents.restore(b"package hello\n", 3 + NEXT_GO.len() as u64);
+    let content = contents.unwrap().content(0).to_vec();
+    let mut stream = Vec::new();
+    Deflater::new()
+        .deflate(Writer::GoChains, &content, 1000, &mut stream)
+        .unwrap();
+    let third = world().third(&world().first());
+    let (module, zip, recipe) = StoredRecipes::restore(&third.entries[2].0, &carried[8].1)
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap();
+    let mut made = Vec::new();
+    let mut streams = Streams(content, stream);
+    recipe.assemble(&module, &mut streams, &mut made).unwrap();
+    assert!(made == next_zip());
+    assert_eq!((made.len() as u64, sha256(&made)), (zip.size, zip.sha256));
 }
 
 #[test]
@@ -385,6 +603,19 @@ fn the_document_has_the_limits() {
         ("MAX_REASON", MAX_REASON as u64),
         ("MAX_VOLUMES", u64::from(MAX_VOLUMES)),
         ("MAX_VOLUME_TEXT", MAX_VOLUME_TEXT),
+        ("MAX_BASES", MAX_BASES),
+        ("MAX_CONTENTS_STORED", MAX_CONTENTS_STORED),
+        ("MAX_CONTENTS_RESTORED", MAX_CONTENTS_RESTORED),
+        (
+            "MAX_CONTENTS_WINDOW_LOG",
+            u64::from(MAX_CONTENTS_WINDOW_LOG),
+        ),
+        ("MAX_CONTENTS", MAX_CONTENTS as u64),
+        ("MAX_FORMS", MAX_FORMS as u64),
+        ("MAX_PREFIX_PARTS", MAX_PREFIX_PARTS as u64),
+        ("MAX_PREFIX", MAX_PREFIX as u64),
+        ("MAX_DEFLATED", MAX_DEFLATED),
+        ("MAX_RECIPE_FILES", MAX_RECIPE_FILES as u64),
     ];
     for (name, value) in limits {
         let row = format!("| `{name}` | {value} |");
