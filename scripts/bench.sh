@@ -1,8 +1,12 @@
 #!/usr/bin/env bash
 # Speed, side by side with named peers in one interleaved run on the same bytes, and peak memory.
 #
-#   export   against `go mod download` of the same list into an empty cache, both from the configured upstream
-#   import   against hash-zips, which reads, inflates and hashes the same zips on all cores and stores nothing
+#   export   against `go mod download` of the same list into an empty cache, both from the configured upstream: verbatim
+#            (--pack none), and as it is by default, packing included, against the download and a tar of the same zips
+#            through zstd -12 --long=27 -T0
+#   import   verbatim, against hash-zips, which reads, inflates and hashes the same zips on all cores and stores nothing;
+#            and of the bundle that is the default, in bytes of zips a second
+#   pack     sizes, and both directions' seconds, against tar, zstd and xz (scripts/bench-pack.sh)
 #   serve    against nginx with the same files (scripts/bench-serve.sh)
 #
 # MODFERRY_BENCH_SET names a file of module@version lines; without it, what Caddy needs. ROUNDS (3) is how often each
@@ -12,7 +16,7 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 bin=${CARGO_TARGET_DIR:-$PWD/target}/release
 rounds=${ROUNDS:-3}
-parts=${PARTS:-export import serve}
+parts=${PARTS:-export import pack serve}
 work=$(mktemp -d "${TMPDIR:-/tmp}/modferry-bench.XXXXXX")
 trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 
@@ -20,56 +24,89 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 . scripts/env.sh
 # shellcheck source=scripts/measure.sh
 . scripts/measure.sh
-cargo build --locked --release --quiet --package modferry-tests --bin hash-zips
-
-"$bin/modferry-bundler" keygen bench --out "$work/keys" >/dev/null
-set_file=${MODFERRY_BENCH_SET:-}
-if [ -z "$set_file" ]; then
-    modules=(github.com/caddyserver/caddy/v2@v2.11.9)
-else
-    mapfile -t modules < <(grep -v '^#' "$set_file")
-fi
 
 wanted() { [[ " $parts " == *" $1 "* ]]; }
-if ! wanted export && ! wanted import; then exec scripts/bench-serve.sh; fi
+ratio() { # what, whose seconds, against whose, target
+    awk -v what="$1" -v a="$(median <"$work/$2")" -v b="$(median <"$work/$3")" -v t="$4" \
+        'BEGIN { printf "%s: ratio %.2f (target %.1f)\n", what, b / a, t }'
+}
+told() { printf '%-28s %s (seconds, peak MiB)\n' "$1" "$(tr '\n' ';' <"$work/$2")"; }
 
-wanted export || rounds_of_export=1
-echo "== export against go mod download, ${rounds_of_export:=$rounds} rounds"
-: >"$work/export" : >"$work/download"
-for round in $(seq "$rounds_of_export"); do
-    rm -rf "$work/bundle" "$work/cache" "$work/state"
-    measure "$bin/modferry-bundler" export "${modules[@]}" --key "$work/keys/bench.key" --out "$work/bundle" \
-        --cache "$work/cache" --state "$work/state" >>"$work/export"
-    if [ "$round" = 1 ]; then # the list that the export came to
-        "$bin/modferry-bundler" inspect "$work/bundle" --list | awk '$1 == "zip" { print $2 }' >"$work/list"
+if wanted export || wanted import; then
+    cargo build --locked --release --quiet --package modferry-bundler --package modferry-appliance
+    cargo build --locked --release --quiet --package modferry-tests --bin hash-zips
+    "$bin/modferry-bundler" keygen bench --out "$work/keys" >/dev/null
+    if [ -n "${MODFERRY_BENCH_SET:-}" ]; then
+        mapfile -t modules < <(grep -v '^#' "$MODFERRY_BENCH_SET")
+    else
+        modules=(github.com/caddyserver/caddy/v2@v2.11.9)
     fi
-    chmod -R u+w "$work/gomod" 2>/dev/null || true
-    rm -rf "$work/gomod"
-    wanted export || break
-    mkdir -p "$work/gomod/project"
-    (cd "$work/gomod/project" && export GOPATH=$work/gomod/gopath GOFLAGS=-modcacherw &&
-        measure xargs -a "$work/list" go mod download >>"$work/download")
-done
-echo "modules: $(wc -l <"$work/list")"
-echo "export:          $(tr '\n' ';' <"$work/export") (seconds, peak MiB)"
-echo "go mod download: $(tr '\n' ';' <"$work/download")"
-[ ! -s "$work/download" ] || awk -v a="$(median <"$work/export")" -v b="$(median <"$work/download")" 'BEGIN { printf "ratio: %.2f (target 2.0)\n", b / a }'
+fi
 
-wanted import || exit 0
-echo "== import against hash-zips, $rounds rounds"
-: >"$work/import" : >"$work/hash"
-zips=$work/cache
-bytes=$(find "$zips" -name '*.zip' -printf '%s\n' | awk '{ s += $1 } END { print s }')
-for _ in $(seq "$rounds"); do
-    rm -rf "$work/store"
-    "$bin/modferry-appliance" trust add "$work/keys/bench.pub" --store "$work/store" >/dev/null
-    measure "$bin/modferry-appliance" import "$work/bundle" --store "$work/store" >>"$work/import"
-    measure "$bin/hash-zips" "$zips" >>"$work/hash"
-done
-echo "zip bytes: $bytes"
-echo "import:    $(tr '\n' ';' <"$work/import") (seconds, peak MiB)"
-echo "hash-zips: $(tr '\n' ';' <"$work/hash")"
-awk -v a="$(median <"$work/import")" -v b="$(median <"$work/hash")" -v n="$bytes" \
-    'BEGIN { printf "import: %.0f MB/s of zip bytes; ratio: %.2f (target 0.5)\n", n / a / 1e6, b / a }'
+export_into() { # folder of the bundle, cache, more flags
+    rm -rf "$1" "$work/state"
+    measure "$bin/modferry-bundler" export "${modules[@]}" --key "$work/keys/bench.key" --out "$1" \
+        --cache "$2" --state "$work/state" "${@:3}"
+}
+go_mod_download() { # folder
+    chmod -R u+w "$1" 2>/dev/null || true
+    rm -rf "$1"
+    mkdir -p "$1/project"
+    (cd "$1/project" && export GOPATH=$1/gopath GOFLAGS=-modcacherw && measure xargs -a "$work/list" go mod download)
+}
+# Two measurements one after the other, as one: their seconds, and the larger of their peaks.
+together() { paste -d ' ' - "$1" | awk '{ print $1 + $3, ($2 > $4 ? $2 : $4) }'; }
 
+if wanted export; then
+    echo "== export against go mod download, $rounds rounds"
+    for _ in $(seq "$rounds"); do
+        rm -rf "$work/cache"
+        export_into "$work/verbatim" "$work/cache" --pack none >>"$work/export-none"
+        # The list that the export came to.
+        "$bin/modferry-bundler" inspect "$work/verbatim" --list | awk '$1 == "zip" { print $2 }' >"$work/list"
+        rm -rf "$work/cache"
+        export_into "$work/packed" "$work/cache" >>"$work/export"
+        go_mod_download "$work/gomod" | tee -a "$work/download" >"$work/last-download"
+        find "$work/gomod/gopath/pkg/mod/cache/download" -name '*.zip' >"$work/zips"
+        measure bash -euo pipefail -c "tar -cf - -T '$work/zips' | zstd -12 --long=27 -T0 -q >'$work/zips.tar.zst'" |
+            together "$work/last-download" >>"$work/download-zstd"
+    done
+    echo "modules: $(wc -l <"$work/list")"
+    told "export --pack none" export-none
+    told "go mod download" download
+    ratio "export --pack none" export-none download 2.0
+    told "export" export
+    told "go mod download, and zstd" download-zstd
+    ratio "export" export download-zstd 1.0
+    printf 'the bundle has %s bytes, the tar through zstd -12 %s\n' \
+        "$(cat "$work/packed"/* | wc -c)" "$(stat -c %s "$work/zips.tar.zst")"
+elif wanted import; then
+    export_into "$work/verbatim" "$work/cache" --pack none >/dev/null
+    export_into "$work/packed" "$work/cache" >/dev/null
+fi
+
+if wanted import; then
+    echo "== import against hash-zips, $rounds rounds"
+    import_from() { # folder of the bundle
+        rm -rf "$work/store"
+        "$bin/modferry-appliance" trust add "$work/keys/bench.pub" --store "$work/store" >/dev/null
+        measure "$bin/modferry-appliance" import "$1" --store "$work/store"
+    }
+    zips=$work/cache
+    bytes=$(find "$zips" -name '*.zip' -printf '%s\n' | awk '{ s += $1 } END { print s }')
+    for _ in $(seq "$rounds"); do
+        import_from "$work/verbatim" >>"$work/import-none"
+        measure "$bin/hash-zips" "$zips" >>"$work/hash"
+        import_from "$work/packed" >>"$work/import"
+    done
+    echo "zip bytes: $bytes"
+    told "import of a verbatim bundle" import-none
+    told "hash-zips" hash
+    ratio "import of a verbatim bundle" import-none hash 0.5
+    told "import of a packed bundle" import
+    awk -v a="$(median <"$work/import")" -v n="$bytes" \
+        'BEGIN { printf "import of a packed bundle: %.0f MB/s of zip bytes (target 60)\n", n / a / 1e6 }'
+fi
+
+! wanted pack || scripts/bench-pack.sh
 ! wanted serve || scripts/bench-serve.sh

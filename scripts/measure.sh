@@ -16,3 +16,6 @@ PYTHON
 
 # The median of the numbers that the lines begin with; of an even number of lines, the lower of the two in the middle.
 median() { sort -n | awk '{ v[NR] = $1 } END { print v[int((NR + 1) / 2)] }'; }
+
+# A column's largest number.
+largest() { awk -v column="$1" '$column > most { most = $column } END { print most + 0 }'; }
