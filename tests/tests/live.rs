@@ -1,11 +1,26 @@
-//! The second tier, `make test-live`: the demo's job on real modules, through the upstream that the go command of
-//! this machine uses. Ignored by default, since it needs that upstream.
+//! The second tier, `make test-live`: real modules, through the upstream that the go command of this machine uses.
+//! Ignored by default, since it needs that upstream.
+//!
+//! - The demo's job, from the export to a program that is built behind the gap.
+//! - Byte identity: a set of modules is carried verbatim and packed, and every zip that the server then gives is
+//!   compared with the one that the go command got from upstream. `MODFERRY_LIVE_SET` names a file of `module@version`
+//!   lines, without it `tests/sets/small.txt`; `MODFERRY_LIVE_MODCACHE` a module cache that is kept, so that a large set
+//!   is downloaded once.
 
 #![allow(clippy::unwrap_used)]
 
-use std::{path::Path, process::Command};
+use std::{
+    env,
+    path::{Path, PathBuf},
+    process::Command,
+};
 
-use modferry_tests::run::run;
+use modferry_protocol::{module::ModuleVersion, request::Request};
+use modferry_tests::{
+    http,
+    run::{bin_dir, modferry, run},
+    server::Server,
+};
 use tempfile::TempDir;
 
 /// The demo, from the export to the refusal of a changed byte, in a folder of its own.
@@ -66,4 +81,110 @@ fn caddy_is_carried_and_built_behind_the_gap() {
     }
     // The demo's module cache is read-only, as the go command makes it.
     run(Command::new("chmod").args(["-R", "u+w"]).arg(folder.path())).ok();
+}
+
+/// However a set is carried, what comes out at the other end is upstream's, byte for byte, every zip of it.
+#[test]
+#[ignore = "needs the configured GOPROXY: make test-live"]
+fn every_zip_of_a_set_is_served_as_upstream_serves_it() {
+    let folder = TempDir::new().unwrap();
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let set = set();
+    let modcache = env::var("MODFERRY_LIVE_MODCACHE").unwrap_or_else(|_| at("modcache"));
+    let upstream = download(&set, &modcache, folder.path());
+
+    let key = at("keys/site.key");
+    bundler(
+        &["keygen", "site", "--out", &at("keys")],
+        &modcache,
+        &folder,
+    );
+    for pack in ["none", "fast", "max"] {
+        let (out, store) = (at(&format!("bundle-{pack}")), at(&format!("store-{pack}")));
+        let state = at(&format!("state-{pack}"));
+        let mut words = vec!["export", "--pack", pack, "--key", &key];
+        words.extend(["--out", &out, "--state", &state]);
+        words.extend(set.iter().map(String::as_str));
+        bundler(&words, &modcache, &folder);
+        for args in [
+            ["trust", "add", &at("keys/site.pub")].as_slice(),
+            &["import", &out],
+        ] {
+            let mut appliance = modferry("modferry-appliance", folder.path());
+            run(appliance.args(args).args(["--store", &store])).ok();
+        }
+
+        let server = Server::start(Path::new(&store), folder.path());
+        let mut client = http::Client::connect(server.address());
+        let mut differ = Vec::new();
+        for (request, file) in &upstream {
+            let (path, bytes) = (request.url_path(), std::fs::read(file).unwrap());
+            let answer = client.ask("GET", &path, &[]);
+            if (answer.status, &answer.body) != (200, &bytes) {
+                let got = format!("{}, {} bytes", answer.status, answer.body.len());
+                differ.push(format!("{path}: {got}, not upstream's {}", bytes.len()));
+            }
+        }
+        assert!(differ.is_empty(), "--pack {pack}: {differ:#?}");
+        let carried: u64 = std::fs::read_dir(&out)
+            .unwrap()
+            .map(|file| file.unwrap().metadata().unwrap().len())
+            .sum();
+        println!(
+            "--pack {pack}: {} modules as upstream serves them, {carried} bytes carried",
+            set.len()
+        );
+    }
+}
+
+/// The modules of the set that is to be carried.
+fn set() -> Vec<String> {
+    let small = || Path::new(env!("CARGO_MANIFEST_DIR")).join("sets/small.txt");
+    let file = env::var_os("MODFERRY_LIVE_SET").map_or_else(small, PathBuf::from);
+    let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
+    let lines = text.lines().filter(|line| !line.starts_with('#'));
+    let set: Vec<String> = lines.map(str::to_owned).collect();
+    assert!(!set.is_empty(), "{} names no module", file.display());
+    set
+}
+
+/// Lets the go command download the set; gives what is to be asked of a server, and the file with upstream's answer.
+fn download(set: &[String], modcache: &str, folder: &Path) -> Vec<(Request, PathBuf)> {
+    let downloaded = run(Command::new("go")
+        .args(["mod", "download", "-json"])
+        .args(set)
+        .env("GOMODCACHE", modcache)
+        .env("GOFLAGS", "-modcacherw")
+        .current_dir(folder))
+    .ok();
+    let modules: Vec<serde_json::Value> = serde_json::Deserializer::from_str(&downloaded.stdout)
+        .into_iter()
+        .collect::<Result<_, _>>()
+        .unwrap();
+    assert_eq!(modules.len(), set.len(), "{downloaded}");
+    let mut upstream = Vec::new();
+    for module in modules {
+        let text = |field: &str| module[field].as_str().unwrap().to_owned();
+        let name = format!("{}@{}", text("Path"), text("Version"));
+        let name: ModuleVersion = name.parse().unwrap();
+        upstream.extend([
+            (Request::Info(name.clone()), text("Info").into()),
+            (Request::Mod(name.clone()), text("GoMod").into()),
+            (Request::Zip(name), text("Zip").into()),
+        ]);
+    }
+    upstream
+}
+
+/// Runs the bundler, in the environment of this machine, since it needs the upstream. What the go command has downloaded
+/// is the first place that it looks into.
+fn bundler(args: &[&str], modcache: &str, folder: &TempDir) {
+    let goproxy = run(Command::new("go").args(["env", "GOPROXY"])).ok().stdout;
+    let goproxy = format!("file://{modcache}/cache/download,{}", goproxy.trim());
+    run(Command::new(bin_dir().join("modferry-bundler"))
+        .args(args)
+        .env("GOPROXY", goproxy)
+        .env("XDG_CACHE_HOME", folder.path().join("bundler-cache"))
+        .current_dir(folder.path()))
+    .ok();
 }
