@@ -86,6 +86,8 @@ pub struct Written {
     pub files: Vec<PathBuf>,
     /// Bytes of all.
     pub bytes: u64,
+    /// How zips travel.
+    pub packing: Packing,
     /// Zips that were to be packed and travel as they are, and why.
     pub verbatim: Vec<(ModuleVersion, String)>,
 }
@@ -202,6 +204,7 @@ pub fn write(
         manifest,
         note,
         files,
+        packing: contents.packing,
         verbatim: packed.verbatim,
     })
 }

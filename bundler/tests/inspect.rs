@@ -234,7 +234,7 @@ fn a_zip_that_travels_as_it_is_takes_its_own_bytes() {
     let mut world = World::new();
     versioned(&mut world, "m.test/b", "v1.0.0");
     world.publish();
-    world.export(&["m.test/b@v1.0.0"]).ok();
+    world.export(&["m.test/b@v1.0.0", "--pack", "none"]).ok();
     let modules = by_module(&world, &["out"]);
     assert_eq!(modules[0]["carried_bytes"], modules[0]["zip_bytes"]);
     // Nothing is read that nobody has signed.

@@ -290,7 +290,7 @@ fn one_volume_is_read_by_itself() {
 #[test]
 fn all_that_is_damaged_is_named() {
     let world = world();
-    export(&world, "out", &["--volume-size", "20 kB"]).ok();
+    export(&world, "out", &["--volume-size", "20 kB", "--pack", "none"]).ok();
     let damage = |name: &str| {
         let path = world.path("out").join(name);
         let mut bytes = fs::read(&path).unwrap();

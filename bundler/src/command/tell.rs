@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use modferry_cli::{bytes, duration, print_json};
 use modferry_protocol::bundle::Manifest;
+use modferry_protocol::module::ModuleVersion;
 use serde_json::json;
 
 use super::flags::Cli;
@@ -21,8 +22,10 @@ use crate::error::Error;
 use crate::export::Exported;
 use crate::fetch::{Failure, Level};
 use crate::keygen::Made;
+use crate::pack::Packing;
 use crate::plan::Plan;
 use crate::settings::Config;
+use crate::write::Written;
 
 pub use diff::diff;
 pub use inspect::{fingerprint as inspect_fingerprint, inspect};
@@ -84,7 +87,9 @@ pub fn export(
             "basis": exported.basis, "nothing_new": false,
             "needs": manifest.needs, "tombstones": manifest.tombstones,
             "modules": totals.zips, "go_mods": totals.mods, "records": totals.records,
-            "tiles": totals.tiles, "zip_bytes": totals.zip_bytes, "heads": heads,
+            "tiles": totals.tiles, "zip_bytes": totals.zip_bytes, "carried_bytes": totals.carried_bytes,
+            "pack": written.packing, "contents": totals.contents,
+            "content_bytes": totals.content_bytes, "bases": manifest.bases, "verbatim": verbatim(written), "heads": heads,
             "older_heads_proven": exported.older_heads, "missing": missing(exported),
             "notes": exported.notes, "seconds": took.as_secs_f64(),
             "signer": exported.signer.verifier().to_string(),
@@ -113,6 +118,7 @@ pub fn export(
         text += &format!("; {} are taken back", manifest.tombstones);
     }
     text += "\n";
+    text += &packed(written);
     for (db, head) in &manifest.heads {
         text += &format!(
             "proven against {db}: {} records in its tree of {}, carried with {} tiles; {} older tree heads are consistent\n",
@@ -143,6 +149,36 @@ pub fn export(
         verifier.fingerprint(),
     );
     say(&text)
+}
+
+/// What packing came to; nothing where nothing was to be packed.
+fn packed(written: &Written) -> String {
+    let totals = &written.manifest.totals;
+    let mut text = String::new();
+    if totals.zips > written.verbatim.len() as u64 && written.packing != Packing::None {
+        let share = totals.carried_bytes as f64 / totals.zip_bytes.max(1) as f64 * 100.0;
+        text += &format!(
+            "packed: {} are carried for zips of {} ({share:.1} %), each rebuild proven",
+            bytes(totals.carried_bytes),
+            bytes(totals.zip_bytes),
+        );
+        text += &match written.manifest.bases {
+            0 => "\n".into(),
+            count => format!("; {count} zips that the destination holds are built on\n"),
+        };
+    }
+    if let Some((module, why)) = written.verbatim.first() {
+        text += &match written.verbatim.len() {
+            1 => format!("not packed: {module}: {why}\n"),
+            count => format!("not packed: {count} zips, the first of them {module}: {why}\n"),
+        };
+    }
+    text
+}
+
+fn verbatim(written: &Written) -> Vec<serde_json::Value> {
+    let one = |(module, why): &(ModuleVersion, String)| json!({ "module": module.to_string(), "why": why });
+    written.verbatim.iter().map(one).collect()
 }
 
 /// `export` where there is nothing to export.

@@ -1,10 +1,10 @@
 //! `--pack`: how zips travel, and what each way takes.
 
 use modferry_protocol::bundle::ContentsLevel;
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 
 /// How zips travel.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, clap::ValueEnum)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize, clap::ValueEnum)]
 #[serde(rename_all = "lowercase")]
 pub enum Packing {
     /// As they are.
@@ -43,7 +43,7 @@ impl Packing {
         };
         Some(Level {
             zstd,
-            frame: 64 << 20,
+            frame: 32 << 20,
         })
     }
 }

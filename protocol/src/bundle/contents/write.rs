@@ -145,6 +145,10 @@ fn begin<'p>(
     zstd.set_parameter(CParameter::ChainLog(level.chain_log))?;
     // Files that are alike lie far apart where many versions of large modules are carried.
     zstd.set_parameter(CParameter::EnableLongDistanceMatching(true))?;
+    // By itself, zstd takes a finer net the higher the level is, and then spends minutes on comparing the many alike
+    // beginnings of generated files; this one is that of its lowest levels.
+    zstd.set_parameter(CParameter::LdmHashRateLog(7))?;
+    zstd.set_parameter(CParameter::LdmBucketSizeLog(2))?;
     zstd.set_pledged_src_size(Some(restored))?;
     Ok(zstd)
 }
