@@ -4,9 +4,10 @@
 //! the newest to the older, at most 32 of them, those with other bytes and the same hash included: so the hash decides which
 //! matches are found, and has to be the reference's.
 //!
-//! Heads are numbers that grow through all contents that this state ever sees, so that a new content has to clear nothing:
-//! what is left of the one before is too far back to be in the window. A link of a chain is the distance to the position
-//! before, in 16 bits: 64 KiB that stay in the processor's nearest memory.
+//! What counts is memory: heads and links are touched at random, several times a position. Both have 16 bits. A head is the
+//! number of a position in the buffer of two windows, and all are less by a window when the buffer moves on. Small contents
+//! are numbered one behind the other, so that only every few of them has to clear the heads: what is left of an earlier
+//! content lies before the buffer's start. A link is the distance to the position before.
 
 use std::ops::Range;
 
@@ -23,10 +24,11 @@ const TRIES: u32 = 32;
 
 const HASH_BITS: u32 = 17;
 const HASH_FACTOR: u32 = 0x1e35_a7bd;
-/// The link of a position that has none before it in the window, or any distance beyond it.
-const NO_LINK: u16 = u16::MAX;
-/// Heads are swept when positions reach twice this number, and are then less by it.
-pub(super) const SWEEP: u32 = 1 << 30;
+/// The number of no position: it is before every buffer.
+const NONE: u16 = 0;
+/// The first number of all, behind [`NONE`]. A buffer has two windows of positions, of which the last three are never at a head,
+/// so that the last number is still one of 16 bits.
+const FIRST: usize = 1;
 
 /// An earlier occurrence.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -61,55 +63,47 @@ impl Buffer {
 /// The chains of the last 32 KiB.
 pub(super) struct Chains {
     /// The number of the newest position with each hash.
-    heads: Box<[u32; 1 << HASH_BITS]>,
-    /// For each position of the window, how far before it is the one with the same hash.
+    heads: Box<[u16; 1 << HASH_BITS]>,
+    /// For each position of the window, how far before it is the one with the same hash. Beyond the buffer if there is none.
     links: Box<[u16; WINDOW]>,
-    /// The number of the content's first position, modulo 2^32: that position may be far behind.
-    first: u32,
-    /// The number behind all that the buffer has had.
-    pub(super) behind: u32,
+    /// The number of the buffer's first position.
+    first: usize,
+    /// The number behind the buffer's last position.
+    behind: usize,
 }
 
 impl Chains {
     pub(super) fn new() -> Self {
         Self {
-            heads: Box::new([0; 1 << HASH_BITS]),
-            links: Box::new([NO_LINK; WINDOW]),
-            first: 0,
-            behind: 0,
+            heads: Box::new([NONE; 1 << HASH_BITS]),
+            links: Box::new([0; WINDOW]),
+            first: FIRST,
+            behind: FIRST,
         }
     }
 
-    /// For another content: numbers go on so far that no position of the last is in the window.
+    /// For another content.
     pub(super) fn begin(&mut self, buffer: &Buffer) {
-        self.first = self.behind + WINDOW as u32 + 1;
-        self.follow(buffer);
-    }
-
-    /// The buffer is another. Keeps numbers small: they never pass 2^31 by more than a few windows, however much is written.
-    pub(super) fn follow(&mut self, buffer: &Buffer) {
-        if self.number(buffer.start) >= 2 * SWEEP {
-            for head in self.heads.iter_mut() {
-                *head = head.saturating_sub(SWEEP);
-            }
-            self.first = self.first.wrapping_sub(SWEEP);
+        if self.behind + buffer.end > FIRST + 2 * WINDOW {
+            self.heads.fill(NONE);
+            self.behind = FIRST;
         }
-        self.behind = self.number(buffer.end);
+        self.first = self.behind;
+        self.behind += buffer.end;
     }
 
-    /// Moves all numbers so far up that `behind` is this.
-    #[cfg(test)]
-    pub(super) fn grow_older(&mut self, behind: u32) {
-        let more = behind - self.behind;
+    /// The buffer has moved on by a window: so that it was full, and its first position the first of all.
+    pub(super) fn advance(&mut self, buffer: &Buffer) {
+        debug_assert_eq!(self.first, FIRST);
         for head in self.heads.iter_mut() {
-            *head += more;
+            *head = head.saturating_sub(WINDOW as u16);
         }
-        self.behind = behind;
+        self.behind = FIRST + buffer.end - buffer.start;
     }
 
-    #[inline(always)]
-    fn number(&self, at: usize) -> u32 {
-        self.first.wrapping_add(at as u32)
+    #[cfg(test)]
+    pub(super) fn behind(&self) -> usize {
+        self.behind
     }
 
     /// Makes this position its chain's newest, unless its four bytes are not all in the buffer; how far back the newest before is, if
@@ -119,7 +113,7 @@ impl Chains {
         if at + MIN_MATCH > buffer.end {
             return None;
         }
-        let distance = self.link(hash(&content[at..]), at);
+        let distance = self.link(hash(&content[at..]), at, buffer);
         (distance <= reach(at, buffer)).then_some(distance)
     }
 
@@ -128,18 +122,18 @@ impl Chains {
     pub(super) fn insert_all(&mut self, content: &[u8], range: Range<usize>, buffer: &Buffer) {
         let end = range.end.min((buffer.end + 1).saturating_sub(MIN_MATCH));
         for at in range.start..end {
-            self.link(hash(&content[at..]), at);
+            self.link(hash(&content[at..]), at, buffer);
         }
     }
 
     #[inline(always)]
-    fn link(&mut self, hash: u32, at: usize) -> usize {
-        let number = self.number(at);
+    fn link(&mut self, hash: u32, at: usize, buffer: &Buffer) -> usize {
+        let number = (self.first + at - buffer.start) as u16;
         let head = &mut self.heads[hash as usize];
         let distance = number - *head;
         *head = number;
-        self.links[at % WINDOW] = distance.min(u32::from(NO_LINK)) as u16;
-        distance as usize
+        self.links[at % WINDOW] = distance;
+        usize::from(distance)
     }
 
     /// The longest match on the chain that begins `newest` bytes back; the nearest of several. It is longer than `known`, if
@@ -201,7 +195,7 @@ fn hash(bytes: &[u8]) -> u32 {
 /// The first four bytes, of which there must be as many.
 #[inline(always)]
 fn four(bytes: &[u8]) -> u32 {
-    u32::from_le_bytes([bytes[0], bytes[1], bytes[2], bytes[3]])
+    u32::from_le_bytes(*bytes.first_chunk().expect("four bytes"))
 }
 
 /// How many bytes are the same; `earlier` is the longer.

@@ -51,7 +51,7 @@ impl Chains {
             if ahead < AHEAD {
                 if buffer.end < content.len() {
                     buffer.advance(content.len());
-                    self.finder.follow(&buffer);
+                    self.finder.advance(&buffer);
                     continue;
                 }
                 if ahead == 0 {
@@ -116,21 +116,54 @@ mod tests {
         stream
     }
 
-    /// As after two GiB of other contents, at each distance from the sweep.
+    /// Each time the numbers stand elsewhere, up to the last that there is and beyond.
     #[test]
-    fn heads_are_swept_without_a_trace() {
+    fn numbers_run_out_without_a_trace() {
         let line = |n: u32| format!("{} and {n}\n", n % 97).into_bytes();
         let content: Vec<u8> = (0..30_000).flat_map(line).collect();
-        let expected = stream(&mut Chains::new(), &content);
         let mut used = Chains::new();
-        stream(&mut used, &content);
-        for before in [0, 1, 40_000, 65_536, 100_000, 200_000, 10 * WINDOW as u32] {
-            let behind = 2 * finder::SWEEP - before;
-            // What stands at the heads now is as far behind as it was.
-            used.finder.grow_older(behind);
-            assert!(stream(&mut used, &content) == expected, "{before}");
-            assert!(used.finder.behind < 2 * finder::SWEEP, "{before}");
-            assert!(stream(&mut used, &content) == expected, "{before}");
+        for before in [
+            0,
+            1,
+            30_000,
+            2 * WINDOW - 5000,
+            2 * WINDOW - 1,
+            2 * WINDOW,
+            100_000,
+        ] {
+            for size in [
+                4,
+                1000,
+                4999,
+                5000,
+                5001,
+                2 * WINDOW,
+                2 * WINDOW + 1,
+                content.len(),
+            ] {
+                stream(&mut used, &content[..before]);
+                let expected = stream(&mut Chains::new(), &content[..size]);
+                assert!(
+                    stream(&mut used, &content[..size]) == expected,
+                    "{size} after {before}"
+                );
+                assert!(
+                    stream(&mut used, &content[..size]) == expected,
+                    "{size} again"
+                );
+            }
         }
+    }
+
+    #[test]
+    fn small_contents_share_the_numbers_that_there_are() {
+        let mut chains = Chains::new();
+        let mut cleared = 0;
+        for _ in 0..1000 {
+            let before = chains.finder.behind();
+            stream(&mut chains, &[b'x'; 1000]);
+            cleared += u32::from(chains.finder.behind() < before);
+        }
+        assert_eq!(cleared, 1000 / 65, "65 have room");
     }
 }
