@@ -5,6 +5,9 @@
 //! every symbol and the pairs of row `n - 1`; the first `2 * symbols - 2` items of the top row are an optimal code, in
 //! which a symbol's length is the number of rows that it was taken from. **Of a symbol and a pair of equal weight the
 //! pair comes first**: this settles every tie. The symbols themselves are ordered by (frequency, symbol).
+//! Where no code comes near the longest that is allowed, that is far more work than the plain Huffman tree, which is then
+//! the same: its nodes in the order in which they are paired are what every row would begin with, if ties are broken
+//! the same way. So the tree is tried first, and the rows are for what is deeper.
 //! With lengths settled, the code is RFC 1951's canonical one (section 3.2.2).
 
 /// The longest code of any alphabet in deflate, in bits.
@@ -23,6 +26,7 @@ pub(crate) struct Codeword {
 pub(crate) struct CodeBuilder {
     /// The symbols in use, each below its frequency: ordered as numbers they are ordered as the rows need it.
     used: Vec<u32>,
+    tree: Tree,
     rows: Rows,
 }
 
@@ -33,6 +37,7 @@ impl CodeBuilder {
     pub(crate) fn new() -> Self {
         Self {
             used: Vec::new(),
+            tree: Tree::default(),
             rows: Rows::default(),
         }
     }
@@ -62,22 +67,18 @@ impl CodeBuilder {
             return;
         }
         self.used.sort_unstable();
-        let longest = longest.min(self.used.len() - 1);
-        let taken = self.rows.taken(&self.used, longest);
+        let tree = self.tree.counts(&self.used, longest);
+        let counts = tree.unwrap_or_else(|| self.rows.counts(&self.used, longest));
 
-        // The rarest symbols were taken from every row, the most frequent from the top row alone.
+        // The most frequent symbols have the shortest codes.
         let mut first = [0u16; MAX_BITS + 2];
         let mut behind = self.used.len();
-        for length in 1..=longest {
-            // Of row `r` (counted from the bottom, 1), `taken[r]` symbols: those that it has less than the row above
-            // end here.
-            let row = longest + 1 - length;
-            let count = usize::from(taken[row] - taken[row - 1]);
-            for &item in &self.used[behind - count..behind] {
+        for (length, &count) in counts.iter().enumerate().skip(1) {
+            for &item in &self.used[behind - usize::from(count)..behind] {
                 code[symbol_of(item)].length = length as u16;
             }
-            behind -= count;
-            first[length + 1] = (first[length] + count as u16) << 1;
+            behind -= usize::from(count);
+            first[length + 1] = (first[length] + count) << 1;
         }
         let mut next = first;
         for word in code.iter_mut().filter(|word| word.length > 0) {
@@ -97,6 +98,60 @@ pub(crate) fn bits_of(frequencies: &[u32], code: &[Codeword]) -> u64 {
     let bits =
         |(&frequency, word): (&u32, &Codeword)| u64::from(frequency * u32::from(word.length));
     frequencies.iter().zip(code).map(bits).sum()
+}
+
+/// How many symbols have a code of each length.
+type Counts = [u16; MAX_BITS + 1];
+
+/// A Huffman tree, of which only the inner nodes are kept, in the order in which they are made: by rising weight.
+#[derive(Default)]
+struct Tree {
+    weights: Vec<u32>,
+    /// Of each inner node but the last, which inner node it is in.
+    parents: Vec<u16>,
+    /// The same of each symbol.
+    symbol_parents: Vec<u16>,
+    depths: Vec<u8>,
+}
+
+impl Tree {
+    /// The lengths in this tree; none if one is above `longest`. `used` has three or more.
+    fn counts(&mut self, used: &[u32], longest: usize) -> Option<Counts> {
+        self.weights.clear();
+        self.parents.clear();
+        self.symbol_parents.clear();
+        for made in 0..used.len() as u16 - 1 {
+            let mut heavier = 0;
+            for _ in 0..2 {
+                let symbol = weight(used, self.symbol_parents.len());
+                match self.weights.get(self.parents.len()) {
+                    Some(&inner) if inner <= symbol => {
+                        self.parents.push(made);
+                        heavier += inner;
+                    }
+                    _ => {
+                        self.symbol_parents.push(made);
+                        heavier += symbol;
+                    }
+                }
+            }
+            self.weights.push(heavier);
+        }
+        // The last inner node is the root. No node is deeper than one that was made before it.
+        self.depths.clear();
+        self.depths.resize(self.weights.len(), 0);
+        for node in (0..self.parents.len()).rev() {
+            self.depths[node] = self.depths[usize::from(self.parents[node])] + 1;
+            if usize::from(self.depths[node]) >= longest {
+                return None;
+            }
+        }
+        let mut counts = Counts::default();
+        for &parent in &self.symbol_parents {
+            counts[usize::from(self.depths[usize::from(parent)]) + 1] += 1;
+        }
+        Some(counts)
+    }
 }
 
 /// How many symbols the items so far took from each row, from this one down; index 0 stays 0.
@@ -119,6 +174,19 @@ struct Rows {
 }
 
 impl Rows {
+    /// The lengths of an optimal code of at most `longest` bits.
+    fn counts(&mut self, used: &[u32], longest: usize) -> Counts {
+        let longest = longest.min(used.len() - 1);
+        let taken = self.taken(used, longest);
+        let mut counts = Counts::default();
+        for length in 1..=longest {
+            // The most frequent symbols are taken from the top row alone, the rarest from every row.
+            let row = longest + 1 - length;
+            counts[length] = taken[row] - taken[row - 1];
+        }
+        counts
+    }
+
     /// How many symbols are taken from each row for an optimal code of at most `longest` bits; `used` has three or more.
     fn taken(&mut self, used: &[u32], longest: usize) -> Taken {
         // The two rarest symbols are the first items of every row: any pair is heavier than the second.
@@ -204,6 +272,34 @@ mod tests {
             let filled: u32 = lengths.iter().map(|length| 1 << (15 - length)).sum();
             assert_eq!(filled, 1 << 15, "{longest}");
         }
+    }
+
+    /// Wherever the tree is not too deep, the rows give the same lengths.
+    #[test]
+    fn the_tree_and_the_rows_agree() {
+        let mut state = 1u32;
+        let mut random = |below: u32| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            (state >> 8) % below
+        };
+        let (mut tree, mut rows) = (Tree::default(), Rows::default());
+        let mut seen = [0; 2];
+        for _ in 0..4000 {
+            let symbols = 3 + random(284);
+            // Few different frequencies make many ties; shifts make deep trees.
+            let (most, shift) = (1 + random(40), 1 + random(12));
+            let frequency = |_| (1 + random(most)) << random(shift);
+            let mut used: Vec<u32> = (0..symbols).map(frequency).collect();
+            used.sort_unstable();
+            used.iter_mut().for_each(|item| *item <<= SYMBOL_BITS);
+            let longest = if symbols <= 19 { 7 } else { MAX_BITS };
+            let counts = tree.counts(&used, longest);
+            seen[usize::from(counts.is_some())] += 1;
+            if let Some(counts) = counts {
+                assert_eq!(counts, rows.counts(&used, longest), "{used:?}");
+            }
+        }
+        assert!(seen[0] > 20 && seen[1] > 1000, "{seen:?}: both are tried");
     }
 
     #[test]

@@ -55,6 +55,14 @@ impl Writer {
         }
     }
 
+    /// The last bytes of each of its streams: an empty block, stored by the one and in the fixed code by the other.
+    fn ending(self) -> &'static [u8] {
+        match self {
+            Writer::GoChains => &[0x00, 0x00, 0xff, 0xff],
+            Writer::GoTables => &[0x00],
+        }
+    }
+
     /// The writer of a number in a bundle; none if it is another's or nobody's.
     pub fn of_code(code: u8) -> Option<Writer> {
         Writer::ALL.into_iter().find(|writer| writer.code() == code)
@@ -120,8 +128,12 @@ impl Deflater {
         Ok(())
     }
 
-    /// Whether `stream` is what `writer` makes of `content`. Ends with the first block that differs.
+    /// Whether `stream` is what `writer` makes of `content`. Ends with the first block that differs, and before any work
+    /// where the stream's end shows that another has written it.
     pub fn makes(&mut self, writer: Writer, content: &[u8], stream: &[u8]) -> bool {
+        if !stream.ends_with(writer.ending()) {
+            return false;
+        }
         let mut rest = stream;
         let written = self.write(
             writer,
