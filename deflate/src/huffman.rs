@@ -179,10 +179,11 @@ impl Rows {
         let longest = longest.min(used.len() - 1);
         let taken = self.taken(used, longest);
         let mut counts = Counts::default();
-        for length in 1..=longest {
+        let lengths = counts.iter_mut().enumerate().take(longest + 1).skip(1);
+        for (length, count) in lengths {
             // The most frequent symbols are taken from the top row alone, the rarest from every row.
             let row = longest + 1 - length;
-            counts[length] = taken[row] - taken[row - 1];
+            *count = taken[row] - taken[row - 1];
         }
         counts
     }
