@@ -11,6 +11,7 @@ pub mod cache;
 pub mod command;
 pub mod diff;
 pub mod error;
+pub mod estimate;
 pub mod export;
 pub mod fetch;
 pub mod files;

@@ -1,7 +1,8 @@
-//! `plan`: what an export would build on and carry, without fetching a zip.
+//! `plan`: what an export would build on and carry, and about how much that is, without fetching a zip.
 
 use std::collections::BTreeMap;
 
+use modferry_cli::Rate;
 use modferry_protocol::bundle::Gone;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::closure;
@@ -9,6 +10,7 @@ use serde::Serialize;
 
 use crate::basis::{self, Holdings, Parts, Portion};
 use crate::error::Error;
+use crate::estimate::{Load, Rule};
 use crate::export::{claims, refuse_private, wants};
 use crate::fetch::{Failure, Level, Session};
 use crate::progress::Progress;
@@ -46,6 +48,14 @@ pub struct Plan {
     pub new_tiles: usize,
     /// Their bytes, before they are compressed.
     pub new_tile_bytes: u64,
+    /// Bytes of the bundle's files, estimated; the zips of unknown size are not in it.
+    pub carried_bytes_estimate: u64,
+    /// What that is estimated by, in words.
+    pub estimated_by: String,
+    /// How fast it is carried, if somebody said so.
+    pub media_rate: Option<Rate>,
+    /// Seconds on the way at that rate, of the estimate.
+    pub media_seconds_estimate: Option<u64>,
     /// The newest tree that was seen, in records; `None` if none was.
     pub tree_size: Option<u64>,
     /// Module versions that would be taken back: all of it (`all`), or the zip (`zip`).
@@ -109,12 +119,17 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         cached_zips: 0,
         new_tiles: portion.tiles.len(),
         new_tile_bytes: portion.tiles.iter().map(|tile| tile.size() as u64).sum(),
+        carried_bytes_estimate: 0,
+        estimated_by: String::new(),
+        media_rate: config.media_rate,
+        media_seconds_estimate: None,
         tree_size,
         tombstones: portion.tombstones.iter().map(gone).collect(),
         list: Vec::new(),
         failures: Vec::new(),
         notes,
     };
+    let mut new_zips = Vec::new();
     for (module, entry) in &fetched.modules {
         let held = holdings.parts(module);
         if entry.level < Level::Whole {
@@ -130,12 +145,26 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         if new {
             plan.new_modules += 1;
             plan.new_zip_bytes += size.unwrap_or(0);
+            new_zips.push((module, size.unwrap_or(0)));
             plan.unsized_zips += usize::from(size.is_none());
             plan.cached_zips += usize::from(sources.cache.path(module, "zip").exists());
         }
         plan.list
             .push((module.to_string(), Level::Whole, new, size));
     }
+    let packing = config.pack.unwrap_or_default();
+    let rule = Rule::of(&exported, &basis.built_on.bundles, packing)?;
+    let carried = rule.carried(&Load {
+        modules: (plan.new_modules + plan.new_go_mods) as u64,
+        tiles: plan.new_tile_bytes,
+        needs: portion.needs().count() as u64,
+        ..rule.load(new_zips.into_iter())
+    });
+    plan.carried_bytes_estimate = carried;
+    plan.estimated_by = rule.words();
+    plan.media_seconds_estimate = config
+        .media_rate
+        .map(|rate| rate.time_for(carried).as_secs());
     // A plan fetches neither infos nor zips, so what it would carry of modules it counts by itself.
     plan.nothing_new = plan.new_modules + plan.new_go_mods + plan.new_tiles == 0
         && plan.tombstones.is_empty()

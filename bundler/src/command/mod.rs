@@ -70,7 +70,7 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             let config = flags.selection.config().or(file);
             let plan = plan::plan(&config, progress)?;
             progress.finish();
-            tell::plan(&plan, flags.list, cli)?;
+            tell::plan(&plan, &config, flags.list, cli)?;
             if !plan.failures.is_empty() {
                 return Err(Error::Unavailable {
                     failures: plan.failures,

@@ -224,7 +224,7 @@ fn missing(exported: &Exported) -> Vec<serde_json::Value> {
 }
 
 /// `plan`
-pub fn plan(plan: &Plan, list: bool, cli: &Cli) -> Result<(), Error> {
+pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), Error> {
     if cli.json {
         let items: Vec<_> = plan
             .list
@@ -276,6 +276,14 @@ pub fn plan(plan: &Plan, list: bool, cli: &Cli) -> Result<(), Error> {
         plan.new_tiles,
         bytes(plan.new_tile_bytes),
     );
+    if !plan.nothing_new {
+        text += &format!(
+            "           about {} to carry{}: an estimate by {}\n",
+            bytes(plan.carried_bytes_estimate),
+            time_to_carry(config, plan.carried_bytes_estimate),
+            plan.estimated_by
+        );
+    }
     if !plan.tombstones.is_empty() {
         text += &format!(
             "{:>9}  module versions taken back, which are selected no more\n",
