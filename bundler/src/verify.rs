@@ -2,6 +2,7 @@
 //! verified before in the same run.
 
 mod earlier;
+mod kept;
 
 use std::fs::File;
 use std::io::{self, BufReader};
@@ -98,8 +99,8 @@ pub fn verify(
         modferry_checker::check(volumes, Some(&bundle.note), policy, &mut stage, progress);
     match checked {
         Ok(report) => {
-            let (spool, zips) = stage.into_parts();
-            let taken_in = earlier.take_in(spool, zips, &report);
+            let brought = stage.brought();
+            let taken_in = earlier.take_in(brought, &report);
             taken_in.map_err(CheckError::stage)?;
             Ok(Verified::Whole(Box::new(report)))
         }

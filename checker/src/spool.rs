@@ -11,7 +11,7 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::os::unix::fs::FileExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::Item;
@@ -111,6 +111,11 @@ impl SpoolStage {
             }),
             Err(source) => Err(SpoolError::Io { folder, source }),
         }
+    }
+
+    /// Where its file is, and where more is that goes with it.
+    pub fn folder(&self) -> &Path {
+        &self.folder
     }
 
     fn end(&self) -> u64 {

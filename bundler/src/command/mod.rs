@@ -176,11 +176,12 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             sumdbs,
         } => {
             let policy = verify::policy(keys, *require, sumdb_keys(&file, sumdbs)?)?;
-            let mut earlier = verify::Earlier::new();
-            for bundle in bundle::find(paths)? {
-                let verified = verify::verify(&bundle, &policy, &mut earlier, progress)?;
+            let bundles = bundle::find(paths)?;
+            let mut earlier = verify::Earlier::new(&bundles, &policy);
+            for bundle in &bundles {
+                let verified = verify::verify(bundle, &policy, &mut earlier, progress)?;
                 progress.finish();
-                tell::verify(&bundle, &verified, *fingerprint, cli.json)?;
+                tell::verify(bundle, &verified, *fingerprint, cli.json)?;
                 if !bundle.volumes_named {
                     bundle.all_are_there()?;
                 }

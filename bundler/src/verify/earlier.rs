@@ -1,19 +1,23 @@
 //! What the bundles that were verified before in the same run have brought: the next ones may build on it.
 //!
 //! So a folder with a whole stream is verified as a new store would take it in, bundle after bundle. Small things
-//! stay in the temporary files that their own verification made; of zips only the names are kept, each in 15 bytes.
+//! stay in the temporary files that their own verification made; of zips only the names are kept, each in 15 bytes, and
+//! the bytes of those alone that a later bundle is packed against.
 
 use std::collections::HashSet;
 use std::io::Read;
 use std::path::PathBuf;
 
-use modferry_checker::{CheckError, HeldZip, NoZip, Report, SpoolError, SpoolStage, Stage};
+use modferry_checker::{CheckError, HeldZip, Report, SpoolError, SpoolStage, Stage};
 use modferry_protocol::bundle::Item;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
+use modferry_protocol::trust::Policy;
 use modferry_protocol::zip::ZipFacts;
 
+use super::kept::{Kept, KeptZip, wanted};
 use crate::basis::Name;
+use crate::bundle::Bundle;
 
 /// What was verified so far.
 #[derive(Debug, Default)]
@@ -21,14 +25,20 @@ pub struct Earlier {
     /// The small things, bundle by bundle.
     bundles: Vec<SpoolStage>,
     zips: HashSet<Name>,
+    /// The zips whose bytes a bundle of this run asks for.
+    wanted: HashSet<Name>,
+    kept: Kept,
     /// Every head that would have been served, with its note, in their order.
     heads: Vec<(DbName, TreeHead, Vec<u8>)>,
 }
 
 impl Earlier {
-    /// Nothing yet.
-    pub fn new() -> Earlier {
-        Earlier::default()
+    /// Nothing yet; these bundles are to be verified.
+    pub fn new(bundles: &[Bundle], policy: &Policy) -> Earlier {
+        Earlier {
+            wanted: wanted(bundles, policy),
+            ..Earlier::default()
+        }
     }
 
     /// A stage for the next bundle.
@@ -37,16 +47,13 @@ impl Earlier {
             earlier: self,
             spool: SpoolStage::new()?,
             zips: HashSet::new(),
+            kept: Kept::default(),
         })
     }
 
     /// Takes in what a bundle brought that was found right.
-    pub(super) fn take_in(
-        &mut self,
-        spool: SpoolStage,
-        zips: HashSet<Name>,
-        report: &Report,
-    ) -> Result<(), SpoolError> {
+    pub(super) fn take_in(&mut self, brought: Brought, report: &Report) -> Result<(), SpoolError> {
+        let Brought { spool, zips, kept } = brought;
         for (db, head) in &report.served {
             let known = self
                 .heads
@@ -58,6 +65,7 @@ impl Earlier {
         }
         self.bundles.push(spool);
         self.zips.extend(zips);
+        self.kept.take_in(kept);
         Ok(())
     }
 
@@ -90,17 +98,29 @@ pub(super) struct OnEarlier<'e> {
     earlier: &'e Earlier,
     spool: SpoolStage,
     zips: HashSet<Name>,
+    kept: Kept,
+}
+
+/// What a bundle brought.
+pub(super) struct Brought {
+    spool: SpoolStage,
+    zips: HashSet<Name>,
+    kept: Kept,
 }
 
 impl OnEarlier<'_> {
     /// What the bundle brought.
-    pub(super) fn into_parts(self) -> (SpoolStage, HashSet<Name>) {
-        (self.spool, self.zips)
+    pub(super) fn brought(self) -> Brought {
+        Brought {
+            spool: self.spool,
+            zips: self.zips,
+            kept: self.kept,
+        }
     }
 }
 
 impl Stage for OnEarlier<'_> {
-    type HeldZip = NoZip;
+    type HeldZip = KeptZip;
     type Error = SpoolError;
 
     fn put(&mut self, item: &Item, bytes: &[u8]) -> Result<(), SpoolError> {
@@ -115,8 +135,25 @@ impl Stage for OnEarlier<'_> {
         sha256: &[u8; 32],
         body: &mut dyn Read,
     ) -> Result<(), SpoolError> {
-        self.zips.insert(Name::of(module));
-        self.spool.put_zip(module, facts, size, sha256, body)
+        let name = Name::of(module);
+        self.zips.insert(name);
+        if !self.earlier.wanted.contains(&name) {
+            return self.spool.put_zip(module, facts, size, sha256, body);
+        }
+        let folder = self.spool.folder();
+        let kept = self.kept.keep(module, sha256, body, folder);
+        kept.map_err(|source| SpoolError::Io {
+            folder: folder.into(),
+            source,
+        })
+    }
+
+    fn held_zip(
+        &self,
+        module: &ModuleVersion,
+        sha256: &[u8; 32],
+    ) -> Result<HeldZip<KeptZip>, SpoolError> {
+        Ok(self.earlier.kept.find(module, sha256))
     }
 
     fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, SpoolError> {
@@ -141,14 +178,6 @@ impl Stage for OnEarlier<'_> {
             Item::Zip(module) => Ok(self.earlier.zips.contains(&Name::of(module))),
             _ => Ok(self.held(item)?.is_some()),
         }
-    }
-
-    fn held_zip(
-        &self,
-        _module: &ModuleVersion,
-        _sha256: &[u8; 32],
-    ) -> Result<HeldZip<NoZip>, SpoolError> {
-        Ok(HeldZip::None)
     }
 
     fn each_staged(
