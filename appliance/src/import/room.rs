@@ -3,7 +3,7 @@
 use super::ImportError;
 use super::bundle::unreadable;
 use crate::store;
-use modferry_checker::{IN_FLIGHT, SPOOL_ABOVE};
+use modferry_checker::{IN_FLIGHT, SPOOL_ABOVE, streams_room};
 use modferry_protocol::bundle::Manifest;
 use modferry_protocol::zip::MAX_ZIP_FILE;
 use std::path::Path;
@@ -17,12 +17,19 @@ const TILE: u64 = 2 * 8400;
 const RECORD: u64 = 2 * 500;
 const INFO: u64 = 2 * 400;
 
+/// The same for a go.mod file, where packed zips hide in the carried bytes what small things take.
+const MOD: u64 = 2 * 4000;
+
+/// The same for a base, of which the places of its entries are kept while zips are put together.
+const BASE: u64 = 32 << 10;
+
 /// The most bytes of zips' temporary copies at a time: a zip above [`SPOOL_ABOVE`] lies in the staging folder once
 /// more while it is checked, and so many of them are in flight together.
 const COPIES: u64 = IN_FLIGHT / SPOOL_ABOVE * MAX_ZIP_FILE;
 
 /// How many bytes the import of a bundle needs on the store's disk, reserve included. Zips are written once,
 /// large ones of them twice for a while, small things twice; packs are compressed, and go.mod files by about a quarter.
+/// The deflate streams of packed zips lie in temporary files until the last zip is put together.
 pub fn needed(manifest: &Manifest) -> u64 {
     let totals = &manifest.totals;
     let zips = totals.carried_bytes.max(totals.zip_bytes);
@@ -31,9 +38,16 @@ pub fn needed(manifest: &Manifest) -> u64 {
         0..=SPOOL_ABOVE => 0,
         more => more.min(COPIES),
     };
+    let mods = match totals.contents {
+        0 => 0,
+        _ => totals.mods.saturating_mul(MOD),
+    };
     [
         zips,
         copies,
+        streams_room(&manifest.deflated),
+        mods,
+        manifest.bases.saturating_mul(BASE),
         packs.saturating_mul(2 * 4),
         totals.tiles.saturating_mul(TILE),
         totals.records.saturating_mul(RECORD),

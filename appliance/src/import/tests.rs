@@ -16,6 +16,7 @@ use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
 mod fsck;
+mod packed;
 mod refusals;
 mod reports;
 mod rollback;

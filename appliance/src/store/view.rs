@@ -271,6 +271,18 @@ impl View {
         scan(&self.db, prefix, f)
     }
 
+    /// Everything that is in the store, for tests that compare two.
+    #[cfg(test)]
+    pub(crate) fn everything(&self) -> Vec<(Vec<u8>, Vec<u8>)> {
+        let mut pairs = Vec::new();
+        self.scan(&[], |key, value| {
+            pairs.push((key.to_vec(), value.to_vec()));
+            Ok(())
+        })
+        .expect("a store of a test");
+        pairs
+    }
+
     /// Whether any key begins so.
     pub(super) fn any(&self, prefix: &[u8]) -> Result<bool, StoreError> {
         let mut raw = self.db.raw_iterator_opt(only(prefix));

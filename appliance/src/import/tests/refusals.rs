@@ -208,6 +208,17 @@ fn no_room_is_said_before_anything_is_written() {
     ] {
         assert_eq!(need_with(zip_bytes), small + copies, "{zip_bytes}");
     }
+    // What packed zips are put together from lies there, too, for a while.
+    let before = needed(&manifest);
+    manifest.deflated.streams = 1000;
+    manifest.deflated.bytes = 1 << 40;
+    assert_eq!(needed(&manifest) - before, 1000 * 53 + (1 << 40));
+    // So do the places of bases' entries.
+    let before = needed(&manifest);
+    manifest.bases = 10;
+    assert_eq!(needed(&manifest) - before, 10 * (32 << 10));
+    manifest.deflated.bytes = u64::MAX;
+    assert_eq!(needed(&manifest), u64::MAX);
     manifest.totals.zip_bytes = u64::MAX;
     manifest.totals.tiles = u64::MAX;
     assert_eq!(needed(&manifest), u64::MAX, "no overflow");

@@ -1,0 +1,191 @@
+//! Packed bundles: stores that they make are those that verbatim ones make, and what they are packed against must be held.
+
+use super::*;
+use modferry_checker::testing::TestPacking;
+use modferry_protocol::bundle::{Gone, Sequence, StreamName};
+
+fn frames_of(frame: usize) -> TestPacking {
+    TestPacking::frames_of(frame)
+}
+
+/// Everything in a store but what tells one import from another: ledger, manifests, totals of streams, and the number
+/// that a bundle's chunks of zips begin with.
+fn content(site: &Site, bundle: &TestBundle) -> Vec<(Vec<u8>, Vec<u8>)> {
+    let id = &bundle.sha256()[..8];
+    let mask = |mut bytes: Vec<u8>| {
+        let at = bytes.windows(8).position(|window| window == id);
+        if let Some(at) = at {
+            bytes[at..at + 8].fill(0);
+        }
+        bytes
+    };
+    // The ledger, its tree and manifests; the totals, which name the last manifest.
+    let told = |key: &[u8]| matches!(key[0], 0x10 | 0x11 | 0x14) || key == [1, b't'];
+    let pairs = site.reader().everything();
+    (pairs.into_iter())
+        .filter(|(key, _)| !told(key))
+        .map(|(key, value)| (mask(key), mask(value)))
+        .collect()
+}
+
+#[test]
+fn packed_and_verbatim_bundles_make_the_same_store() {
+    let (sumdb, modules) = world(60);
+    let all: Vec<&TestModule> = modules.iter().collect();
+    let verbatim = TestBundle::of(&sumdb, &all, &[]);
+    let site = Site::new(&sumdb);
+    let done = site.import_one(&verbatim).unwrap();
+    assert_eq!(done.checks.unwrap().packed_zips, 0);
+    let want = content(&site, &verbatim);
+    assert!(want.iter().filter(|(key, _)| key[0] == 0xf0).count() == 60);
+    for frame in [1, 7, 1000] {
+        let packed = verbatim.clone().packed(frames_of(frame));
+        let site = Site::new(&sumdb);
+        let done = site.import_one(&packed).unwrap();
+        assert_eq!(done.checks.unwrap().packed_zips, 60);
+        assert!(content(&site, &packed) == want);
+        for module in &modules {
+            assert_eq!(read_zip(&site.reader(), module), module.zip);
+        }
+    }
+}
+
+/// A site with a version of a module, the bundle that brought it, and the one that brings the next, packed against it.
+fn patch() -> (TestSumdb, Site, [TestBundle; 2], [TestModule; 2]) {
+    let source = "package p\n\nfunc F() int { return 1 }\n".repeat(500);
+    let changed = format!("{source}// patched\n");
+    let old = TestModule::new(
+        "example.com/p@v1.0.0",
+        &[("p.go", &source), ("LICENSE", "none\n")],
+    );
+    let new = TestModule::new(
+        "example.com/p@v1.0.1",
+        &[("p.go", &changed), ("LICENSE", "none\n")],
+    );
+    let mut sumdb = TestSumdb::new("sum.example.com");
+    sumdb.add(&old);
+    let first = TestBundle::of(&sumdb, &[&old], &[]).packed(frames_of(1000));
+    let size = sumdb.size();
+    sumdb.add(&new);
+    let second = TestBundle::of(&sumdb, &[&new], &[size])
+        .less(&first, 2)
+        .on(&first)
+        .packed(TestPacking {
+            frame: 1000,
+            bases: vec![(old.module.clone(), old.zip.clone())],
+        });
+    let site = Site::new(&sumdb);
+    site.import_one(&first).unwrap();
+    (sumdb, site, [first, second], [old, new])
+}
+
+#[test]
+fn a_patch_release_is_put_together_from_what_the_store_holds() {
+    let (_, site, [_, patch], [old, new]) = patch();
+    site.drop_in(&patch);
+    let verified = site.verify().unwrap();
+    let checks = verified.last().unwrap().checks.as_ref().unwrap();
+    assert_eq!((checks.bases, checks.packed_zips), (1, 1));
+    let done = site.import_one(&patch).unwrap();
+    let text = done.to_string();
+    assert!(
+        text.contains("1  zips that this bundle is packed against are held with those bytes"),
+        "{text}"
+    );
+    let checks = done.checks.unwrap();
+    assert_eq!((checks.bases, checks.deflated), (1, 1));
+    for module in [&old, &new] {
+        assert_eq!(read_zip(&site.reader(), module), module.zip);
+    }
+}
+
+#[test]
+fn a_base_that_gc_has_removed_is_missing_until_a_bundle_on_nothing_comes() {
+    let (sumdb, site, [first, mut patch], [old, new]) = patch();
+    // The stream gives it up, and then somebody exports against it all the same.
+    let gives_up = TestBundle::of(&sumdb, &[], &[sumdb.size() - 1])
+        .less(&first, 2)
+        .on(&first)
+        .without([(old.module.clone(), Gone::All)]);
+    site.import_one(&gives_up).unwrap();
+    let store = Store::open(&site.store(), "test", false).unwrap();
+    store.find_gone(|_| Ok(())).unwrap().commit().unwrap();
+    drop(store);
+    patch.sequence = Sequence::new(3).unwrap();
+    let error = site.import_one(&patch).unwrap_err();
+    assert_eq!(error.exit(), Exit::Missing);
+    let ImportError::Refused { source, .. } = &error else {
+        panic!("{error:?}");
+    };
+    let text = source.to_string();
+    assert!(text.contains("zip example.com/p@v1.0.0"), "{text}");
+    assert!(
+        error
+            .advice()
+            .unwrap()
+            .ends_with("modferry-bundler export --stream test --basis none"),
+        "{:?}",
+        error.advice()
+    );
+    // The cure.
+    let mut whole = TestBundle::of(&sumdb, &[&new], &[]).packed(frames_of(1000));
+    whole.sequence = Sequence::new(4).unwrap();
+    site.import_one(&whole).unwrap();
+    assert_eq!(read_zip(&site.reader(), &new), new.zip);
+}
+
+#[test]
+fn a_base_that_is_held_in_other_bytes_is_told_and_cured() {
+    let (sumdb, _, [_, patch], [old, new]) = patch();
+    // Another stream brought the same files in another zip: the same h1, other bytes.
+    let mut other = old.clone();
+    let place = &modferry_protocol::zip::places(&other.zip).unwrap()[0];
+    // The time in a local header, which nobody reads.
+    other.zip[place.header_offset as usize + 10] ^= 1;
+    let mut first = TestBundle::of(&sumdb, &[&other], &[]);
+    first.stream = StreamName::new("other").unwrap();
+    let site = Site::new(&sumdb);
+    site.import_one(&first).unwrap();
+    assert_eq!(read_zip(&site.reader(), &old), other.zip);
+    let error = site.import_one(&patch).unwrap_err();
+    assert_eq!(error.exit(), Exit::Missing);
+    let advice = error.advice().unwrap();
+    assert!(advice.contains("are held here in other bytes"), "{advice}");
+    assert!(
+        advice.ends_with("export --stream test --basis none"),
+        "{advice}"
+    );
+    let whole = TestBundle::of(&sumdb, &[&old, &new], &[]).packed(frames_of(1000));
+    site.import_one(&whole).unwrap();
+    assert_eq!(read_zip(&site.reader(), &new), new.zip);
+    assert_eq!(
+        read_zip(&site.reader(), &old),
+        other.zip,
+        "what was served stays"
+    );
+}
+
+#[test]
+fn a_packed_bundle_comes_in_volumes_too() {
+    let (sumdb, modules) = world(30);
+    let all: Vec<&TestModule> = modules.iter().collect();
+    let bundle = TestBundle::of(&sumdb, &all, &[]).packed(frames_of(10));
+    let site = Site::new(&sumdb);
+    let whole = bundle.seal(&[&site.key]);
+    let sealed = bundle.seal_in(&[&site.key], Some(whole.volume.len() as u64 * 2 / 3));
+    assert!(!sealed.more.is_empty());
+    let volumes = std::iter::once(&sealed.volume).chain(&sealed.more);
+    fs::write(
+        site.incoming()
+            .join(bundle.stream.manifest_file(bundle.sequence)),
+        &sealed.manifest,
+    )
+    .unwrap();
+    for (number, volume) in (1..).zip(volumes) {
+        let name = bundle.stream.volume_file(bundle.sequence, number);
+        fs::write(site.incoming().join(name), volume).unwrap();
+    }
+    let done = site.import().unwrap().remove(0);
+    assert_eq!(done.outcome, Outcome::Imported);
+    assert_eq!(done.checks.unwrap().packed_zips, 30);
+}
