@@ -230,6 +230,123 @@ fn by_module(world: &World, args: &[&str]) -> Vec<serde_json::Value> {
 }
 
 #[test]
+fn where_the_bytes_went_is_told_by_module() {
+    let mut world = World::new();
+    for (name, version) in [
+        ("m.test/a", "v1.0.0"),
+        ("m.test/a", "v1.1.0"),
+        ("m.test/a", "v1.2.0"),
+    ] {
+        versioned(&mut world, name, version);
+    }
+    world.publish();
+    let number = |of: &serde_json::Value, key: &str| of[key].as_u64().unwrap();
+    let two = ["m.test/a@v1.0.0", "m.test/a@v1.1.0"];
+    world.export(&[&two[..], &["--pack", "fast"]].concat()).ok();
+    let modules = by_module(&world, &["out"]);
+    let names: Vec<_> = modules
+        .iter()
+        .map(|of| of["module"].as_str().unwrap())
+        .collect();
+    assert_eq!(names, two);
+    // What the second version shares counts for the first: its go.mod, too.
+    assert_eq!(
+        (number(&modules[0], "files"), number(&modules[0], "shared")),
+        (32, 0)
+    );
+    assert_eq!(
+        (number(&modules[1], "files"), number(&modules[1], "shared")),
+        (32, 31)
+    );
+    assert!(number(&modules[1], "carried_bytes") < number(&modules[0], "carried_bytes") / 5);
+    let told = world
+        .run(&["inspect", "out", "--modules", "--pub", "site.pub"])
+        .ok();
+    // What shares nothing says so by saying nothing.
+    assert!(
+        !told.stdout.contains("m.test/a@v1.0.0: of"),
+        "{}",
+        told.stdout
+    );
+    assert!(
+        told.stdout.contains(
+            "m.test/a@v1.1.0: of 32 files 31 are an earlier zip's here, 0 one's that is held\n"
+        ),
+        "{}",
+        told.stdout
+    );
+
+    // What the destination holds costs nothing; with the cache, what is packed against it can be read.
+    world.export(&["m.test/a@v1.2.0", "--pack", "fast"]).ok();
+    let second = "out/default.000002.manifest";
+    let modules = by_module(&world, &[second]);
+    assert_eq!(
+        (number(&modules[0], "held"), number(&modules[0], "shared")),
+        (31, 0)
+    );
+    let inspect = ["inspect", second, "--modules", "--pub", "site.pub"];
+    world
+        .run(&[&inspect[..], &["--cache", "empty"]].concat())
+        .exits(5)
+        .says("is packed against m.test/a@v1.1.0, which is not in the cache");
+}
+
+#[test]
+fn where_the_bytes_of_a_packed_bundle_went_is_told_by_kind() {
+    let mut world = World::new();
+    for version in ["v1.0.0", "v1.1.0"] {
+        versioned(&mut world, "m.test/a", version);
+    }
+    // Bytes in front of the files, more than a recipe has: it travels as it is.
+    let mut odd = TestModule::new("m.test/odd@v1.0.0", &[("a.go", "package odd\n")]);
+    odd.zip.splice(0..0, vec![0; 5 << 20]);
+    world.add(&odd);
+    world.publish();
+    let of = |told: &serde_json::Value, name: &str, key: &str| {
+        let kinds = told["kinds"].as_array().unwrap();
+        let kind = kinds.iter().find(|kind| kind["kind"] == name);
+        kind.map_or(0, |kind| kind[key].as_u64().unwrap())
+    };
+    let inspect = |bundle: &str| -> serde_json::Value {
+        let told = world.run(&["--json", "inspect", bundle]).ok();
+        serde_json::from_str(&told.stdout).unwrap()
+    };
+    let zips = ["m.test/a@v1.0.0", "m.test/odd@v1.0.0", "--pack", "fast"];
+    world.export(&zips).ok();
+    let first = inspect("out/default.000001.manifest");
+    assert_eq!(of(&first, "frames of contents", "count"), 1);
+    assert_eq!(of(&first, "lists of bases", "count"), 0);
+    assert_eq!(of(&first, "zips as recipes", "count"), 1);
+    assert_eq!(of(&first, "zips as they are", "count"), 1);
+    assert_eq!(
+        of(&first, "zips as they are", "carried_bytes"),
+        odd.zip.len() as u64
+    );
+    assert_eq!(
+        of(&first, "zips as recipes", "restored_bytes") + odd.zip.len() as u64,
+        first["zip_bytes"].as_u64().unwrap()
+    );
+    let kinds = first["kinds"].as_array().unwrap();
+    let all: u64 = kinds
+        .iter()
+        .map(|kind| kind["carried_bytes"].as_u64().unwrap())
+        .sum();
+    assert_eq!(all, first["volumes"][0]["bytes"].as_u64().unwrap());
+
+    world.export(&["m.test/a@v1.1.0", "--pack", "fast"]).ok();
+    let second = inspect("out/default.000002.manifest");
+    assert_eq!(second["bases"], 1);
+    assert_eq!(of(&second, "lists of bases", "count"), 1);
+    let contents = |told| of(told, "frames of contents", "carried_bytes");
+    assert!(contents(&second) * 10 < contents(&first));
+    // By name, each zip is listed like one that travels as it is.
+    assert_eq!(
+        world.carried("out/default.000001.manifest", "zip"),
+        zips[..2].join(" ")
+    );
+}
+
+#[test]
 fn a_zip_that_travels_as_it_is_takes_its_own_bytes() {
     let mut world = World::new();
     versioned(&mut world, "m.test/b", "v1.0.0");
