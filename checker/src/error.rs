@@ -243,7 +243,7 @@ impl Failure for CheckError {
             }
             CheckError::Stage { advice, .. } => return advice.clone(),
             CheckError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
-                "make room, or set TMPDIR to a folder with more of it".into()
+                "make room; or, if it is the folder for temporary files that is full, set TMPDIR to one with more".into()
             }
             CheckError::Io { .. } => return None,
         })

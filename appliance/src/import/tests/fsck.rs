@@ -4,6 +4,7 @@ use super::*;
 use crate::store::CHUNK;
 use crate::store::Store;
 use crate::store::fsck::{Fsck, IN_MEMORY, Report, parse_head};
+use modferry_checker::testing::TestPacking;
 use modferry_protocol::bundle::{self, Basis, Gone, Manifest, Sequence, StreamName};
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::sumdb::TreeHead;
@@ -14,8 +15,8 @@ struct Checked {
 }
 
 impl Checked {
-    /// A store with two bundles in it, a zip of several chunks, one that is read twice, and a module that is only
-    /// there as go.mod.
+    /// A store with two bundles in it, the second one packed, a zip of several chunks, one that is read twice, and a
+    /// module that is only there as go.mod.
     fn new() -> Self {
         let noise = |length: usize| -> String {
             let mut seed = 7_u32;
@@ -46,8 +47,9 @@ impl Checked {
         modules[3..].iter().for_each(|module| sumdb.add(module));
         sumdb.pad(700, "behind");
         let older = [303];
-        let mut second =
-            TestBundle::of(&sumdb, &[&modules[3], &modules[4]], &older).less(&first, 2);
+        let mut second = TestBundle::of(&sumdb, &[&modules[3], &modules[4]], &older)
+            .less(&first, 2)
+            .packed(TestPacking::frames_of(10));
         let only_mod = &modules[4].module;
         second.items.remove(&Item::Zip(only_mod.clone()));
         second.items.remove(&Item::Info(only_mod.clone()));

@@ -1,6 +1,7 @@
 //! Packed bundles: stores that they make are those that verbatim ones make, and what they are packed against must be held.
 
 use super::*;
+use modferry_checker::diff::{bundles, compare};
 use modferry_checker::testing::TestPacking;
 use modferry_protocol::bundle::{Gone, Sequence, StreamName};
 
@@ -48,6 +49,33 @@ fn packed_and_verbatim_bundles_make_the_same_store() {
             assert_eq!(read_zip(&site.reader(), module), module.zip);
         }
     }
+}
+
+#[test]
+fn what_a_packed_bundle_carries_is_told_beside_what_a_store_holds() {
+    let (sumdb, modules) = world(20);
+    let all: Vec<&TestModule> = modules.iter().collect();
+    let packed = TestBundle::of(&sumdb, &all, &[]).packed(frames_of(7));
+    let site = Site::new(&sumdb);
+    site.import_one(&TestBundle::of(&sumdb, &all[..19], &[]))
+        .unwrap();
+    fs::remove_dir_all(site.incoming()).unwrap();
+    fs::create_dir(site.incoming()).unwrap();
+    site.drop_in(&packed);
+    let policy = TrustStore::of(&site.store()).policy().unwrap();
+    let found = find(&[site.incoming()], &policy).unwrap();
+    let index = found[0].index(&site.store(), &policy).unwrap();
+    let reader = site.reader();
+    let store = crate::diff::store("store", Some(&reader)).unwrap();
+    let mut lines = Vec::new();
+    let summary = compare(bundles("packed", &[index]), store, &mut |difference| {
+        lines.push(difference.to_string());
+        Ok(())
+    })
+    .unwrap();
+    assert_eq!(lines[0], format!("- zip {}", modules[19].module));
+    assert_eq!(summary.same, 19);
+    assert_eq!((summary.only_a.zips, summary.only_b.zips), (1, 0));
 }
 
 /// A site with a version of a module, the bundle that brought it, and the one that brings the next, packed against it.
@@ -165,27 +193,112 @@ fn a_base_that_is_held_in_other_bytes_is_told_and_cured() {
     );
 }
 
+/// What is written to a pipe while somebody reads it.
+fn through_a_pipe(site: &Site, volume: &[u8]) -> Result<Done, ImportError> {
+    let pipe = site.dir.path().join("pipe");
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    let session = Session::begin(&site.store(), false).unwrap();
+    let done = std::thread::scope(|scope| {
+        scope.spawn(|| fs::write(&pipe, volume).unwrap());
+        session.import(&Bundle::pipe(Some(pipe.clone())), &NoProgress)
+    });
+    fs::remove_file(pipe).unwrap();
+    done
+}
+
 #[test]
-fn a_packed_bundle_comes_in_volumes_too() {
+fn a_packed_bundle_comes_in_volumes_and_through_pipes() {
     let (sumdb, modules) = world(30);
     let all: Vec<&TestModule> = modules.iter().collect();
     let bundle = TestBundle::of(&sumdb, &all, &[]).packed(frames_of(10));
     let site = Site::new(&sumdb);
-    let whole = bundle.seal(&[&site.key]);
-    let sealed = bundle.seal_in(&[&site.key], Some(whole.volume.len() as u64 * 2 / 3));
-    assert!(!sealed.more.is_empty());
-    let volumes = std::iter::once(&sealed.volume).chain(&sealed.more);
-    fs::write(
-        site.incoming()
-            .join(bundle.stream.manifest_file(bundle.sequence)),
-        &sealed.manifest,
-    )
-    .unwrap();
-    for (number, volume) in (1..).zip(volumes) {
-        let name = bundle.stream.volume_file(bundle.sequence, number);
-        fs::write(site.incoming().join(name), volume).unwrap();
+    let whole = bundle.seal(&[&site.key]).volume.len() as u64;
+    let sealed = bundle.seal_in(&[&site.key], Some(whole * 2 / 3));
+    let mut volumes = vec![&sealed.volume];
+    volumes.extend(&sealed.more);
+    assert!(volumes.len() > 1);
+    // The last one first: recipes wait for contents.
+    let first = volumes.remove(0);
+    for volume in volumes.iter().rev() {
+        assert_eq!(
+            through_a_pipe(&site, volume).unwrap().outcome,
+            Outcome::Staged
+        );
     }
-    let done = site.import().unwrap().remove(0);
+    let done = through_a_pipe(&site, first).unwrap();
     assert_eq!(done.outcome, Outcome::Imported);
     assert_eq!(done.checks.unwrap().packed_zips, 30);
+    for module in &modules {
+        assert_eq!(read_zip(&site.reader(), module), module.zip);
+    }
+}
+
+#[test]
+fn a_report_has_what_was_carried_and_what_was_made_of_it() {
+    let (sumdb, modules) = world(40);
+    let all: Vec<&TestModule> = modules.iter().collect();
+    let bundle = TestBundle::of(&sumdb, &all, &[]).packed(frames_of(25));
+    let site = Site::new(&sumdb);
+    let done = site.import_one(&bundle).unwrap();
+    let checks = done.checks.as_ref().unwrap();
+    let zip_bytes: usize = modules.iter().map(|module| module.zip.len()).sum();
+    assert_eq!(checks.zip_bytes, zip_bytes as u64);
+    assert!(checks.entry_bytes < checks.zip_bytes, "{checks:?}");
+    assert_eq!(checks.zips, 40);
+    let listed = bundle.entries();
+    let frames = (listed.iter().flat_map(|(entry, _)| &entry.items))
+        .filter(|(item, _)| matches!(item, Item::Contents(_)));
+    let (frames, restored): (Vec<_>, Vec<u64>) = frames.cloned().unzip();
+    assert!(frames.len() > 1);
+    let (frames, restored) = (frames.len() as u64, restored.iter().sum::<u64>());
+    assert_eq!((checks.contents, checks.content_bytes), (frames, restored));
+    let path = done.report.clone().unwrap();
+    let read = |path: &Path| fs::read_to_string(path).unwrap();
+    let lines = [
+        format!("{frames:>9}  frames of contents ("),
+        format!("{:>9}  deflate streams (", checks.deflated),
+        "       40  zips were put together from them".into(),
+        "       40  zips (".into(),
+        "        0  zips that this bundle is packed against".into(),
+    ];
+    let text = read(&path);
+    for line in &lines {
+        assert!(text.contains(line.as_str()), "{line:?} is not in {text}");
+    }
+    let figures = |path: &Path, at: &str| {
+        let json: serde_json::Value = serde_json::from_str(&read(path)).unwrap();
+        let checks = json.pointer(at).unwrap();
+        let figure = |name: &str| checks[name].as_u64().unwrap();
+        [
+            figure("entry_bytes"),
+            figure("contents"),
+            figure("content_bytes"),
+            figure("deflated"),
+            figure("deflated_bytes"),
+            figure("packed_zips"),
+            figure("bases"),
+            figure("zip_bytes"),
+        ]
+    };
+    let want = [
+        checks.entry_bytes,
+        frames,
+        restored,
+        checks.deflated,
+        checks.deflated_bytes,
+        40,
+        0,
+        checks.zip_bytes,
+    ];
+    assert_eq!(figures(&path.with_extension("json"), "/checks"), want);
+    // The same of one that is written again from the ledger.
+    fs::remove_file(&path).unwrap();
+    site.import().unwrap();
+    let text = read(&path);
+    for (count, what) in [(frames, "contents"), (40, "packed zips"), (0, "bases")] {
+        let line = format!("{count:>9}  {what}\n");
+        assert!(text.contains(&line), "{line:?} is not in {text}");
+    }
+    assert_eq!(figures(&path.with_extension("json"), "/report"), want);
 }
