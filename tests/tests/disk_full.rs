@@ -81,13 +81,26 @@ fn an_import_without_room_writes_nothing() {
 
 #[test]
 fn an_import_whose_disk_others_fill_stops_cleanly() {
-    let mut row = Row::new("import onto a disk that others fill meanwhile");
-    let half_way = HalfWay::new(4, 400_000);
+    others_fill_the_disk("none", "import onto a disk that others fill meanwhile");
+}
+
+#[test]
+fn an_import_of_packed_zips_whose_disk_others_fill_stops_cleanly() {
+    // Here it runs out in the spool of deflate streams, too.
+    others_fill_the_disk(
+        "fast",
+        "import of packed zips onto a disk that others fill meanwhile",
+    );
+}
+
+fn others_fill_the_disk(pack: &str, row: &'static str) {
+    let mut row = Row::new(row);
+    let half_way = HalfWay::exported_with(4, 400_000, &["--pack", pack]);
     let volume = half_way.volume();
     // From nothing to more than it needs: it runs out in its spool, the staged files, the index of them, the ledger …
     let mut left: Vec<u64> = (0..10).map(|n| n * (64 << 10)).collect();
     left.extend((2..20).map(|n| n * (384 << 10)));
-    let (mut stopped, mut passed) = (0, 0);
+    let (mut stopped, mut passed, mut in_streams) = (0, 0, 0);
     for spare in sample(&left, 3) {
         let Some(disk) = half_way_on(&half_way, ENOUGH) else {
             return row.skipped(NOT_PERMITTED);
@@ -118,6 +131,7 @@ fn an_import_whose_disk_others_fill_stops_cleanly() {
                 }
                 Some(7) => {
                     stopped += 1;
+                    in_streams += u32::from(stderr.contains("keeping deflate streams"));
                     half_way.assert_old();
                 }
                 other => panic!("{spare} bytes left: exit {other:?}\n{stderr}"),
@@ -127,9 +141,15 @@ fn an_import_whose_disk_others_fill_stops_cleanly() {
         });
     }
     row.note(format!(
-        "{stopped} stopped with exit 7, {passed} had room enough"
+        "{stopped} stopped with exit 7, {in_streams} of them in the deflate streams of packed zips; {passed} had room enough"
     ));
     assert!(stopped > 0, "no import ran out of room");
+    let packed = pack != "none";
+    assert!(
+        packed || in_streams == 0,
+        "streams of zips that are not packed"
+    );
+    assert!(!packed || in_streams > 0, "none ran out of room in them");
     assert!(passed > 0 || !full(), "no import had room enough");
 }
 
