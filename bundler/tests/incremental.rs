@@ -173,7 +173,7 @@ fn an_export_carries_what_is_new_and_needs_the_rest() {
     );
     assert_eq!(
         carried(&world, 2),
-        "needs 1, record c, record d, info c, info d, mod c, mod d, zip c, zip d, 0 tiles"
+        "needs 1, record c, record d, info c, info d, mod c, mod d, contents 1, zip c, zip d, 0 tiles"
     );
     let second = manifest(&world, 2);
     assert_eq!((second.needs, second.tombstones), (2, 0));
@@ -283,7 +283,7 @@ fn a_module_that_grows_from_its_go_mod_to_all_of_it() {
     world.export(&["m.test/b@v0.9.0"]).ok();
     assert_eq!(
         carried(&world, 2),
-        "needs 1, info b@v0.9.0, zip b@v0.9.0, 0 tiles"
+        "needs 1, bases 1, info b@v0.9.0, zip b@v0.9.0, 0 tiles"
     );
     let report = isolated.import(&world, 2);
     assert_eq!((report.needs, report.zips), (1, 1));

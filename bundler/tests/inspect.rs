@@ -115,7 +115,7 @@ fn a_bundle_that_builds_on_another_is_whole_and_what_it_needs_is_proven_elsewher
         |args: &[&str]| world.run(&[&["verify", second, "--pub", "site.pub"], args].concat());
     let verified = verify(&[]).ok();
     assert!(
-        verified.stdout.contains("default.000002.v001.tar: volume 1 of 1, entries 1 to 2: whole\n")
+        verified.stdout.contains("default.000002.v001.tar: volume 1 of 1, entries 1 to 3: whole\n")
             && verified.stdout.ends_with(
                 "that takes what the bundle builds on (1 module versions, and tiles), which is where it goes: \
                  modferry-appliance verify proves it there\n"

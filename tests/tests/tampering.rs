@@ -20,8 +20,16 @@ struct Attacked {
 }
 
 impl Attacked {
+    /// The bundle's zips travel as they are: what is done to an item is then done to a member of the tar, or to a pack
+    /// that can be written again without its zips.
     #[track_caller]
     fn new() -> Self {
+        Self::by("none")
+    }
+
+    /// With a bundle that was exported by `--pack`.
+    #[track_caller]
+    fn by(pack: &str) -> Self {
         let mut site = Site::new();
         for number in 0..300 {
             site.upstream.add(
@@ -39,7 +47,8 @@ impl Attacked {
             "example.com/b@v1.0.0",
             "-- go.mod --\nmodule example.com/b\n-- b.go --\npackage b\n",
         );
-        let (exported, bundle) = site.export(&["example.com/a@v1.0.0", "example.com/b@v1.0.0"]);
+        let modules = ["example.com/a@v1.0.0", "example.com/b@v1.0.0"];
+        let (exported, bundle) = site.export(&[&modules[..], &["--pack", pack]].concat());
         exported.ok();
         let before = site.appliance(&["list", "--json"]).ok().stdout;
         Self {
@@ -104,19 +113,24 @@ impl Attacked {
 
 #[test]
 fn a_flipped_byte_in_every_kind_of_entry() {
-    let mut attacked = Attacked::new();
-    let parts = attacked.parts();
-    let names: Vec<String> = parts.members.iter().map(|member| member.name()).collect();
-    assert!(
-        names.iter().any(|name| name.ends_with(".zst"))
-            && names.iter().any(|name| name.ends_with(".zip"))
-    );
-    for (at, name) in names.iter().enumerate() {
-        let mut parts = parts.clone();
-        let middle = parts.members[at].data.len() / 2;
-        parts.members[at].data[middle] ^= 1;
-        // "manifest" and "index" name themselves; the volume's manifest is then not the one beside it.
-        attacked.refuses_parts(&parts, 4, name);
+    let kinds = [
+        ("none", &[".zst", ".zip"][..]),
+        ("fast", &[".zst", ".contents", ".recipes"]),
+    ];
+    for (pack, kinds) in kinds {
+        let mut attacked = Attacked::by(pack);
+        let parts = attacked.parts();
+        let names: Vec<String> = parts.members.iter().map(|member| member.name()).collect();
+        for kind in kinds {
+            assert!(names.iter().any(|name| name.ends_with(kind)), "{names:?}");
+        }
+        for (at, name) in names.iter().enumerate() {
+            let mut parts = parts.clone();
+            let middle = parts.members[at].data.len() / 2;
+            parts.members[at].data[middle] ^= 1;
+            // "manifest" and "index" name themselves; the volume's manifest is then not the one beside it.
+            attacked.refuses_parts(&parts, 4, name);
+        }
     }
 }
 

@@ -341,7 +341,7 @@ pub struct Selection {
     #[arg(long, value_name = "RATE")]
     pub media_rate: Option<Rate>,
     /// How zips travel: as they are; or packed, each content once, at the speed of a download or as small as can be
-    /// [default: none]
+    /// [default: fast]
     ///
     /// A packed zip is rebuilt on the other side, bit for bit, from the contents of its files; what cannot be rebuilt
     /// travels as it is. Each rebuild is proven before the bundle is signed.

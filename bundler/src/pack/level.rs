@@ -8,9 +8,9 @@ use serde::{Deserialize, Serialize};
 #[serde(rename_all = "lowercase")]
 pub enum Packing {
     /// As they are.
-    #[default]
     None,
     /// Packed, at about the speed of a download.
+    #[default]
     Fast,
     /// Packed as small as memory allows, which takes several times as long.
     Max,
