@@ -350,14 +350,23 @@ impl TestBundle {
 
     /// The same in volumes of at most so many bytes.
     pub fn seal_in(&self, keys: &[&SigningKey], limit: Option<u64>) -> Sealed {
-        let entries = self.entries();
+        self.seal_entries(&self.entries(), keys, limit)
+    }
+
+    /// The same of these entries instead of its own: of such as something else has made.
+    pub fn seal_entries(
+        &self,
+        entries: &[(Entry, Vec<u8>)],
+        keys: &[&SigningKey],
+        limit: Option<u64>,
+    ) -> Sealed {
         let listed: Vec<Entry> = entries.iter().map(|(entry, _)| entry.clone()).collect();
         let index = encode_index(&listed).unwrap();
         let manifest = sign(&self.manifest(&listed, &index).encode(), keys).unwrap();
         let front = front_size(manifest.len() as u64, index.len() as u64);
         let plans = cut(front, listed.iter().map(|entry| entry.stored), limit).unwrap();
         let mut writer = BundleWriter::new(Vec::new(), &manifest, &index, plans).unwrap();
-        for (entry, bytes) in &entries {
+        for (entry, bytes) in entries {
             writer.entry(entry, &mut &bytes[..]).unwrap();
         }
         let mut volumes = writer.finish().unwrap();

@@ -170,6 +170,11 @@ impl Worker {
             if !matches!(place.method, STORED | DEFLATED) {
                 return Ok(Err(format!("method {} of an entry", place.method)));
             }
+            // The other side takes no piece without bytes, and no deflate stream has none.
+            let empty = place.data.is_empty();
+            if empty && (place.method == DEFLATED || place.unpacked > 0 || place.crc32 != 0) {
+                return Ok(Err("an entry without bytes is told to have some".into()));
+            }
             let origin = Origin {
                 zip: number,
                 entry,

@@ -30,10 +30,17 @@ pub(super) fn recipes(
     threads: usize,
 ) -> io::Result<Vec<Outcome>> {
     let packed: Vec<(u32, &[Key])> = group.packed().collect();
-    let by_number = order.numbers.iter();
-    let streams: HashMap<u32, &Stream> = by_number
-        .filter_map(|(key, number)| Some((*number, group.analysis.streams.get(key)?)))
-        .collect();
+    let mut streams: HashMap<u32, &Stream> = HashMap::with_capacity(order.numbers.len());
+    for (key, number) in &order.numbers {
+        let Some(stream) = group.analysis.streams.get(key) else {
+            continue;
+        };
+        // A file that is stored may be what another entry is deflated to: both are one content, as it is.
+        let known = streams.entry(*number).or_insert(stream);
+        if known.made == Made::ByNobody {
+            *known = stream;
+        }
+    }
     let bases: HashMap<u32, u32> = order
         .bases
         .iter()
@@ -56,7 +63,7 @@ pub(super) fn recipes(
 /// The deflate streams that the other side will have, where they lie on this one.
 struct Found<'f> {
     group: &'f Group<'f>,
-    /// By number; of those in pieces, by the first piece's.
+    /// By number; of those in pieces, by the first piece's. Where one is a file, too, it is that file's.
     streams: &'f HashMap<u32, &'f Stream>,
     /// The bases that are used, by their places in the bundle's list.
     bases: &'f HashMap<u32, u32>,
@@ -115,7 +122,7 @@ impl Found<'_> {
             }));
         }
         let first = *order.numbers.get(key)?;
-        let stream = self.streams.get(&first)?;
+        let stream = self.group.analysis.streams.get(key)?;
         Some(match stream.made {
             Made::By(_) | Made::Stored => Source::Deflated(first),
             Made::ByNobody => Source::Pieces {
@@ -162,12 +169,19 @@ impl Deflated for Found<'_> {
                 crc32: place.crc32,
             }));
         }
-        let facts = |stream: &Stream| DeflatedFacts {
-            packed: stream.origin.packed,
-            unpacked: stream.unpacked,
-            crc32: stream.crc32,
-        };
-        Ok(self.stream(source).map(facts))
+        Ok(self.stream(source).map(|stream| {
+            let (unpacked, crc32) = match *source {
+                Source::Pieces {
+                    unpacked, crc32, ..
+                } => (unpacked, crc32),
+                _ => (stream.unpacked, stream.crc32),
+            };
+            DeflatedFacts {
+                packed: stream.origin.packed,
+                unpacked,
+                crc32,
+            }
+        }))
     }
 
     fn copy(&mut self, source: &Source, out: &mut dyn Write) -> io::Result<()> {

@@ -1,21 +1,23 @@
-//! What is packed is read by the reader's code, and every zip must come out as it went in.
+//! What is packed is taken in by the other side's own check, and every zip must come out as it went in.
 #![allow(clippy::unwrap_used)]
 
 use std::collections::BTreeMap;
-use std::io::{self, Read as _, Write as _};
+use std::io::{Read as _, Write as _};
 use std::path::PathBuf;
 
 use flate2::Compression;
 use flate2::write::DeflateEncoder;
-use modferry_checker::testing::{Packing as InZip, zip_of};
-use modferry_deflate::Deflater;
-use modferry_protocol::bundle::{
-    BaseEntry, Deflated, DeflatedFacts, Form, Source, StoredContents, StoredRecipes,
+use modferry_checker::testing::{
+    Packing as InZip, Sealed, TestBundle, TestModule, TestSumdb, key, policy, zip_of,
 };
+use modferry_checker::{MemoryStage, NoProgress, check};
+use modferry_cli::in_one_line;
+use modferry_protocol::bundle::{self, OneVolume, bases_texts};
 use modferry_protocol::h1::H1;
-use modferry_protocol::zip::{Place, places};
+use modferry_protocol::zip::{self, places};
 use sha2::{Digest as _, Sha256};
 
+use super::analyse::{DEFLATED, STORED};
 use super::*;
 use crate::cache::ZipFile;
 use crate::progress::Mode;
@@ -88,7 +90,7 @@ impl Zips {
     /// Whether all of them come out of what was packed.
     #[track_caller]
     fn come_out_of(&self, packed: &Packed) {
-        let rebuilt = Other::new(&packed.bases).take_in(packed);
+        let rebuilt = imported(&self.zips, packed);
         assert_eq!(rebuilt.len(), self.zips.len());
         for (module, (_, zip)) in &self.zips {
             assert!(rebuilt[module] == *zip, "{module}");
@@ -108,146 +110,71 @@ fn text(number: u64, size: usize) -> Vec<u8> {
     word.flat_map(String::into_bytes).take(size).collect()
 }
 
-/// The other side: deflate streams by their numbers, and the zips that it holds.
-struct Other {
-    bases: Vec<(Vec<u8>, Vec<Place>)>,
-    streams: Vec<(DeflatedFacts, Vec<u8>)>,
-}
-
-impl Other {
-    fn new(bases: &[Base]) -> Other {
-        let read = |base: &Base| {
-            let zip = std::fs::read(&base.path).unwrap();
-            let places = places(&zip).unwrap();
-            (zip, places)
-        };
-        Other {
-            bases: bases.iter().map(read).collect(),
-            streams: Vec::new(),
-        }
+/// The zips that the other side makes of what was packed: its own check takes it in, behind a bundle that has brought
+/// the bases.
+fn imported(
+    zips: &BTreeMap<ModuleVersion, (ZipFile, Vec<u8>)>,
+    packed: &Packed,
+) -> BTreeMap<ModuleVersion, Vec<u8>> {
+    let read = |base: &Base| test_module(&base.module, std::fs::read(&base.path).unwrap());
+    let bases: Vec<TestModule> = packed.bases.iter().map(read).collect();
+    let carried: Vec<TestModule> = zips
+        .iter()
+        .map(|(module, (_, zip))| test_module(module, zip.clone()))
+        .collect();
+    let mut sumdb = TestSumdb::new("sum.test");
+    for module in bases.iter().chain(&carried) {
+        sumdb.add(module);
     }
+    let key = key("site");
+    let policy = policy(&[&key], &[&sumdb]);
+    let mut stage = MemoryStage::new();
+    let check = |sealed: &Sealed, stage: &mut MemoryStage| {
+        let volume = OneVolume::new(&*sealed.volume);
+        check(volume, None, &policy, stage, &NoProgress)
+            .unwrap_or_else(|error| panic!("{}", in_one_line(&error)))
+    };
+    let all: Vec<&TestModule> = bases.iter().collect();
+    let before = TestBundle::of(&sumdb, &all, &[]);
+    let report = check(&before.seal(&[&key]), &mut stage);
+    stage.commit(report.served);
 
-    fn take_in(mut self, packed: &Packed) -> BTreeMap<ModuleVersion, Vec<u8>> {
-        let mut zips = BTreeMap::new();
-        let mut last = None;
-        for part in &packed.parts {
-            let entry = &part.entry;
-            let mut stored = Vec::new();
-            packed
-                .bytes(part)
-                .unwrap()
-                .read_to_end(&mut stored)
-                .unwrap();
-            assert_eq!(stored.len() as u64, entry.stored);
-            assert_eq!(Sha256::digest(&stored)[..], entry.sha256);
-            for (item, _) in &entry.items {
-                assert!(last.as_ref() < Some(item), "{item} is out of order");
-                last = Some(item.clone());
-            }
-            match entry.encoding {
-                Encoding::Raw => {
-                    let (module, _) = entry.zips().next().unwrap();
-                    zips.insert(module.clone(), stored);
-                }
-                Encoding::Contents => self.contents(stored, entry.items[0].1),
-                Encoding::Recipes => {
-                    let mut recipes = StoredRecipes::restore(entry, &stored).unwrap();
-                    while let Some((module, digest, recipe)) = recipes.next().unwrap() {
-                        let mut zip = Vec::new();
-                        recipe.assemble(&module, &mut self, &mut zip).unwrap();
-                        assert_eq!(Sha256::digest(&zip)[..], digest.sha256, "{module}");
-                        zips.insert(module, zip);
-                    }
-                }
-                Encoding::Zstd => panic!("{entry}"),
-            }
-        }
-        assert_eq!(self.streams.len() as u64, packed.deflated.streams);
-        let bytes: usize = self.streams.iter().map(|(_, bytes)| bytes.len()).sum();
-        assert_eq!(bytes as u64, packed.deflated.bytes);
-        zips
-    }
-
-    fn contents(&mut self, stored: Vec<u8>, size: u64) {
-        let stored = StoredContents::parse(stored).unwrap();
-        let mut prefix = Vec::new();
-        for part in stored.prefix() {
-            let (zip, places) = &self.bases[part.base as usize];
-            let place = &places[part.entry as usize];
-            let packed = &zip[place.data.start as usize..place.data.end as usize];
-            match place.method {
-                0 => prefix.extend(packed),
-                _ => drop(flate2::read::DeflateDecoder::new(packed).read_to_end(&mut prefix)),
-            }
-        }
-        let restored = stored.restore(&prefix, size).unwrap();
-        let mut deflater = Deflater::new();
-        for n in 0..restored.len() {
-            let content = restored.content(n);
-            for form in restored.forms(n) {
-                let mut stream = Vec::new();
-                match form {
-                    Form::AsIs => stream.extend(content),
-                    Form::Written(writer) => deflater
-                        .deflate(*writer, content, usize::MAX, &mut stream)
-                        .unwrap(),
-                }
-                let mut crc = flate2::Crc::new();
-                crc.update(content);
-                let facts = DeflatedFacts {
-                    packed: stream.len() as u64,
-                    unpacked: content.len() as u64,
-                    crc32: crc.sum(),
-                };
-                self.streams.push((facts, stream));
-            }
-        }
-    }
-}
-
-impl Deflated for Other {
-    fn facts(&mut self, source: &Source) -> io::Result<Option<DeflatedFacts>> {
-        Ok(match *source {
-            Source::Deflated(number) => self.streams.get(number as usize).map(|(facts, _)| *facts),
-            Source::Base(BaseEntry { base, entry }) => {
-                let place = &self.bases[base as usize].1[entry as usize];
-                Some(DeflatedFacts {
-                    packed: place.data.end - place.data.start,
-                    unpacked: place.unpacked,
-                    crc32: place.crc32,
-                })
-            }
-            Source::Pieces {
-                first,
-                count,
-                crc32,
-                unpacked,
-            } => {
-                let pieces = &self.streams[first as usize..(first + count) as usize];
-                Some(DeflatedFacts {
-                    packed: pieces.iter().map(|(facts, _)| facts.packed).sum(),
-                    unpacked,
-                    crc32,
-                })
-            }
+    let all: Vec<&TestModule> = carried.iter().collect();
+    let mut bundle = TestBundle::of(&sumdb, &all, &[])
+        .less(&before, 2)
+        .on(&before);
+    bundle.items.retain(|item, _| !matches!(item, Item::Zip(_)));
+    let list: Vec<bundle::Base> = (packed.bases.iter())
+        .map(|base| bundle::Base {
+            module: base.module.clone(),
+            sha256: base.sha256,
         })
+        .collect();
+    let texts = bases_texts(&list).unwrap();
+    bundle.items.extend((1..).map(Item::Bases).zip(texts));
+    bundle.deflated = Some(packed.deflated);
+    let mut entries = bundle.entries();
+    for part in &packed.parts {
+        let mut stored = Vec::new();
+        let mut bytes = packed.bytes(part).unwrap();
+        bytes.read_to_end(&mut stored).unwrap();
+        let number = entries.len() as u32 + 1;
+        let entry = part.entry.clone();
+        entries.push((Entry { number, ..entry }, stored));
     }
+    check(&bundle.seal_entries(&entries, &[&key], None), &mut stage);
+    let zip = |module: &ModuleVersion| stage.staged_zip_bytes(module).map(<[u8]>::to_vec);
+    zips.keys()
+        .filter_map(|module| Some((module.clone(), zip(module)?)))
+        .collect()
+}
 
-    fn copy(&mut self, source: &Source, out: &mut dyn io::Write) -> io::Result<()> {
-        match *source {
-            Source::Deflated(number) => out.write_all(&self.streams[number as usize].1),
-            Source::Base(BaseEntry { base, entry }) => {
-                let (zip, places) = &self.bases[base as usize];
-                let data = &places[entry as usize].data;
-                out.write_all(&zip[data.start as usize..data.end as usize])
-            }
-            Source::Pieces { first, count, .. } => {
-                let pieces = &self.streams[first as usize..(first + count) as usize];
-                pieces
-                    .iter()
-                    .try_for_each(|(_, bytes)| out.write_all(bytes))
-            }
-        }
+/// A module version whose zip is this one.
+fn test_module(module: &ModuleVersion, zip: Vec<u8>) -> TestModule {
+    TestModule {
+        h1: zip::check(module, &zip).unwrap().h1,
+        zip,
+        ..TestModule::new(&module.to_string(), &[])
     }
 }
 
@@ -471,4 +398,56 @@ fn a_zip_that_cannot_be_read_any_more_travels_as_it_is_said_to_be() {
     let packed = zips.packed(2, GROUP, &[]);
     assert_eq!(packed.verbatim.len(), 1, "{:?}", packed.verbatim);
     assert!(packed.parts.iter().any(|part| packed.bytes(part).is_err()));
+}
+
+/// A zip whose second entry is a folder, of no bytes, with this method and CRC-32.
+fn with_folder(module: &ModuleVersion, method: u16, crc32: u32) -> Vec<u8> {
+    let files: [(&str, &[u8]); 2] = [("go.mod", b"module m.test/e\n"), ("folder/", b"")];
+    let mut zip = zip_of(module, &files, InZip::Stored);
+    let [_, folder] = &places(&zip).unwrap()[..] else {
+        panic!("two entries")
+    };
+    let (directory, local) = (folder.data.end as usize, folder.header_offset as usize);
+    let central = directory + 46 + module.to_string().len() + "/go.mod".len();
+    for (header, field) in [(local, 8), (central, 10)] {
+        zip[header + field..][..2].copy_from_slice(&method.to_le_bytes());
+        zip[header + field + 6..][..4].copy_from_slice(&crc32.to_le_bytes());
+    }
+    let [_, folder] = &places(&zip).unwrap()[..] else {
+        panic!("two entries")
+    };
+    assert_eq!((folder.method, folder.crc32), (method, crc32));
+    zip
+}
+
+#[test]
+fn a_zip_with_a_folder_in_it_comes_out_as_it_went_in() {
+    let mut zips = mixed();
+    // The first is as it should be, the others say that there is something where nothing is.
+    for (version, method, crc32) in [(0, STORED, 0), (1, DEFLATED, 0), (2, STORED, 7)] {
+        let module: ModuleVersion = format!("m.test/e@v1.{version}.0").parse().unwrap();
+        zips.add_zip(module.clone(), with_folder(&module, method, crc32));
+    }
+    let packed = zips.packed(2, GROUP, &[]);
+    let left: Vec<String> = (packed.verbatim.iter())
+        .map(|(module, _)| module.to_string())
+        .collect();
+    assert_eq!(left, ["m.test/e@v1.1.0", "m.test/e@v1.2.0"]);
+    zips.come_out_of(&packed);
+}
+
+#[test]
+fn a_file_may_be_what_another_is_deflated_to() {
+    let mut zips = mixed();
+    let c: ModuleVersion = "m.test/c@v1.0.0".parse().unwrap();
+    let zip = &zips.zips[&c].1;
+    let data = places(zip).unwrap()[0].data.clone();
+    let deflated = zip[data.start as usize..data.end as usize].to_vec();
+    zips.add("m.test/f@v1.0.0", &[("deflated", &deflated)], InZip::Stored);
+    // Which is found first depends on how streams lie in a table.
+    for _ in 0..8 {
+        let packed = zips.packed(2, GROUP, &[]);
+        assert!(packed.verbatim.is_empty(), "{:?}", packed.verbatim);
+        zips.come_out_of(&packed);
+    }
 }
