@@ -8,8 +8,10 @@
 use std::collections::HashMap;
 use std::io::{self, Write};
 
-use modferry_cli::in_one_line;
-use modferry_protocol::bundle::{BaseEntry, Deflated, DeflatedFacts, Recipe, Source};
+use modferry_cli::{bytes, in_one_line};
+use modferry_protocol::bundle::{
+    BaseEntry, Deflated, DeflatedFacts, MAX_PACK_RESTORED, Recipe, Source,
+};
 use modferry_protocol::zip::Place;
 use sha2::{Digest as _, Sha256};
 
@@ -100,6 +102,12 @@ impl Found<'_> {
         }
         let mut encoded = Vec::new();
         recipe.encode(&mut encoded);
+        if encoded.len() as u64 > MAX_PACK_RESTORED {
+            return Err(format!(
+                "its recipe has more than {}",
+                bytes(MAX_PACK_RESTORED)
+            ));
+        }
         let mut rest = encoded.as_slice();
         let decoded = Recipe::decode(zip.module, &mut rest).map_err(|error| in_words(&error))?;
         let mut assembled = Hashing::default();

@@ -451,3 +451,47 @@ fn a_file_may_be_what_another_is_deflated_to() {
         zips.come_out_of(&packed);
     }
 }
+
+/// A zip of so many empty files, each with an extra field of its own in its local header.
+fn with_extras(module: &ModuleVersion, files: u32, size: u16) -> Vec<u8> {
+    let names: Vec<String> = (0..files).map(|n| format!("f{n}")).collect();
+    let files: Vec<(&str, &[u8])> = names.iter().map(|name| (&**name, &b""[..])).collect();
+    let zip = zip_of(module, &files, InZip::Stored);
+    let places = places(&zip).unwrap();
+    let mut out = Vec::new();
+    let mut offsets = Vec::new();
+    for (n, place) in (0_u32..).zip(&places) {
+        offsets.push(out.len() as u32);
+        let (begin, end) = (place.header_offset as usize, place.data.end as usize);
+        let header = out.len();
+        out.extend(&zip[begin..end]);
+        out[header + 28..][..2].copy_from_slice(&size.to_le_bytes());
+        let field = [[0xfe, 0xca], (size - 4).to_le_bytes()].concat();
+        out.extend(field.into_iter().chain(n.to_le_bytes()));
+        out.resize(header + end - begin + usize::from(size), 0);
+    }
+    let start = out.len();
+    out.extend(&zip[places.last().unwrap().data.end as usize..]);
+    let mut at = start;
+    for (name, offset) in names.iter().zip(offsets) {
+        out[at + 42..][..4].copy_from_slice(&offset.to_le_bytes());
+        at += 46 + module.to_string().len() + 1 + name.len();
+    }
+    out[at + 16..][..4].copy_from_slice(&(start as u32).to_le_bytes());
+    out
+}
+
+#[test]
+fn a_zip_whose_recipe_is_larger_than_a_pack_travels_as_it_is() {
+    let mut zips = mixed();
+    for (version, files) in [(0, 20), (1, 600)] {
+        let module: ModuleVersion = format!("m.test/e@v1.{version}.0").parse().unwrap();
+        zips.add_zip(module.clone(), with_extras(&module, files, 60_000));
+    }
+    let packed = zips.packed(2, GROUP, &[]);
+    let left: Vec<String> = (packed.verbatim.iter())
+        .map(|(module, why)| format!("{module}: {why}"))
+        .collect();
+    assert_eq!(left, ["m.test/e@v1.1.0: its recipe has more than 34 MB"]);
+    zips.come_out_of(&packed);
+}
