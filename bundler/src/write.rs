@@ -225,6 +225,11 @@ fn packed<'c>(contents: &Contents<'c>, progress: &Progress) -> Result<Packed, Er
             "{module} is not packed and travels as it is: {why}"
         ));
     }
+    for module in &packed.changed {
+        progress.warn(&format!(
+            "{module} was changed or removed in the cache during this run, so nothing is packed against it"
+        ));
+    }
     Ok(packed)
 }
 

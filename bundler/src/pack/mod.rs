@@ -10,7 +10,8 @@
 //! 5. [frames]: each frame is compressed, restored again by the reader's code, and each content hashed.
 //!
 //! So every rebuild is proven before anything is signed. A zip whose proof fails, or that is written too oddly for a
-//! recipe, travels as it is; 3 to 5 are then done again without it, so that nothing of it is left behind.
+//! recipe, travels as it is; 3 to 5 are then done again without it, so that nothing of it is left behind. At the end the
+//! bases that are used are hashed once more.
 //!
 //! The same zips give the same bytes, on any number of cores. Memory is bounded: by [`GROUP`] for what is known of
 //! entries, and by [`FRAMES_AT_ONCE`] frames under way. What is packed waits in an unnamed file in the cache's folder,
@@ -69,6 +70,8 @@ pub struct Packed {
     pub deflated: DeflatedTotals,
     /// Zips that were to be packed and travel as they are, and why.
     pub verbatim: Vec<(ModuleVersion, String)>,
+    /// Bases that are no longer what the destination holds, so that nothing is packed against them.
+    pub changed: Vec<ModuleVersion>,
     spool: Option<Spool>,
 }
 
@@ -107,6 +110,7 @@ pub fn verbatim(zips: &[Zip<'_>]) -> Packed {
         bases: Vec::new(),
         deflated: DeflatedTotals::default(),
         verbatim: Vec::new(),
+        changed: Vec::new(),
         spool: None,
     }
 }
@@ -127,7 +131,43 @@ pub fn pack(
     pack_on(threads, GROUP, zips, bases, &level, folder, progress)
 }
 
+/// Packs, and looks whether the bases that are used are still what the destination holds: the cache's files may change
+/// after they were found. As long as one is not, all is packed again without it.
 fn pack_on(
+    threads: usize,
+    most_entries: usize,
+    zips: &[Zip<'_>],
+    bases: &[Base],
+    level: &level::Level,
+    folder: &Path,
+    progress: &Progress,
+) -> Result<Packed, Error> {
+    let mut bases = bases.to_vec();
+    let mut changed = Vec::new();
+    loop {
+        let mut packed =
+            pack_against(threads, most_entries, zips, &bases, level, folder, progress)?;
+        let used = &packed.bases;
+        let there = workers::each(
+            threads,
+            used.len(),
+            || (),
+            |(), at| Ok::<_, Error>(used[at].is_there().unwrap_or(false)),
+        )?;
+        let not_there = used.iter().zip(there).filter(|(_, there)| !there);
+        let not_there: Vec<ModuleVersion> =
+            not_there.map(|(base, _)| base.module.clone()).collect();
+        if not_there.is_empty() {
+            changed.sort();
+            packed.changed = changed;
+            return Ok(packed);
+        }
+        bases.retain(|base| !not_there.contains(&base.module));
+        changed.extend(not_there);
+    }
+}
+
+fn pack_against(
     threads: usize,
     most_entries: usize,
     zips: &[Zip<'_>],

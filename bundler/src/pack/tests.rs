@@ -495,3 +495,40 @@ fn a_zip_whose_recipe_is_larger_than_a_pack_travels_as_it_is() {
     assert_eq!(left, ["m.test/e@v1.1.0: its recipe has more than 34 MB"]);
     zips.come_out_of(&packed);
 }
+
+#[test]
+fn what_a_base_was_before_it_changed_is_not_packed_against() {
+    let mut held = Zips::new();
+    let text = text(1, 20_000);
+    held.add("m.test/a@v1.0.0", &[("f", &text)], InZip::Deflated);
+    held.add(
+        "m.test/a@v1.1.0",
+        &[("f", &text), ("g", b"g")],
+        InZip::Deflated,
+    );
+    let mut zips = Zips::new();
+    zips.add(
+        "m.test/a@v1.2.0",
+        &[("f", &text), ("g", b"g")],
+        InZip::Deflated,
+    );
+    let used = |bases: &[Base]| {
+        let packed = zips.packed(2, GROUP, bases);
+        zips.come_out_of(&packed);
+        let names = |bases: &mut dyn Iterator<Item = &ModuleVersion>| -> String {
+            let names: Vec<String> = bases.map(|module| module.version().to_string()).collect();
+            names.join(" ")
+        };
+        (
+            names(&mut packed.bases.iter().map(|base| &base.module)),
+            names(&mut packed.changed.iter()),
+        )
+    };
+    let mut bases = held.as_bases();
+    assert_eq!(used(&bases), ("v1.1.0".into(), String::new()));
+    // It was this when the destination got it, and when it was last looked at.
+    bases[1].sha256 = [7; 32];
+    assert_eq!(used(&bases), ("v1.0.0".into(), "v1.1.0".into()));
+    bases[0].sha256 = [7; 32];
+    assert_eq!(used(&bases), (String::new(), "v1.0.0 v1.1.0".into()));
+}
