@@ -391,19 +391,21 @@ impl Spool {
 
 /// Refuses to begin where there is not room for it all.
 pub(crate) fn room(out: &Path, needed: u64) -> Result<(), Error> {
-    let Ok(stat) = rustix::fs::statvfs(out) else {
+    let Some(free) = free(out).filter(|free| *free < needed) else {
         return Ok(());
     };
-    let free = stat.f_bavail.saturating_mul(stat.f_frsize);
-    if free >= needed {
-        return Ok(());
-    }
     Err(Fault::new(
         Exit::NoRoom,
         format!("{} has room for {}, the bundle needs {}", out.display(), bytes(free), bytes(needed)),
     )
     .advise("make room, or name another folder with --out; nothing was written, and what was fetched is kept")
     .into())
+}
+
+/// How many bytes a folder has room for, if that is known.
+pub(crate) fn free(folder: &Path) -> Option<u64> {
+    let stat = rustix::fs::statvfs(folder).ok()?;
+    Some(stat.f_bavail.saturating_mul(stat.f_frsize))
 }
 
 /// Counts what is read as progress.

@@ -203,7 +203,9 @@ fn pack_against(
             analysis: analysis.map_err(read)?,
             held,
         };
+        let before = spool.end();
         let (order, frames, recipes) = loop {
+            spool.cut(before);
             let first_base = packed.bases.len() as u32;
             let order = Order::of(&group, out.number, first_base, level.frame).map_err(read)?;
             let recipes = recipes::recipes(&group, &order, threads).map_err(read)?;

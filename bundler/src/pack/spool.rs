@@ -11,6 +11,7 @@ use sha2::{Digest as _, Sha256};
 
 use super::slice::Slice;
 use crate::error::Error;
+use crate::write::free;
 
 /// Stored bytes of one entry after the other.
 #[derive(Debug)]
@@ -35,6 +36,9 @@ pub(super) struct Chunk {
 impl Spool {
     /// An empty one in the folder, which has to have room for so much at most.
     pub(super) fn new(folder: &Path, most: u64) -> Result<Spool, Error> {
+        if free(folder).is_some_and(|free| free < most) {
+            return Err(no_room(folder, most).into());
+        }
         Ok(Spool {
             file: tempfile::tempfile_in(folder).map_err(Error::file("write into", folder))?,
             folder: folder.to_owned(),
@@ -61,6 +65,16 @@ impl Spool {
         })
     }
 
+    /// Bytes of all entries so far.
+    pub(super) fn end(&self) -> u64 {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Uses the room behind that again: the entries there are not read any more.
+    pub(super) fn cut(&self, end: u64) {
+        *self.end.lock().unwrap_or_else(PoisonError::into_inner) = end;
+    }
+
     /// Reads an entry's bytes again.
     pub(super) fn read(&self, chunk: &Chunk) -> impl Read + use<'_> {
         Slice::new(&self.file, chunk.at..chunk.at + chunk.size)
@@ -71,18 +85,20 @@ impl Spool {
         if !full.contains(&source.kind()) {
             return Error::file("write into", &self.folder)(source);
         }
-        Fault::new(
-            Exit::NoRoom,
-            format!(
-                "{} has no room for what is packed, which comes to {} at most",
-                self.folder.display(),
-                bytes(self.most)
-            ),
-        )
-        .because(source)
-        .advise("make room there, or name another folder with --cache, or pack nothing (--pack none); nothing was written")
-        .into()
+        no_room(&self.folder, self.most).because(source).into()
     }
+}
+
+fn no_room(folder: &Path, most: u64) -> Fault {
+    Fault::new(
+        Exit::NoRoom,
+        format!(
+            "{} has no room for what is packed, which comes to {} at most",
+            folder.display(),
+            bytes(most)
+        ),
+    )
+    .advise("make room there, or name another folder with --cache, or pack nothing (--pack none); nothing was written")
 }
 
 #[cfg(test)]
@@ -103,5 +119,14 @@ mod tests {
             assert_eq!(chunk.sha256, <[u8; 32]>::from(Sha256::digest(bytes)));
         }
         assert_eq!(std::fs::read_dir(dir.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn room_is_asked_for_before_anything_is_packed() {
+        let dir = tempfile::tempdir().unwrap();
+        let free = free(dir.path()).unwrap();
+        assert!(Spool::new(dir.path(), free / 2).is_ok());
+        let error = Spool::new(dir.path(), free.saturating_mul(2) + 1).unwrap_err();
+        assert_eq!(modferry_cli::Failure::exit(&error), Exit::NoRoom, "{error}");
     }
 }

@@ -55,12 +55,22 @@ impl Zips {
     }
 
     fn packed(&self, threads: usize, most_entries: usize, bases: &[Base]) -> Packed {
+        let level = Packing::Fast.level().unwrap();
+        self.packed_in(&level, threads, most_entries, bases)
+    }
+
+    fn packed_in(
+        &self,
+        level: &level::Level,
+        threads: usize,
+        most_entries: usize,
+        bases: &[Base],
+    ) -> Packed {
         let zips: Vec<Zip<'_>> = self
             .zips
             .iter()
             .map(|(module, (file, _))| Zip { module, file })
             .collect();
-        let level = Packing::Fast.level().unwrap();
         let progress = Progress::new(Mode::Quiet);
         let folder = self.dir.path();
         pack_on(
@@ -68,7 +78,7 @@ impl Zips {
             most_entries,
             &zips,
             bases,
-            &level,
+            level,
             folder,
             &progress,
         )
@@ -531,4 +541,48 @@ fn what_a_base_was_before_it_changed_is_not_packed_against() {
     assert_eq!(used(&bases), ("v1.0.0".into(), "v1.1.0".into()));
     bases[0].sha256 = [7; 32];
     assert_eq!(used(&bases), (String::new(), "v1.0.0 v1.1.0".into()));
+}
+
+#[test]
+fn what_is_done_again_takes_no_more_room() {
+    let mut held = Zips::new();
+    held.add(
+        "m.test/a@v1.0.0",
+        &[("f", &text(1, 9_000))],
+        InZip::Deflated,
+    );
+    // Its only file is told to be a byte longer than it is, so what is compressed against it cannot be.
+    let (file, zip) = held.zips.values_mut().next().unwrap();
+    let end = places(zip).unwrap()[0].data.end as usize;
+    for size in [22, end + 24] {
+        zip[size..][..4].copy_from_slice(&9_001_u32.to_le_bytes());
+    }
+    std::fs::write(&file.path, &*zip).unwrap();
+    file.sha256 = Sha256::digest(&*zip).into();
+    let mut zips = Zips::new();
+    zips.add(
+        "m.test/a@v1.1.0",
+        &[("f", &text(2, 9_000))],
+        InZip::Deflated,
+    );
+    let texts = [text(3, 9_000), text(4, 9_000)];
+    zips.add(
+        "m.test/b@v1.0.0",
+        &[("f", &texts[0]), ("g", &texts[1])],
+        InZip::Deflated,
+    );
+    let level = level::Level {
+        frame: 10_000,
+        ..Packing::Fast.level().unwrap()
+    };
+    let packed = zips.packed_in(&level, 1, GROUP, &held.as_bases());
+    assert_eq!(packed.verbatim.len(), 1, "{:?}", packed.verbatim);
+    assert!(packed.verbatim[0].1.starts_with("its base cannot be read"));
+    zips.come_out_of(&packed);
+    let spooled = packed.parts.iter().map(|part| match &part.from {
+        From::Spool(chunk) => chunk.size,
+        From::File(_) => 0,
+    });
+    let spool = packed.spool.as_ref().unwrap();
+    assert_eq!(spool.end(), spooled.sum::<u64>());
 }
