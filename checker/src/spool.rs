@@ -278,8 +278,9 @@ impl Stage for SpoolStage {
 }
 
 /// How many kinds of items there are.
-const KINDS: usize = 9;
+const KINDS: usize = 11;
 
+/// A number below [`KINDS`].
 fn kind_of(item: &Item) -> usize {
     match item {
         Item::Needs(_) => 0,
@@ -425,6 +426,10 @@ mod tests {
         }
         let other: ModuleVersion = "example.com/B@v1.0.0".parse().unwrap();
         assert!(stage.staged(&Item::Mod(other)).unwrap().is_none());
+        // Of every kind, those that are never put included.
+        for item in [Item::Bases(1), Item::Contents(1), Item::Zip(module)] {
+            assert!(stage.staged(&item).unwrap().is_none(), "{item}");
+        }
 
         let mut listed = Vec::new();
         stage
