@@ -8,16 +8,16 @@ use modferry_protocol::bundle::{Incoming, Item, StoredRecipes, Volumes};
 use modferry_protocol::zip::{ReadAt, ZipError};
 
 use super::{Intake, from_volume, temp_file};
-use crate::pipeline::{Body, Checked, Pipeline, SPOOL_ABOVE, Ticket};
+use crate::pipeline::{Body, Checked, IN_FLIGHT, Pipeline, SPOOL_ABOVE, Ticket};
 use crate::restore::Unfit;
 use crate::{CheckError, Stage};
 
 /// Bytes of a zip read at a time.
 const PIECE: usize = 1 << 20;
 
-/// Bytes of memory that a file of a recipe is counted with: a decoded recipe has about 40 for it, and as many while the zip
-/// is put together.
-const RECIPE_FILE: u64 = 64;
+/// The most bytes that a recipe is counted with, so that there is room for its zip beside it whatever it takes: a larger
+/// one is under way with no other zip.
+const RECIPE_COUNTED: u64 = IN_FLIGHT - SPOOL_ABOVE;
 
 impl<'env, S: Stage> Intake<'_, S>
 where
@@ -74,7 +74,7 @@ where
         while let Some((module, zip, recipe)) = recipes.next().map_err(damaged)? {
             self.lists.carries(&Item::Zip(module.clone()))?;
             self.prover.zip_is_accompanied(self.stage, &module)?;
-            let reserved = recipe.sources().len() as u64 * RECIPE_FILE;
+            let reserved = recipe.memory().min(RECIPE_COUNTED);
             let body = self.body(zip.size, reserved, pipeline)?;
             let ticket = Ticket {
                 entry: format!("{entry}: zip {module}"),

@@ -116,12 +116,51 @@ fn files_and_kinds_are_counted_within_limits() {
     refused("1 kinds of 0 files", 0, |p| {
         p.kinds = [&[1][..], &kind()].concat()
     });
-    let two = || [&[2][..], &kind(), &kind()].concat();
+    let other = || [&[1][..], &kind()[1..]].concat();
+    let two = || [&[2][..], &kind(), &other()].concat();
     refused("2 kinds of 1 files", 1, |p| p.kinds = two());
-    with(2, |p| (p.kinds, p.kind_of) = (two(), vec![1, 0])).unwrap();
-    refused("kind 2 of 2", 2, |p| {
-        (p.kinds, p.kind_of) = (two(), vec![1, 2])
+    let of = |kinds: Vec<u8>, kind_of: &[u8]| {
+        with(kind_of.len(), |p| {
+            (p.kinds, p.kind_of) = (kinds.clone(), kind_of.to_vec())
+        })
+        .map(drop)
+    };
+    of(two(), &[0, 1, 0]).unwrap();
+    let refused = |why: &str, kinds, kind_of| {
+        let error = of(kinds, kind_of).unwrap_err();
+        assert!(error.ends_with(why), "want {why}, have {error}");
+    };
+    refused("kind 2 of 2", two(), &[0, 2]);
+    // One spelling: each kind once, used, and where a file first has it.
+    refused("kind 1 before kind 0", two(), &[1, 0]);
+    refused("no file has kind 1 of 2", two(), &[0, 0]);
+    let twice = [&[2][..], &kind(), &kind()].concat();
+    refused("a kind is there twice", twice, &[0, 1]);
+}
+
+#[test]
+fn whatever_is_in_a_recipe_counts_as_memory() {
+    let memory = |files, change: fn(&mut Parts)| with(files, change).unwrap().memory();
+    let empty = memory(0, |_| ());
+    assert!(empty < 1000, "{empty}");
+    let field = || [&varint(5000)[..], &[b'x'; 5000]].concat();
+    let changes: [fn(&mut Parts); 4] = [
+        |p| p.front = [&varint(5000)[..], &[b'x'; 5000]].concat(),
+        |p| p.trailing = [&varint(5000)[..], &[b'x'; 5000]].concat(),
+        |p| p.directory = [&[2][..], &varint(5000), &[b'x'; 5000]].concat(),
+        |p| p.end = [&[2][..], &varint(5000), &[b'x'; 5000]].concat(),
+    ];
+    for change in changes {
+        assert!(memory(0, change) >= empty + 5000);
+    }
+    let one = memory(1, |_| ());
+    let extra = with(1, |p| {
+        p.kinds.splice(77..78, field());
     });
+    assert!(extra.unwrap().memory() >= one + 5000);
+    // A file: decoded, its name, and what putting it together takes.
+    let many = memory(10_000, |_| ());
+    assert!(many >= empty + 10_000 * (32 + 44 + 16), "{many}");
 }
 
 #[test]

@@ -1,5 +1,7 @@
 //! A recipe's bytes. What decodes encodes to the same bytes again.
 
+use std::collections::HashSet;
+
 use super::headers::{CENTRAL_OWN, Descriptor, Fill, Kind, LOCAL_OWN};
 use super::{
     BaseEntry, Directory, End, File, MAX_RECIPE_FILES, Recipe, RecipeError, Source, malformed,
@@ -67,7 +69,7 @@ impl Recipe {
 
     /// Takes a recipe for a zip of `module` from the front.
     ///
-    /// Memory: that of the bytes, and 40 bytes a file.
+    /// What it takes is [`memory`](Self::memory); while it is decoded, a small multiple of its bytes.
     pub fn decode(module: &ModuleVersion, bytes: &mut &[u8]) -> Result<Recipe, RecipeError> {
         let files = number(bytes, "its files")?;
         if files > MAX_RECIPE_FILES as u64 {
@@ -83,17 +85,7 @@ impl Recipe {
         };
         let front = take_bytes(bytes, "its front")?;
         let kinds = take_kinds(bytes, files)?;
-        let kind_of = |bytes: &mut &[u8]| match kinds.len() {
-            0 | 1 => Ok(0),
-            count => match number(bytes, "its files' kinds")? {
-                kind if kind < count as u64 => Ok(kind as u32),
-                kind => Err(malformed(format!("kind {kind} of {count}"))),
-            },
-        };
-        let mut column = Vec::new();
-        for _ in 0..files {
-            column.push(kind_of(bytes)?);
-        }
+        let column = take_kind_column(bytes, files, kinds.len())?;
         let prefix = if prefixed { prefix_of(module).len() } else { 0 };
         let mut ends = Vec::new();
         let mut end = 0u64;
@@ -179,7 +171,43 @@ fn take_kinds(bytes: &mut &[u8], files: usize) -> Result<Vec<Kind>, RecipeError>
     if count > files as u64 || (count == 0) != (files == 0) {
         return Err(malformed(format!("{count} kinds of {files} files")));
     }
-    (0..count).map(|_| take_kind(bytes)).collect()
+    let mut kinds = Vec::new();
+    for _ in 0..count {
+        kinds.push(take_kind(bytes)?);
+    }
+    let distinct: HashSet<&Kind> = kinds.iter().collect();
+    if distinct.len() < kinds.len() {
+        return Err(malformed("a kind is there twice"));
+    }
+    Ok(kinds)
+}
+
+/// Each file's kind. Kinds are numbered as files first have them, so that none is unused and there is one spelling.
+fn take_kind_column(
+    bytes: &mut &[u8],
+    files: usize,
+    kinds: usize,
+) -> Result<Vec<u32>, RecipeError> {
+    if kinds <= 1 {
+        return Ok(vec![0; files]);
+    }
+    let mut column = Vec::new();
+    let mut used = 0;
+    for _ in 0..files {
+        let kind = number(bytes, "its files' kinds")?;
+        if kind >= kinds as u64 {
+            return Err(malformed(format!("kind {kind} of {kinds}")));
+        }
+        if kind > used {
+            return Err(malformed(format!("kind {kind} before kind {used}")));
+        }
+        used += u64::from(kind == used);
+        column.push(kind as u32);
+    }
+    if used < kinds as u64 {
+        return Err(malformed(format!("no file has kind {used} of {kinds}")));
+    }
+    Ok(column)
 }
 
 fn take_kind(bytes: &mut &[u8]) -> Result<Kind, RecipeError> {

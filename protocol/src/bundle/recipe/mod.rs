@@ -10,7 +10,7 @@
 //!             directory end trailing
 //! flags     = byte                          bit 0: every name begins with path@version/, which is left out
 //! front     = bytes                         in front of the first local header; bytes = length byte{length}
-//! kinds     = count kind{count}             a zip without files has none
+//! kinds     = count kind{count}             a zip without files has none; as files first have them, each once
 //! kind      = byte{30} byte{46} bytes bytes bytes fill descriptor
 //!                                           local and central header, their numbers zero that are the file's or the
 //!                                           kind's own: CRC-32, sizes, lengths, offset; local extra field, central
@@ -53,6 +53,11 @@ use super::BaseEntry;
 /// The most files of a recipe: more than twice what a directory of [`MAX_DIRECTORY`](crate::zip::MAX_DIRECTORY)
 /// has room for with real names.
 pub const MAX_RECIPE_FILES: usize = 500_000;
+
+/// Bytes that putting a zip together takes a file: its facts, its header's offset, where its packed bytes are, and as
+/// much again for whoever looks up what they hold.
+const ASSEMBLED_FILE: usize =
+    size_of::<DeflatedFacts>() + size_of::<u32>() + 2 * size_of::<std::ops::Range<u64>>();
 
 /// How a zip is put together again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,6 +198,39 @@ impl Recipe {
     /// Where the packed bytes of the zip's files come from, in the order in which they lie there.
     pub fn sources(&self) -> impl ExactSizeIterator<Item = &Source> {
         self.files.iter().map(|file| &file.source)
+    }
+
+    /// Bytes of memory that it takes, with what is taken beside it while the zip is [put together](Self::assemble).
+    ///
+    /// Whatever is in it counts, whether files have it or not: a recipe of no file may have megabytes in front of the end.
+    pub fn memory(&self) -> u64 {
+        let kinds: usize = (self.kinds.iter())
+            .map(|kind| {
+                kind.local_extra.capacity()
+                    + kind.central_extra.capacity()
+                    + kind.comment.capacity()
+            })
+            .sum();
+        let order = match &self.directory {
+            Directory::InOrder => 0,
+            Directory::Order(order) => order.capacity() * size_of::<u32>(),
+            Directory::Literal(bytes) => bytes.capacity(),
+        };
+        let end = match &self.end {
+            End::Plain => 0,
+            End::Comment(bytes) | End::Literal(bytes) => bytes.capacity(),
+        };
+        let bytes = size_of::<Recipe>()
+            + self.front.capacity()
+            + self.kinds.capacity() * size_of::<Kind>()
+            + kinds
+            + self.files.capacity() * size_of::<File>()
+            + self.files.len() * ASSEMBLED_FILE
+            + self.names.capacity()
+            + order
+            + end
+            + self.trailing.capacity();
+        bytes as u64
     }
 
     /// A file's name, without the prefix where that is left out.
