@@ -22,9 +22,7 @@ const PIECE: usize = 64 << 10;
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Unfit {
     #[error(transparent)]
-    Recipe(#[from] RecipeError),
-    #[error("its recipe makes more than the {0} bytes of the index")]
-    Longer(u64),
+    Recipe(RecipeError),
     #[error("its recipe makes {made} bytes, the index has {size}")]
     Shorter { made: u64, size: u64 },
     #[error("what its recipe makes does not have the SHA-256 of the index")]
@@ -51,24 +49,23 @@ pub(crate) fn restore<Z: ReadAt>(
         last: None,
         buffer: vec![0; PIECE],
     };
+    let unfit = |error| match error {
+        RecipeError::Io(source) => Unfit::Io(source),
+        error => Unfit::Recipe(error),
+    };
+    let size = wanted.size;
+    let made = (recipe.size(module, &mut sources, size)).map_err(unfit)?;
+    if made != size {
+        return Err(Unfit::Shorter { made, size });
+    }
     let mut out = Out {
         body,
         pending: Vec::new(),
         at: 0,
-        size: wanted.size,
+        size,
         hasher: Sha256::new(),
-        longer: false,
     };
-    let ranges = match recipe.assemble(module, &mut sources, &mut out) {
-        Ok(ranges) => ranges,
-        Err(RecipeError::Io(_)) if out.longer => return Err(Unfit::Longer(wanted.size)),
-        Err(RecipeError::Io(source)) => return Err(Unfit::Io(source)),
-        Err(error) => return Err(error.into()),
-    };
-    let (made, size) = (out.at, wanted.size);
-    if made != size {
-        return Err(Unfit::Shorter { made, size });
-    }
+    let ranges = (recipe.assemble(module, &mut sources, &mut out)).map_err(unfit)?;
     if out.finish().map_err(Unfit::Io)? != wanted.sha256 {
         return Err(Unfit::Sha256);
     }
@@ -189,7 +186,7 @@ impl<Z: ReadAt> Deflated for Sources<'_, Z> {
     }
 }
 
-/// Where a zip is put together: it takes as many bytes as the zip has, and hashes them.
+/// Where a zip is put together: it takes as many bytes as the zip has, which its recipe's size is, and hashes them.
 struct Out<'b> {
     body: &'b mut Body,
     /// What is not in the file yet, where it is one.
@@ -197,7 +194,6 @@ struct Out<'b> {
     at: u64,
     size: u64,
     hasher: Sha256,
-    longer: bool,
 }
 
 impl Out<'_> {
@@ -222,7 +218,6 @@ impl Write for Out<'_> {
     fn write(&mut self, buf: &[u8]) -> io::Result<usize> {
         let more = buf.len() as u64;
         if more > self.size - self.at {
-            self.longer = true;
             return Err(io::Error::other("the zip gets longer than it may"));
         }
         match self.body {
@@ -243,5 +238,68 @@ impl Write for Out<'_> {
 
     fn flush(&mut self) -> io::Result<()> {
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::NoZip;
+    use crate::restore::Parts;
+    use crate::restore::bases::Bases;
+    use crate::restore::streams::{Stream, Streams};
+    use modferry_protocol::bundle::DeflatedTotals;
+
+    /// As-they-are streams of those bytes, from 0.
+    fn parts(streams: &[&[u8]]) -> Parts<NoZip> {
+        let folder = std::env::temp_dir();
+        let totals = DeflatedTotals {
+            streams: streams.len() as u64,
+            bytes: streams.iter().map(|bytes| bytes.len() as u64).sum(),
+        };
+        let all = Streams::new(totals, &folder).unwrap();
+        for bytes in streams {
+            let stream = Stream {
+                method: 0,
+                packed: bytes.len() as u32,
+                unpacked: bytes.len() as u32,
+                crc32: 0,
+                sha256: [0; 32],
+            };
+            let number = all.announce(1).unwrap();
+            assert!(all.keep(number, &[stream], bytes).unwrap());
+        }
+        Parts {
+            streams: all,
+            bases: Bases::new(Vec::new(), &folder).unwrap(),
+        }
+    }
+
+    #[test]
+    fn nothing_is_written_of_a_zip_of_another_size() {
+        let module: ModuleVersion = "example.com/m@v1.0.0".parse().unwrap();
+        // No file, three bytes in front, and an end record: 25 bytes.
+        let bytes = b"\x00\x00\x03abc\x00\x00\x00\x00";
+        for (size, written) in [(24, false), (25, true), (26, false)] {
+            let recipe = Recipe::decode(&module, &mut &bytes[..]).unwrap();
+            let mut body = Body::Memory {
+                buffer: vec![7; 64],
+                size,
+            };
+            let wanted = Digest {
+                size: size as u64,
+                sha256: [0; 32],
+            };
+            let mut checker = zip::Checker::new();
+            let all = parts(&[]);
+            let unfit =
+                restore(&all, &mut checker, &module, recipe, &wanted, &mut body).unwrap_err();
+            assert_eq!(matches!(unfit, Unfit::Sha256), written, "{unfit}");
+            let Body::Memory { buffer, .. } = body else {
+                unreachable!()
+            };
+            assert_eq!(buffer != [7; 64], written, "{size}: {unfit}");
+        }
     }
 }

@@ -378,7 +378,7 @@ fn how_large_a_zip_gets_is_known_before_it_is_made() {
             crc32,
         });
         recipe
-            .size(&module(), &mut streams)
+            .size(&module(), &mut streams, u64::MAX)
             .map_err(|error| error.to_string())
     };
     let name = MODULE.len() as u64 + 2;
@@ -404,7 +404,7 @@ fn what_is_not_there_is_named() {
     let mut none = |sources: &[u8]| {
         let recipe = with(1, |p| p.sources = sources.to_vec()).unwrap();
         let size = recipe
-            .size(&module(), &mut streams)
+            .size(&module(), &mut streams, u64::MAX)
             .unwrap_err()
             .to_string();
         let made = recipe.assemble(&module(), &mut streams, &mut io::sink());
@@ -423,6 +423,40 @@ fn what_is_not_there_is_named() {
         none(&[3 << 3 | 2, 4, 0, 0, 0, 0, 0]),
         "recipe: file 0: there is no 4 deflate streams from 3 on, as they are"
     );
+}
+
+/// Streams of 100 bytes each, and how often somebody asked for one.
+struct Asked(u32);
+
+impl Deflated for Asked {
+    fn facts(&mut self, _: &Source) -> io::Result<Option<DeflatedFacts>> {
+        self.0 += 1;
+        Ok(Some(DeflatedFacts {
+            packed: 100,
+            unpacked: 100,
+            crc32: 0,
+        }))
+    }
+
+    fn copy(&mut self, _: &Source, _: &mut dyn Write) -> io::Result<()> {
+        panic!("nothing is to be copied")
+    }
+}
+
+#[test]
+fn nothing_is_asked_for_once_a_zip_is_too_large() {
+    let recipe = decode(&parts(1000).bytes()).unwrap();
+    let size = |most| {
+        let mut streams = Asked(0);
+        let size = recipe.size(&module(), &mut streams, most);
+        (size.map_err(|error| error.to_string()), streams.0)
+    };
+    let whole = size(u64::MAX).0.unwrap();
+    assert_eq!(size(whole), (Ok(whole), 1000));
+    let longer = |most| Err(format!("its recipe makes more than {most} bytes"));
+    assert_eq!(size(whole - 1), (longer(whole - 1), 1000));
+    assert_eq!(size(99), (longer(99), 1));
+    assert_eq!(size(0), (longer(0), 1));
 }
 
 /// Says one size and writes another.

@@ -10,13 +10,16 @@ use crate::module::ModuleVersion;
 impl Recipe {
     /// How many bytes the zip will have, nothing of it being written yet.
     ///
+    /// No stream is asked for behind the one that makes it larger than `most` bytes.
+    ///
     /// # Errors
     ///
-    /// A file's source is not there, or a size or offset has more than 32 bits.
+    /// A file's source is not there, or a size or offset has more than 32 bits; or the zip would have more than `most` bytes.
     pub fn size(
         &self,
         module: &ModuleVersion,
         streams: &mut dyn Deflated,
+        most: u64,
     ) -> Result<u64, RecipeError> {
         let prefix = self.prefix(module);
         let mut at = self.front.len() as u64;
@@ -28,6 +31,9 @@ impl Recipe {
             in_32_bits(at).ok_or(RecipeError::TooLarge { file: n })?;
             at += kind.local_len(name) + facts.packed + kind.descriptor.len();
             directory += kind.central_len(name);
+            if at > most {
+                return Err(RecipeError::Longer { most });
+            }
         }
         at += match &self.directory {
             Directory::Literal(bytes) => bytes.len() as u64,
@@ -38,7 +44,11 @@ impl Recipe {
             End::Comment(comment) => END_LEN + comment.len() as u64,
             End::Literal(bytes) => bytes.len() as u64,
         };
-        Ok(at + self.trailing.len() as u64)
+        at += self.trailing.len() as u64;
+        if at > most {
+            return Err(RecipeError::Longer { most });
+        }
+        Ok(at)
     }
 
     /// Writes the zip, from front to back, and gives where each file's packed bytes are in it.

@@ -175,6 +175,12 @@ pub enum RecipeError {
         /// The file's place in the zip, from 0.
         file: usize,
     },
+    /// The zip has more bytes than it may.
+    #[error("its recipe makes more than {most} bytes")]
+    Longer {
+        /// How many it may have.
+        most: u64,
+    },
     /// Deflate streams could not be read, or the zip not be written.
     #[error("putting a zip together failed")]
     Io(#[from] io::Error),
