@@ -8,10 +8,7 @@
 //! too: they have to be in the cache. Nothing in a bundle is read before a trusted signature over it was checked.
 
 use std::collections::BTreeSet;
-use std::fs::File;
-use std::io::{self, Read as _};
 
-use flate2::read::DeflateDecoder;
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::{
     BaseEntry, BasesReader, Encoding, Entry, Incoming, Item, MAX_PREFIX, ReadError, Recipe, Source,
@@ -19,14 +16,14 @@ use modferry_protocol::bundle::{
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::trust::Policy;
-use modferry_protocol::zip::{Place, ReadAt as _, places};
 use serde::{Serialize, Serializer};
 
 use crate::bundle::Bundle;
-use crate::cache::{Cache, FileAt};
+use crate::cache::Cache;
 use crate::error::Error;
 use crate::front::damaged;
 use crate::pack::base::Base;
+use crate::pack::group::Opened as Zip;
 use crate::verify::shelf;
 
 /// A zip of a bundle, and what it takes there.
@@ -110,7 +107,7 @@ struct Count<'b> {
 /// A base, which is opened when it is first asked for.
 struct Opened {
     base: Base,
-    zip: Option<(FileAt, Vec<Place>)>,
+    zip: Option<Zip>,
 }
 
 impl Count<'_> {
@@ -187,6 +184,10 @@ impl Count<'_> {
         for n in 0..restored.len() {
             let size = restored.content(n).len() as u64;
             let forms = restored.forms(n).len() as u64;
+            if self.streams.len() as u64 + forms > self.bundle.manifest.deflated.streams {
+                let what = "they give more deflate streams than the manifest has";
+                return Err(self.wrong(&entry.to_string(), what));
+            }
             let share = u128::from(size) * u128::from(carried) / u128::from(all.max(1));
             for _ in 0..forms {
                 self.streams.push(Stream {
@@ -221,19 +222,20 @@ impl Count<'_> {
                     .advise("name the cache that it was exported with: --cache DIR")
                     .into());
                 }
-                let file = FileAt::new(File::open(&path).map_err(read)?).map_err(read)?;
-                let all = places(&file).map_err(|error| damaged(&path, error))?;
-                opened.zip = Some((file, all));
+                opened.zip = Some(Zip::new(&path).map_err(read)?);
             }
-            let place = opened.zip.as_ref().and_then(|(file, all)| {
-                let place = all.get(part.entry as usize)?;
-                Some((file, place))
-            });
-            let Some((file, place)) = place else {
+            let zip = opened.zip.as_ref();
+            let entry = zip.and_then(|zip| Some((zip, zip.places.get(part.entry as usize)?)));
+            let Some((zip, place)) = entry else {
                 return Err(self.wrong("contents", "they name an entry that its base has not"));
             };
             let room = MAX_PREFIX.saturating_sub(prefix.len());
-            content_of(file, place, room, &mut prefix).map_err(read)?;
+            if place.unpacked > room as u64 {
+                let what =
+                    format!("what they are compressed against has more than {MAX_PREFIX} bytes");
+                return Err(self.wrong("contents", what));
+            }
+            zip.unpack(part.entry, &mut prefix).map_err(read)?;
         }
         Ok(prefix)
     }
@@ -321,27 +323,6 @@ impl Count<'_> {
         .because(error)
         .into()
     }
-}
-
-/// Appends what an entry of a zip has, if it is no more than `room` bytes.
-fn content_of(file: &FileAt, place: &Place, room: usize, out: &mut Vec<u8>) -> io::Result<()> {
-    let size = place.data.end - place.data.start;
-    if place.unpacked > room as u64 || size > MAX_PREFIX as u64 {
-        return Err(io::Error::new(
-            io::ErrorKind::InvalidData,
-            "the contents' prefix is larger than any may be",
-        ));
-    }
-    let mut packed = vec![0; size as usize];
-    file.read_exact_at(place.data.start, &mut packed)?;
-    match place.method {
-        0 => out.append(&mut packed),
-        _ => {
-            let mut content = DeflateDecoder::new(packed.as_slice()).take(place.unpacked);
-            content.read_to_end(out)?;
-        }
-    }
-    Ok(())
 }
 
 /// Why the reading of a pack stopped.

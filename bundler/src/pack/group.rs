@@ -57,15 +57,15 @@ impl<'g> Group<'g> {
 }
 
 /// A zip whose entries are read.
-pub(super) struct Opened {
+pub(crate) struct Opened {
     file: File,
     /// Its entries, in the directory's order.
-    pub(super) places: Vec<Place>,
+    pub(crate) places: Vec<Place>,
 }
 
 impl Opened {
-    /// Reads the directory, which was found well before.
-    pub(super) fn new(path: &Path) -> io::Result<Opened> {
+    /// Reads the directory.
+    pub(crate) fn new(path: &Path) -> io::Result<Opened> {
         let file = File::open(path)?;
         let places = zip::places(&FileAt::new(file.try_clone()?)?).map_err(io::Error::other)?;
         Ok(Opened { file, places })
@@ -84,7 +84,7 @@ impl Opened {
     }
 
     /// Appends an entry's content.
-    pub(super) fn unpack(&self, entry: u32, content: &mut Vec<u8>) -> io::Result<()> {
+    pub(crate) fn unpack(&self, entry: u32, content: &mut Vec<u8>) -> io::Result<()> {
         let place = self.places.get(entry as usize);
         let place = place.ok_or_else(|| io::Error::other("no such entry"))?;
         let packed = BufReader::new(Slice::new(&self.file, place.data.clone()));

@@ -20,7 +20,7 @@
 mod analyse;
 pub mod base;
 mod frames;
-mod group;
+pub(crate) mod group;
 mod held;
 mod level;
 mod order;
