@@ -144,7 +144,10 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         true => None,
         false => {
             let packing = config.pack.unwrap_or_default();
-            let bases = bases(packing, &fetched, &portion, &exported, &basis, &sources)?;
+            let bases = match packing != Packing::None && config.deltas.unwrap_or(true) {
+                true => bases(&fetched, &portion, &exported, &basis, &sources)?,
+                false => Candidates::default(),
+            };
             notes.extend(bases.notes);
             let contents = Contents {
                 stream,
@@ -182,16 +185,12 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
 
 /// What zips may be packed against.
 fn bases(
-    packing: Packing,
     fetched: &Fetched,
     portion: &Portion,
     exported: &[Earlier],
     basis: &Basis,
     sources: &Sources,
 ) -> Result<Candidates, Error> {
-    if packing == Packing::None {
-        return Ok(Candidates::default());
-    }
     let zip = |module: &&ModuleVersion| portion.modules.get(module).is_some_and(|share| share.zip);
     let carried: Vec<&ModuleVersion> = fetched.modules.keys().filter(zip).collect();
     base::candidates(&carried, exported, &basis.built_on.bundles, &sources.cache)

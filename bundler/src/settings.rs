@@ -64,6 +64,8 @@ pub struct Config {
     pub media_rate: Option<Rate>,
     /// How zips travel.
     pub pack: Option<Packing>,
+    /// Whether zips are packed against those that the destination holds.
+    pub deltas: Option<bool>,
     /// The public key of the appliance whose receipts come back.
     pub receipt_key: Option<PathBuf>,
     /// Whether what is no longer selected is taken back.
@@ -132,6 +134,7 @@ impl Config {
             volume_size: self.volume_size.or(file.volume_size),
             media_rate: self.media_rate.or(file.media_rate),
             pack: self.pack.or(file.pack),
+            deltas: self.deltas.or(file.deltas),
             receipt_key: self.receipt_key.or(file.receipt_key),
             // The file's prune is about the file's selection: one module named by hand must not take back all else.
             prune: self.prune.or(file.prune.filter(|_| !asked)),

@@ -6,7 +6,8 @@ mod common;
 use std::fs;
 
 use common::{Done, World};
-use modferry_checker::testing::TestModule;
+use modferry_checker::testing::{Packing, TestModule, zip_h1, zip_of};
+use modferry_protocol::bundle::MAX_PREFIX;
 
 /// A module of some files, of which one is another in each version.
 fn add(world: &mut World, version: u32, go_on: &str) {
@@ -117,4 +118,58 @@ fn a_zip_in_other_bytes_is_not_what_a_bundle_is_packed_against() {
     fs::write(&upstream, as_it_was).unwrap();
     // What was there first stays, so the stream's own second bundle lacks its base, and its third one that.
     assert_eq!(verified(&world, &["out"]), (2, 2));
+}
+
+#[test]
+fn a_file_that_nothing_shrinks_is_packed_against() {
+    let mut world = World::new();
+    // As many bytes as a prefix may have, and when they are deflated a few more.
+    let mut state = 1_u64;
+    let bytes = std::iter::repeat_with(move || {
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        state.to_le_bytes()
+    });
+    let mut file: Vec<u8> = bytes.take(MAX_PREFIX / 8).flatten().collect();
+    for version in 0..2 {
+        let mut module = TestModule::new(&name(version), &[]);
+        file[1000] ^= 1;
+        let files = [("go.mod", &*module.go_mod), ("file", &*file)];
+        module.h1 = zip_h1(&module.module, &files);
+        module.zip = zip_of(&module.module, &files, Packing::Deflated);
+        assert!(module.zip.len() > MAX_PREFIX);
+        world.add(&module);
+    }
+    world.publish();
+    for version in 0..2 {
+        export(&world, version, &["--stream", "platform"]);
+    }
+    let second = bundle(2);
+    let size = fs::metadata(world.path("out/platform.000002.v001.tar")).unwrap();
+    assert!(size.len() < 100_000, "{}", size.len());
+    let inspect = ["inspect", &second, "--modules", "--pub", "site.pub"];
+    world.run(&inspect).ok();
+}
+
+#[test]
+fn where_it_is_said_nothing_is_packed_against_what_is_held() {
+    let mut world = World::new();
+    (0..4).for_each(|version| add(&mut world, version, ""));
+    world.publish();
+    let bases = |sequence: u32, more: &[&str]| {
+        export(
+            &world,
+            sequence - 1,
+            &[&["--stream", "platform"], more].concat(),
+        );
+        json(&world, &bundle(sequence))["bases"].clone()
+    };
+    assert_eq!(bases(1, &[]), 0);
+    assert_eq!(bases(2, &["--no-deltas"]), 0);
+    let file = world.path("modferry.yaml");
+    fs::write(&file, "deltas: false\n").unwrap();
+    assert_eq!(bases(3, &["--config", "modferry.yaml"]), 0);
+    fs::write(&file, "deltas: true\n").unwrap();
+    assert_eq!(bases(4, &["--config", "modferry.yaml"]), 1);
 }

@@ -71,6 +71,7 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
   volume-size: dvd                 # --volume-size
   media-rate: 10 MB/s              # --media-rate
   pack: fast                       # --pack
+  deltas: true                     # false: --no-deltas
   receipt-key: identity.pub        # --receipt-key
   prune: false                     # --prune
 
@@ -347,6 +348,9 @@ pub struct Selection {
     /// travels as it is. Each rebuild is proven before the bundle is signed.
     #[arg(long, value_name = "none|fast|max", hide_possible_values = true)]
     pub pack: Option<Packing>,
+    /// Pack zips against nothing that the destination holds: for one that holds zips in other bytes than this stream's
+    #[arg(long)]
+    pub no_deltas: bool,
     /// So many transfers at once [default: 24]
     #[arg(long, value_name = "N")]
     pub transfers: Option<usize>,
@@ -385,6 +389,7 @@ impl Selection {
             volume_size: flags.volume_size.volume_size,
             media_rate: flags.media_rate,
             pack: flags.pack,
+            deltas: flags.no_deltas.then_some(false),
             receipt_key: flags.receipt_key,
             prune: flags.prune.then_some(true),
             receipt: flags.receipt,
