@@ -253,7 +253,8 @@ prop_compose! {
     ) -> Manifest {
         let [records, tiles, infos, mods, zips, zip_bytes, contents, content_bytes, carried_bytes] = n;
         let ([needs, tombstones], bases) = if basis.is_some() { (lists, bases) } else { ([0, 0], 0) };
-        let deflated = if contents > 0 { deflated } else { (0, 0) };
+        let deflated = if contents > 0 { (deflated.0, deflated.1.min(zip_bytes)) } else { (0, 0) };
+        let content_bytes = content_bytes.min(deflated.1.saturating_mul(1100));
         Manifest {
             stream: StreamName::new(&stream).unwrap(),
             sequence: Sequence::new(sequence).unwrap(),

@@ -210,7 +210,7 @@ fn contents_give_what_the_manifest_says_no_more_and_no_less() {
             (streams - 1, bytes),
             (streams, bytes - 1),
             (0, bytes),
-            (streams, 0),
+            (streams, 1),
         ] {
             let error = damaged(&world, &with(streams, bytes));
             let what = format!(
@@ -256,7 +256,8 @@ fn contents_that_expand_end_where_the_manifest_says() {
     let world = World::new();
     let mut bundle = packed(&world);
     bundle.tamper = Some(|entries| {
-        let zeros = vec![0; 60 << 20];
+        // No more than what the manifest lets them be.
+        let zeros = vec![0; 100 << 10];
         put_frame(entries, frame_of(&[(&zeros, &[Form::AsIs])], &[], &[]));
     });
     let error = damaged(&world, &bundle);

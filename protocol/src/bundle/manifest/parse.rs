@@ -12,6 +12,14 @@ use super::{
 use crate::module::ModuleVersion;
 use crate::sumdb::{DbName, Hash, TreeHead};
 
+/// The most bytes of contents for a byte of their deflate streams. 258 bytes in two bits are the best that deflate can
+/// do, 1032 to one; a content as it is has one to one.
+const MAX_DEFLATE_RATIO: u64 = 1100;
+
+/// The most bytes of a frame's table for each deflate stream, and for the frame: a size below 64 MiB has four, a form
+/// one, the count of forms one, and the count of contents three.
+const TABLE_SHARE: u64 = 8;
+
 /// Reads a manifest line by line, each of which must be the one that the format has there.
 pub(super) struct Parser<'a> {
     lines: Lines<'a>,
@@ -64,9 +72,10 @@ impl<'a> Parser<'a> {
             content_bytes: total("content-bytes")?,
             carried_bytes: total("carried-bytes")?,
         };
+        let streams = self.deflated("deflated", totals.contents, MAX_DEFLATED)?;
         let deflated = DeflatedTotals {
-            streams: self.deflated("deflated", totals.contents, MAX_DEFLATED)?,
-            bytes: self.deflated("deflated-bytes", totals.contents, u64::MAX)?,
+            streams,
+            bytes: self.deflated_bytes(&totals, streams)?,
         };
         let index = self.value("index", |v| {
             let (size, sha256) = v.split_once(' ').ok_or("want a size and a SHA-256")?;
@@ -153,6 +162,24 @@ impl<'a> Parser<'a> {
             Some(count) => Ok(count),
             None => Err("want a number".into()),
         })
+    }
+
+    /// Bytes of what the contents give. Each deflate stream is in a zip, so that zips have as many; and they are what the
+    /// contents deflate to, so that there is no end of contents for a few of them.
+    fn deflated_bytes(&mut self, totals: &Totals, streams: u64) -> Result<u64, ManifestError> {
+        let bytes = self.deflated("deflated-bytes", totals.contents, totals.zip_bytes)?;
+        let table = (streams.saturating_add(totals.contents)).saturating_mul(TABLE_SHARE);
+        let most = (bytes.saturating_mul(MAX_DEFLATE_RATIO)).saturating_add(table);
+        if totals.content_bytes > most {
+            return Err(ManifestError::Line {
+                line: self.number - 1,
+                what: format!(
+                    "deflated-bytes: contents of {} bytes cannot deflate to so few: want at most {most} of them",
+                    totals.content_bytes
+                ),
+            });
+        }
+        Ok(bytes)
     }
 
     fn heads(&mut self) -> Result<Vec<(DbName, TreeHead)>, ManifestError> {
