@@ -7,7 +7,7 @@ use std::os::unix::fs::FileExt;
 
 use modferry_protocol::bundle::{Deflated, DeflatedFacts, Digest, Recipe, RecipeError, Source};
 use modferry_protocol::module::ModuleVersion;
-use modferry_protocol::zip::{self, Known, MAX_ZIP_FILE, ReadAt, ZipError, ZipFacts};
+use modferry_protocol::zip::{self, Known, ReadAt, ZipError, ZipFacts};
 use sha2::{Digest as _, Sha256};
 
 use super::Parts;
@@ -47,6 +47,7 @@ pub(crate) fn restore<Z: ReadAt>(
         parts,
         reader: parts.bases.reader(),
         last: None,
+        size: wanted.size,
         buffer: vec![0; PIECE],
     };
     let unfit = |error| match error {
@@ -102,6 +103,8 @@ struct Sources<'p, Z> {
     reader: Reader<'p, Z>,
     /// The one that was asked for last: first what it has, then its bytes.
     last: Option<(u32, Kept)>,
+    /// Bytes of the zip.
+    size: u64,
     buffer: Vec<u8>,
 }
 
@@ -119,7 +122,8 @@ impl<Z: ReadAt> Sources<'_, Z> {
 
     /// The bytes of that many pieces of a deflate stream; `None` if they are not all there, or not as they are.
     ///
-    /// A piece has a byte at least, so that there is no more work in them than there are bytes in the zip.
+    /// One of several has a byte at least, so that there is no more work in them than there are bytes in the zip: where they
+    /// have more than that, they are not counted to their end.
     fn pieces(&mut self, first: u32, count: u32) -> io::Result<Option<u64>> {
         let mut bytes = 0;
         for n in 0..count {
@@ -128,13 +132,15 @@ impl<Z: ReadAt> Sources<'_, Z> {
                 None => None,
             };
             match kept {
-                Some(Kept { stream, .. }) if stream.method == 0 && stream.packed > 0 => {
+                Some(Kept { stream, .. })
+                    if stream.method == 0 && (stream.packed > 0 || count == 1) =>
+                {
                     bytes += u64::from(stream.packed);
                 }
                 _ => return Ok(None),
             }
-            if bytes > MAX_ZIP_FILE {
-                return Ok(None);
+            if bytes > self.size {
+                break;
             }
         }
         Ok(Some(bytes))
@@ -301,5 +307,31 @@ mod tests {
             };
             assert_eq!(buffer != [7; 64], written, "{size}: {unfit}");
         }
+    }
+
+    #[test]
+    fn pieces_are_counted_no_further_than_the_zip_has_bytes() {
+        let all = parts(&[b"abc", b"", b"de", b"fghi"]);
+        let pieces = |first, count, size| {
+            let mut sources = Sources {
+                parts: &all,
+                reader: all.bases.reader(),
+                last: None,
+                size,
+                buffer: Vec::new(),
+            };
+            sources.pieces(first, count).unwrap()
+        };
+        assert_eq!(pieces(2, 2, 6), Some(6));
+        assert_eq!(pieces(0, 1, 6), Some(3));
+        assert_eq!(pieces(3, 1, 3), Some(4), "more than the zip has");
+        // What is not there is not looked for behind that.
+        assert_eq!(pieces(2, 3, 6), None);
+        assert_eq!(pieces(2, u32::MAX - 2, 5), Some(6));
+        // Of several each has a byte; one may be empty.
+        assert_eq!(pieces(1, 1, 6), Some(0));
+        assert_eq!(pieces(0, 2, 6), None);
+        assert_eq!(pieces(1, 2, 6), None);
+        assert_eq!(pieces(4, 1, 6), None);
     }
 }
