@@ -133,11 +133,13 @@ where
             Encoding::Recipes => {
                 self.small_things_are_in()?;
                 self.contents_are_in()?;
+                pipeline.workers.all_rebuilt();
                 self.recipes(incoming, pipeline)?;
             }
             Encoding::Raw => {
                 self.small_things_are_in()?;
                 self.contents_are_in()?;
+                pipeline.workers.all_rebuilt();
                 self.zip(incoming, pipeline)?;
             }
         }

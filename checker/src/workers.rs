@@ -1,4 +1,5 @@
-//! Threads that compute while one thread reads: as many as the machine has cores, each with tools of its own.
+//! Threads that compute while one thread reads: as many as the machine has cores, within [`MAX_WORKERS`], each with tools
+//! of its own.
 //!
 //! The reading thread submits a job and gets a [`Pending`] answer, which it takes when its turn has come: so what comes
 //! out is in the order of the bundle, whoever was faster. Jobs never wait for one another nor for the reader, and
@@ -7,6 +8,7 @@
 
 use std::io;
 use std::num::NonZero;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
@@ -15,6 +17,9 @@ use modferry_protocol::zip;
 
 use crate::CheckError;
 use crate::restore::RebuildTools;
+
+/// The most workers: each has a few megabytes of tools, and one thread that reads keeps no more of them busy.
+const MAX_WORKERS: usize = 16;
 
 /// What a worker uses for one job after another, so that its memory is made once.
 pub(crate) struct Tools {
@@ -42,12 +47,19 @@ type Job<'env> = Box<dyn FnOnce(&mut Tools) + Send + 'env>;
 pub(crate) struct Workers<'env> {
     jobs: Sender<Job<'env>>,
     count: usize,
+    /// No more deflate streams are to be written.
+    rebuilt: Arc<AtomicBool>,
 }
 
 impl<'env> Workers<'env> {
     /// How many there are.
     pub(crate) fn count(&self) -> usize {
         self.count
+    }
+
+    /// No more deflate streams are to be written: each worker lets go of the tools for that before its next job.
+    pub(crate) fn all_rebuilt(&self) {
+        self.rebuilt.store(true, Ordering::Relaxed);
     }
 
     /// Has a worker do it.
@@ -89,17 +101,22 @@ fn gone() -> CheckError {
 pub(crate) fn with_workers<'env, T>(
     read: impl FnOnce(Workers<'env>) -> Result<T, CheckError>,
 ) -> Result<T, CheckError> {
-    let count = thread::available_parallelism().map_or(2, NonZero::get);
+    let count = workers_for(thread::available_parallelism().map_or(2, NonZero::get));
     let (jobs, queue) = unbounded::<Job<'env>>();
     let stop = AtomicBool::new(false);
+    let rebuilt = Arc::new(AtomicBool::new(false));
     thread::scope(|scope| {
         // Owned here, so that every way out drops it and lets the workers end.
-        let workers = Workers { jobs, count };
+        let workers = Workers {
+            jobs,
+            count,
+            rebuilt: rebuilt.clone(),
+        };
         for n in 0..count {
-            let (queue, stop) = (&queue, &stop);
+            let (queue, stop, rebuilt) = (&queue, &stop, &rebuilt);
             thread::Builder::new()
                 .name(format!("zips-{n}"))
-                .spawn_scoped(scope, move || work(queue, stop))
+                .spawn_scoped(scope, move || work(queue, stop, rebuilt))
                 .map_err(|source| CheckError::io("starting a thread to check zips", source))?;
         }
         let result = read(workers);
@@ -110,9 +127,17 @@ pub(crate) fn with_workers<'env, T>(
     })
 }
 
-fn work(queue: &Receiver<Job<'_>>, stop: &AtomicBool) {
+/// How many workers a machine of so many cores has.
+fn workers_for(cores: usize) -> usize {
+    cores.min(MAX_WORKERS)
+}
+
+fn work(queue: &Receiver<Job<'_>>, stop: &AtomicBool, rebuilt: &AtomicBool) {
     let mut tools = Tools::new();
     for job in queue {
+        if rebuilt.load(Ordering::Relaxed) {
+            tools.rebuild = None;
+        }
         if !stop.load(Ordering::Relaxed) {
             job(&mut tools);
         }
@@ -155,8 +180,33 @@ mod tests {
                 jobs.send(Box::new(job)).unwrap();
             }
             drop(jobs);
-            work(&queue, &AtomicBool::new(stopped));
+            work(&queue, &AtomicBool::new(stopped), &AtomicBool::new(false));
             assert_eq!(ran.load(Ordering::Relaxed), done);
         }
+    }
+
+    #[test]
+    fn tools_for_deflate_streams_are_dropped_once_all_are_written() {
+        for rebuilt in [false, true] {
+            let (done, kept) = (AtomicBool::new(false), AtomicBool::new(false));
+            let (jobs, queue) = unbounded::<Job<'_>>();
+            jobs.send(Box::new(|tools: &mut Tools| {
+                tools.rebuild();
+                done.store(rebuilt, Ordering::Relaxed);
+            }))
+            .unwrap();
+            jobs.send(Box::new(|tools: &mut Tools| {
+                kept.store(tools.rebuild.is_some(), Ordering::Relaxed);
+            }))
+            .unwrap();
+            drop(jobs);
+            work(&queue, &AtomicBool::new(false), &done);
+            assert_eq!(kept.load(Ordering::Relaxed), !rebuilt);
+        }
+    }
+
+    #[test]
+    fn a_large_machine_has_no_more_workers_than_there_is_memory_for() {
+        assert_eq!([1, 16, 17, 512].map(workers_for), [1, 16, 16, 16]);
     }
 }

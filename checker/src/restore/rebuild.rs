@@ -27,8 +27,11 @@ pub const FRAMES_IN_FLIGHT: u64 = 160 << 20;
 /// Bytes of contents in a batch, unless a single one has more.
 const BATCH: usize = 1 << 20;
 
+/// The most contents in a batch: what is known of a stream takes memory, too, and a content may have no bytes.
+const BATCH_CONTENTS: usize = 4096;
+
 /// Where one batch's deflate streams are made; a larger buffer is given back at once.
-const KEPT_BUFFER: usize = 4 << 20;
+const KEPT_BUFFER: usize = 2 * BATCH;
 
 /// What a worker writes deflate streams with.
 pub(crate) struct RebuildTools {
@@ -260,13 +263,13 @@ impl Frames {
     }
 }
 
-/// Consecutive contents, of about [`BATCH`] bytes together.
+/// Consecutive contents, of about [`BATCH`] bytes together and [`BATCH_CONTENTS`] at most.
 fn batches_of(contents: &RestoredContents) -> Vec<Range<usize>> {
     let mut batches = Vec::new();
     let (mut start, mut bytes) = (0, 0);
     for n in 0..contents.len() {
         let size = contents.content(n).len();
-        if n > start && bytes + size > BATCH {
+        if n > start && (bytes + size > BATCH || n - start == BATCH_CONTENTS) {
             batches.push(start..n);
             (start, bytes) = (n, 0);
         }
@@ -281,4 +284,35 @@ fn too_many(streams: &Streams) -> String {
     format!(
         "its contents give more than the {streams} deflate streams of {bytes} bytes that the manifest says"
     )
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use modferry_protocol::bundle::{ContentsWriter, StoredContents};
+    use std::io::Write;
+
+    /// How many contents each batch has.
+    fn batches(sizes: &[usize]) -> Vec<usize> {
+        let table: Vec<_> = (sizes.iter())
+            .map(|size| (*size as u64, vec![Form::AsIs]))
+            .collect();
+        let mut writer = ContentsWriter::new(1, &[], &[], &table).unwrap();
+        writer.write_all(&vec![7; sizes.iter().sum()]).unwrap();
+        let restored = writer.restored();
+        let stored = StoredContents::parse(writer.finish().unwrap()).unwrap();
+        let batches = batches_of(&stored.restore(&[], restored).unwrap());
+        assert!(batches.is_sorted_by(|a, b| a.end == b.start));
+        batches.iter().map(Range::len).collect()
+    }
+
+    #[test]
+    fn batches_have_a_mebibyte_and_4096_contents_at_most() {
+        assert_eq!(batches(&[BATCH - 1, 1, 0]), [3]);
+        assert_eq!(batches(&[BATCH - 1, 2, 5]), [1, 2]);
+        assert_eq!(batches(&[3 * BATCH, 1, 1]), [1, 2]);
+        assert_eq!(batches(&[0; 4096]), [4096]);
+        assert_eq!(batches(&[0; 8193]), [4096, 4096, 1]);
+    }
 }
