@@ -6,13 +6,14 @@ mod progress;
 
 use args::{Args, Command};
 use clap::Parser;
-use modferry_cli::{Failure, init_tracing, report};
+use modferry_cli::{Failure, give_back_what_is_freed, init_tracing, report};
 use std::process::ExitCode;
 
 /// What commands fail with.
 type Failed = Box<dyn Failure>;
 
 fn main() -> ExitCode {
+    give_back_what_is_freed();
     let args = Args::parse();
     init_tracing(args.json, args.quiet);
     match run(&args) {

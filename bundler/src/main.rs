@@ -3,5 +3,6 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
+    modferry_cli::give_back_what_is_freed();
     modferry_bundler::command::main()
 }

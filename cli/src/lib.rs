@@ -11,6 +11,7 @@
 mod config;
 mod failure;
 mod logging;
+mod memory;
 mod path;
 mod rate;
 mod units;
@@ -18,6 +19,7 @@ mod units;
 pub use config::{ConfigError, MAX_CONFIG, load_config, parse_config};
 pub use failure::{Exit, Failure, Fault, causes, in_one_line, print_json, report};
 pub use logging::init_tracing;
+pub use memory::give_back_what_is_freed;
 pub use path::folder_of;
 pub use rate::{Rate, RateError};
 pub use units::{ByteSize, UnitError, bytes, duration, parse_bytes};
