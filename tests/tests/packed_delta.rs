@@ -217,7 +217,7 @@ fn a_late_bundle_whose_base_was_removed_is_told_and_cured() {
 
 #[test]
 fn a_base_that_is_held_with_other_bytes_is_told_and_cured() {
-    let mut site = site(2);
+    let mut site = site(3);
     // Another stream brought the same files in a zip of other bytes: here, with a comment at its end.
     let mut other = site.upstream.artifact(&big(0), "zip");
     let at = other.len() - 2;
@@ -238,7 +238,11 @@ fn a_base_that_is_held_with_other_bytes_is_told_and_cured() {
     let refused = site.appliance(&["import", &second]).expect(5);
     let refused = refused.says(&big(0)).says("other bytes");
     run_the_cure(&mut site, &refused);
-    assert_served(&site, "developer", &[1]);
+    // It lasts, with the key that the advice names.
+    let third = export(&mut site, &[2], &["--no-deltas"]);
+    assert_eq!(bases(&site, &third), 0);
+    site.appliance(&["import", &third]).ok();
+    assert_served(&site, "developer", &[1, 2]);
 }
 
 #[test]

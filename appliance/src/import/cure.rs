@@ -11,8 +11,9 @@
 //! does not know the tree heads that the other has shipped. Then its tiles do not reach, and its export has to be
 //! told of the newest head that is held; of the older ones nothing more is needed, since that head continues them.
 //!
-//! A zip that is held in other bytes than the stream's stays (bytes that were served do not change), and every bundle
-//! that builds on the stream's would lack them. Only one that builds on nothing is not packed against anything.
+//! A zip that is held in other bytes than the stream's stays (bytes that were served do not change), and whatever is
+//! packed against the stream's lacks them: this bundle, and, whatever they build on, those after it. So the cure is not
+//! packed against anything, and neither is to be what the stream exports from then on.
 
 use crate::store::{StoreError, View};
 use modferry_checker::Lack;
@@ -103,12 +104,6 @@ enum Chain {
 /// How a bundle that lacks something can be made up for.
 pub(super) fn cure(view: &View, manifest: &Manifest, lack: Lack) -> Result<String, StoreError> {
     let name = &manifest.stream;
-    if lack == Lack::Bytes {
-        return Ok(format!(
-            "zips of stream {name} are held here in other bytes, so nothing that is packed against them can be taken in; \
-             on the connected side: modferry-bundler export --stream {name} --basis none"
-        ));
-    }
     let stream = Stream::of(view, name.as_str())?;
     let known = unknown_heads(view, manifest, &stream)?;
     let (why, from) = match stream.chain(&manifest.basis) {
@@ -136,16 +131,28 @@ pub(super) fn cure(view: &View, manifest: &Manifest, lack: Lack) -> Result<Strin
         Chain::Whole | Chain::Unknown => (
             "on the connected side: ".into(),
             match &manifest.basis {
-                // All that it lacks is the way to a head that it does not know.
-                Basis::Bundle { .. } if lack == Lack::Tiles && !known.is_empty() => {
+                // All that it lacks is the way to a head that it does not know, or bytes that never will be here.
+                Basis::Bundle { .. }
+                    if lack == Lack::Bytes || lack == Lack::Tiles && !known.is_empty() =>
+                {
                     format!("--cumulative-from {}", manifest.sequence)
                 }
                 _ => "--basis none".into(),
             },
         ),
     };
+    let (bytes, deltas) = match lack {
+        Lack::Bytes => (
+            format!(
+                "zips of stream {name} are held here in other bytes, and stay, so nothing that is packed against them can \
+                 be taken in: say `deltas: false` in the stream's configuration, for later exports too; "
+            ),
+            " --no-deltas",
+        ),
+        Lack::Tiles | Lack::Modules => (String::new(), ""),
+    };
     Ok(format!(
-        "{why}modferry-bundler export --stream {name} {from}{known}"
+        "{bytes}{why}modferry-bundler export --stream {name} {from}{known}{deltas}"
     ))
 }
 

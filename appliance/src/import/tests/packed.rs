@@ -180,9 +180,10 @@ fn a_base_that_is_held_in_other_bytes_is_told_and_cured() {
     let advice = error.advice().unwrap();
     assert!(advice.contains("are held here in other bytes"), "{advice}");
     assert!(
-        advice.ends_with("export --stream test --basis none"),
+        advice.ends_with("export --stream test --basis none --no-deltas"),
         "{advice}"
     );
+    assert!(advice.contains("`deltas: false`"), "{advice}");
     let whole = TestBundle::of(&sumdb, &[&old, &new], &[]).packed(frames_of(1000));
     site.import_one(&whole).unwrap();
     assert_eq!(read_zip(&site.reader(), &new), new.zip);
