@@ -5,7 +5,7 @@ mod modules;
 
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::note;
-use modferry_protocol::trust::Policy;
+use modferry_protocol::trust::{Accepted, Policy};
 
 use crate::bundle::Bundle;
 use crate::error::Error;
@@ -26,18 +26,20 @@ pub struct Inspected {
     pub kinds: Vec<Kind>,
 }
 
+/// The bundle's manifest, if the policy accepts the signatures over it.
+fn accepted(bundle: &Bundle, policy: &Policy) -> Result<Accepted, Error> {
+    policy.accept(&bundle.note).map_err(|source| {
+        let what = format!("{}: not signed by the key given", bundle.name());
+        Fault::new(Exit::Untrusted, what).because(source).into()
+    })
+}
+
 /// Checks a bundle's signatures, if there is a policy to check them by.
 pub fn inspect(bundle: Bundle, policy: Option<&Policy>) -> Result<Inspected, Error> {
     let signers = match policy {
         None => None,
         Some(policy) => {
-            let accepted = policy.accept(&bundle.note).map_err(|source| {
-                Fault::new(
-                    Exit::Untrusted,
-                    format!("{}: not signed by the key given", bundle.name()),
-                )
-                .because(source)
-            })?;
+            let accepted = accepted(&bundle, policy)?;
             Some(accepted.signers().iter().map(ToString::to_string).collect())
         }
     };

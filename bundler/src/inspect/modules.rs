@@ -52,13 +52,7 @@ fn as_text<S: Serializer>(module: &ModuleVersion, serializer: S) -> Result<S::Ok
 pub fn modules(bundle: &Bundle, policy: &Policy, cache: &Cache) -> Result<Vec<ModuleBytes>, Error> {
     bundle.all_are_there()?;
     let read = |source: ReadError| damaged_in(bundle, source);
-    let accepted = policy.accept(&bundle.note).map_err(|source| {
-        Fault::new(
-            Exit::Untrusted,
-            format!("{}: not signed by the key given", bundle.name()),
-        )
-        .because(source)
-    })?;
+    let accepted = super::accepted(bundle, policy)?;
     let folder = std::env::temp_dir();
     let spool = tempfile::tempfile().map_err(Error::file("write into", &folder))?;
     let mut volumes = shelf(bundle);
