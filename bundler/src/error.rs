@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use modferry_checker::CheckError;
 use modferry_checker::diff::DiffError;
+use modferry_cli::wants::WantsError;
 use modferry_cli::{ConfigError, Exit, Failure, Fault, in_one_line};
 use modferry_protocol::bundle::{CutError, IndexError, ListError, PackError, WriteError};
 
@@ -20,6 +21,9 @@ pub enum Error {
     /// The configuration file.
     #[error(transparent)]
     Config(#[from] ConfigError),
+    /// A wants file.
+    #[error(transparent)]
+    Wants(#[from] WantsError),
     /// A file could not be read or written.
     #[error("cannot {what} {}", path.display())]
     File {
@@ -219,6 +223,7 @@ impl Failure for Error {
         match self {
             Error::Fault(fault) => fault.exit(),
             Error::Config(error) => error.exit(),
+            Error::Wants(error) => error.exit(),
             Error::File { source, .. } => of_io(source),
             Error::Fetch(fatal) => fatal.exit(),
             Error::Sumdb(error) => error.exit(),
@@ -237,6 +242,7 @@ impl Failure for Error {
         match self {
             Error::Fault(fault) => fault.advice(),
             Error::Config(error) => error.advice(),
+            Error::Wants(error) => error.advice(),
             Error::Fetch(fatal) => fatal.advice(),
             Error::Sumdb(error) => error.advice(),
             Error::Unavailable { written: false, .. } => Some(

@@ -7,6 +7,8 @@
 //!   next, or with `--json` as `{"error":{"exit":…,"message":…,"causes":[…],"details":[…],"advice":…}}`;
 //! - the exit code says which kind of failure it was ([`Exit`]), the same in all commands;
 //! - a configuration file is YAML, and a key that no one reads is an error with its line and column.
+//!
+//! [`wants`] is the file in which one of them tells another what is missing.
 
 mod config;
 mod failure;
@@ -15,6 +17,7 @@ mod memory;
 mod path;
 mod rate;
 mod units;
+pub mod wants;
 
 pub use config::{ConfigError, MAX_CONFIG, load_config, parse_config};
 pub use failure::{Exit, Failure, Fault, causes, in_one_line, print_json, report};

@@ -5,3 +5,4 @@ pub mod gomod;
 pub mod gosum;
 mod lexer;
 pub mod mvs;
+pub mod wants;
