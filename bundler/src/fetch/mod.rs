@@ -7,7 +7,9 @@
 //! others: while zips stream in, go.mod files far down another graph are still being read.
 
 mod failure;
+pub mod go_mod;
 mod gosum_inside;
+pub mod info;
 mod slot;
 mod tasks;
 
@@ -15,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use modferry_protocol::module::{ModuleVersion, pattern};
+use modferry_protocol::module::{ModulePath, ModuleVersion, pattern};
 use modferry_protocol::sumdb::Record;
 
 pub use failure::{Failure, Fatal, Part};
@@ -91,9 +93,14 @@ pub struct Sources {
 impl Sources {
     /// The variable whose patterns keep this module away from public upstreams.
     pub fn private_by(&self, module: &ModuleVersion) -> Option<&'static str> {
+        self.private_path_by(module.path())
+    }
+
+    /// The same of a module path.
+    pub fn private_path_by(&self, path: &ModulePath) -> Option<&'static str> {
         self.private
             .iter()
-            .find(|(_, globs)| pattern::match_prefix_patterns(globs, module.path().as_str()))
+            .find(|(_, globs)| pattern::match_prefix_patterns(globs, path.as_str()))
             .map(|(name, _)| *name)
     }
 }

@@ -6,8 +6,8 @@ use modferry_protocol::request::Request;
 use modferry_protocol::sumdb::{Record, tiles_of_record};
 use modferry_protocol::zip::{MAX_GO_MOD, MAX_ZIP_FILE};
 
-use super::{Fatal, GoModBytes, Part, Session, Step, lock, summarise};
-use crate::cache::{Download, FileAt, MAX_INFO, ZipFile};
+use super::{Fatal, GoModBytes, Part, Session, Step, info, lock, summarise};
+use crate::cache::{Download, FileAt, ZipFile};
 use crate::pool::Pool;
 use crate::sumdb::client::{Looked, LookupError};
 use crate::upstream::goproxy::{GetError, Reason, Unavailable};
@@ -189,29 +189,14 @@ impl Session<'_> {
 
     /// Fetches the info: the version it names must be the one that was asked for.
     pub(super) fn info(&self, pool: &Pool<'_>, module: &ModuleVersion) {
-        match self.sources.cache.info(module) {
-            Ok(Some(bytes)) if names_version(&bytes, module) => return self.have_info(module),
-            Ok(_) => {}
-            Err(error) => tracing::warn!(%module, %error, "info in the cache cannot be read"),
-        }
-        let fetched = self
-            .sources
-            .upstream
-            .get(&Request::Info(module.clone()), MAX_INFO);
-        let named = fetched.and_then(|bytes| match names_version(&bytes, module) {
-            true => Ok(bytes),
-            false => Err(Unavailable {
-                reason: Reason::Malformed,
-                text: format!("its info does not name version {}", module.version()),
-            }),
-        });
-        let bytes = match named {
-            Ok(bytes) => bytes,
-            Err(why) => return self.fail(module, Part::Info, why),
-        };
-        match self.sources.cache.write_info(module, &bytes) {
-            Ok(()) => self.have_info(module),
-            Err(source) => {
+        match info::of(self.sources, module) {
+            Ok(_) => {
+                if let Some(slot) = self.lock().slots.get_mut(module) {
+                    slot.info = true;
+                }
+            }
+            Err(GetError::Refused(why)) => self.fail(module, Part::Info, why),
+            Err(GetError::Local(source)) => {
                 let module = module.clone();
                 self.stop(pool, Fatal::Cache { module, source });
             }
@@ -334,12 +319,6 @@ impl Session<'_> {
         }
     }
 
-    fn have_info(&self, module: &ModuleVersion) {
-        if let Some(slot) = self.lock().slots.get_mut(module) {
-            slot.info = true;
-        }
-    }
-
     /// Looks the module up anew, if its record is from the cache.
     fn again(&self, module: &ModuleVersion) -> Option<Result<Looked, LookupError>> {
         let looked = self.sources.sumdb.lookup_again(module)?;
@@ -409,23 +388,4 @@ impl Session<'_> {
     fn first_asked(&self, tile: &modferry_protocol::sumdb::Tile) -> bool {
         self.lock().tiles.insert(*tile)
     }
-}
-
-/// Whether the info is of this version, as every reader of it sees it: Go takes keys in any case, so there
-/// must be no second key that is `Version` in another one and says something else.
-fn names_version(info: &[u8], module: &ModuleVersion) -> bool {
-    #[derive(serde::Deserialize)]
-    struct Info {
-        #[serde(rename = "Version")]
-        version: String,
-    }
-    let version = module.version().as_str();
-    let exact = serde_json::from_slice::<Info>(info).is_ok_and(|info| info.version == version);
-    let keys = serde_json::from_slice::<serde_json::Map<String, serde_json::Value>>(info);
-    exact
-        && keys.is_ok_and(|keys| {
-            keys.iter()
-                .filter(|(key, _)| key.replace('\u{17f}', "s").eq_ignore_ascii_case("version"))
-                .all(|(_, value)| value.as_str() == Some(version))
-        })
 }

@@ -1,8 +1,15 @@
 //! What goes into a bundle: arguments and go.mod files, and the modules that they come to.
 
 pub mod args;
+pub mod choose;
+pub mod exclude;
 pub mod gomod;
 pub mod gosum;
+pub mod gover;
 mod lexer;
 pub mod mvs;
+pub mod pattern;
+pub mod query;
+pub mod resolve;
+pub mod toolchains;
 pub mod wants;

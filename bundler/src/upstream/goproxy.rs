@@ -242,6 +242,23 @@ impl Upstream {
         .map_err(GetError::refused)
     }
 
+    /// Asks each proxy alone, by the rules of the list, for what takes several requests that have to agree: a list of
+    /// versions and the answers that hang on it.
+    pub fn each_alone<T>(
+        &self,
+        mut ask: impl FnMut(Upstream) -> Result<T, Unavailable>,
+    ) -> Result<T, Unavailable> {
+        let alone = |base: &Base| Upstream {
+            http: Arc::clone(&self.http),
+            list: ProxyList(vec![Entry {
+                proxy: Proxy::At(base.clone()),
+                after_any_failure: false,
+            }]),
+        };
+        self.first(|base| ask(alone(base)).map_err(GetError::Refused))
+            .map_err(GetError::refused)
+    }
+
     /// Where the checksum database `supported` path says that a proxy passes it on: the first proxy
     /// that answers 200. `None`: it is reached directly.
     pub fn sumdb_base(&self, name: &str) -> Result<Option<Base>, Unavailable> {
