@@ -1,5 +1,8 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::select::gomod::GoMod;
+use std::collections::HashMap;
+use std::sync::Arc;
 
 /// go.mod files by `path@version`; each `go` line's absence means unpruned.
 struct World(HashMap<ModuleVersion, GoMod>);

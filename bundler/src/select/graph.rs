@@ -1,0 +1,235 @@
+//! The module graph, pruned exactly as the go command prunes it (cmd/go/internal/modload/buildlist.go, readModGraph).
+//!
+//! [`Known`] is what has been learnt of go.mod files, [`Reading`] one reading of the graph from its roots. A reading says
+//! which go.mod files it wants and goes on when it is told; one that is begun again wants only what is new.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
+
+use modferry_protocol::module::{ModulePath, ModuleVersion};
+
+use super::main_module::{Main, Summary, With};
+
+/// A go.mod file's content, or that it cannot be had.
+pub type Loaded = Option<Arc<Summary>>;
+
+/// The main module, and what its build has read so far.
+#[derive(Debug)]
+pub(super) struct Known {
+    main: Main,
+    /// What the go.mod files said that were read, by the module that was really read.
+    files: HashMap<ModuleVersion, Loaded>,
+    /// Who required a module first.
+    parents: HashMap<ModuleVersion, Option<ModuleVersion>>,
+    /// Folders that stand in for modules of the graph.
+    folders: BTreeSet<String>,
+}
+
+impl Known {
+    pub(super) fn new(main: Main) -> Known {
+        Known {
+            main,
+            files: HashMap::new(),
+            parents: HashMap::new(),
+            folders: BTreeSet::new(),
+        }
+    }
+
+    pub(super) fn main(&self) -> &Main {
+        &self.main
+    }
+
+    pub(super) fn learn(&mut self, module: &ModuleVersion, loaded: Loaded) {
+        self.files.insert(module.clone(), loaded);
+    }
+
+    /// What the go.mod file says that counts for this module, once it is known: replacements resolved.
+    pub(super) fn file(&self, module: &ModuleVersion) -> Option<Loaded> {
+        match self.main.replacement(module) {
+            None => self.files.get(module).cloned(),
+            Some(With::Module(with)) => self.files.get(with).cloned(),
+            // It is in the tree that is built, not upstream.
+            Some(With::Folder(folder)) => Some(self.main.local(folder)),
+        }
+    }
+
+    pub(super) fn folders(&self) -> impl Iterator<Item = &String> {
+        self.folders.iter()
+    }
+
+    pub(super) fn is_required(&self, module: &ModuleVersion) -> bool {
+        self.parents.contains_key(module)
+    }
+
+    /// Notes that a module is there for another one, which it replaces.
+    pub(super) fn stands_in(&mut self, with: &ModuleVersion, replaced: &ModuleVersion) {
+        let parent = self.parents.get(replaced).cloned().flatten();
+        self.parents.entry(with.clone()).or_insert(parent);
+    }
+
+    /// The chain of requirements that leads to a module, the module last.
+    pub(super) fn chain(&self, module: &ModuleVersion) -> Vec<ModuleVersion> {
+        let mut chain = vec![module.clone()];
+        let mut at = module;
+        while let Some(Some(parent)) = self.parents.get(at) {
+            chain.push(parent.clone());
+            at = parent;
+        }
+        chain.reverse();
+        chain
+    }
+
+    /// What `go list -m all` asks the infos of, where these are selected.
+    pub(super) fn listed(
+        &self,
+        selected: &BTreeMap<ModulePath, ModuleVersion>,
+    ) -> BTreeSet<ModuleVersion> {
+        let fetched = selected
+            .values()
+            .filter_map(|module| self.main.fetched(module));
+        fetched.cloned().collect()
+    }
+}
+
+/// One reading of the graph from its roots.
+#[derive(Debug, Default)]
+pub(super) struct Reading {
+    roots: Vec<ModuleVersion>,
+    selected: BTreeMap<ModulePath, ModuleVersion>,
+    enqueued: HashSet<(ModuleVersion, bool)>,
+    /// Modules whose requirements are in the graph.
+    counted: HashSet<ModuleVersion>,
+    /// Modules (before replacement) that wait for the go.mod of the key, and whether they stand in an
+    /// unpruned part of the graph.
+    waiting: HashMap<ModuleVersion, Vec<(ModuleVersion, bool)>>,
+}
+
+impl Reading {
+    /// Reads as far as what is known goes, and says which go.mod files are wanted besides.
+    pub(super) fn begin(
+        known: &mut Known,
+        roots: Vec<ModuleVersion>,
+        pruned: bool,
+    ) -> (Reading, Vec<ModuleVersion>) {
+        let mut reading = Reading {
+            roots: roots.clone(),
+            ..Reading::default()
+        };
+        let mut wanted = Vec::new();
+        for root in roots {
+            known.parents.entry(root.clone()).or_insert(None);
+            reading.select(known, &root);
+            reading.enqueue(known, root, !pruned, &mut wanted);
+        }
+        (reading, wanted)
+    }
+
+    /// Goes on where it waited for this module's go.mod, which is known now.
+    pub(super) fn go_on(
+        &mut self,
+        known: &mut Known,
+        module: &ModuleVersion,
+    ) -> Vec<ModuleVersion> {
+        let mut wanted = Vec::new();
+        let loaded = known.files.get(module).cloned().flatten();
+        for (asked, unpruned) in self.waiting.remove(module).unwrap_or_default() {
+            let mut stack = Vec::new();
+            self.required(known, &asked, loaded.clone(), unpruned, &mut stack);
+            for (module, unpruned) in stack {
+                self.enqueue(known, module, unpruned, &mut wanted);
+            }
+        }
+        wanted
+    }
+
+    /// Whether nothing is wanted any more.
+    pub(super) fn is_done(&self) -> bool {
+        self.waiting.is_empty()
+    }
+
+    pub(super) fn roots(&self) -> &[ModuleVersion] {
+        &self.roots
+    }
+
+    /// The version of each path that is selected.
+    pub(super) fn selected(&self) -> &BTreeMap<ModulePath, ModuleVersion> {
+        &self.selected
+    }
+
+    fn select(&mut self, known: &Known, module: &ModuleVersion) {
+        if known.main.is_self(module) {
+            return;
+        }
+        self.selected
+            .entry(module.path().clone())
+            .and_modify(|selected| {
+                if module.version() > selected.version() {
+                    *selected = module.clone();
+                }
+            })
+            .or_insert_with(|| module.clone());
+    }
+
+    fn enqueue(
+        &mut self,
+        known: &mut Known,
+        module: ModuleVersion,
+        unpruned: bool,
+        wanted: &mut Vec<ModuleVersion>,
+    ) {
+        // An explicit stack: a chain of requirements can be as long as somebody cares to make it.
+        let mut stack = vec![(module, unpruned)];
+        while let Some((module, unpruned)) = stack.pop() {
+            if known.main.is_self(&module) || !self.enqueued.insert((module.clone(), unpruned)) {
+                continue;
+            }
+            if let Some(With::Folder(folder)) = known.main.replacement(&module) {
+                known.folders.insert(folder.clone());
+            }
+            if let Some(loaded) = known.file(&module) {
+                self.required(known, &module, loaded, unpruned, &mut stack);
+                continue;
+            }
+            let actual = match known.main.replacement(&module) {
+                Some(With::Module(with)) => with.clone(),
+                _ => module.clone(),
+            };
+            let waiting = self.waiting.entry(actual.clone()).or_default();
+            if waiting.is_empty() {
+                if actual != module {
+                    known.stands_in(&actual, &module);
+                }
+                wanted.push(actual);
+            }
+            waiting.push((module, unpruned));
+        }
+    }
+
+    /// Counts a module's requirements, and says which of them are to be read further.
+    fn required(
+        &mut self,
+        known: &mut Known,
+        module: &ModuleVersion,
+        loaded: Loaded,
+        unpruned: bool,
+        next: &mut Vec<(ModuleVersion, bool)>,
+    ) {
+        let Some(summary) = loaded else { return };
+        let first = self.counted.insert(module.clone());
+        for require in &summary.require {
+            if known.main.exclude.contains(require) {
+                continue;
+            }
+            if first {
+                known
+                    .parents
+                    .entry(require.clone())
+                    .or_insert_with(|| Some(module.clone()));
+                self.select(known, require);
+            }
+            if unpruned || !summary.pruned {
+                next.push((require.clone(), true));
+            }
+        }
+    }
+}
