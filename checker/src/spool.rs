@@ -79,7 +79,7 @@ pub struct SpoolStage {
     blocks: Vec<(Item, u64)>,
     block_size: usize,
     /// For each kind, the block that was asked for last.
-    last: RefCell<[Option<Block>; KINDS]>,
+    last: RefCell<[Option<Block>; Item::KINDS]>,
 }
 
 /// Where large temporary files go: `$TMPDIR`, else `/var/tmp`, since `/tmp` is memory on many systems.
@@ -187,7 +187,7 @@ impl SpoolStage {
             return Ok(None);
         };
         let mut last = self.last.borrow_mut();
-        let bytes = match &mut last[kind_of(item)] {
+        let bytes = match &mut last[item.kind()] {
             Some((at, bytes)) if *at == block => bytes,
             stale => {
                 let (_, bytes) = stale.insert((block, self.read(self.range_of(block))?));
@@ -274,26 +274,6 @@ impl Stage for SpoolStage {
 
     fn head_note(&self, _db: &DbName, _size: u64) -> Result<Option<Vec<u8>>, SpoolError> {
         Ok(None)
-    }
-}
-
-/// How many kinds of items there are.
-const KINDS: usize = 11;
-
-/// A number below [`KINDS`].
-fn kind_of(item: &Item) -> usize {
-    match item {
-        Item::Needs(_) => 0,
-        Item::Bases(_) => 1,
-        Item::Tombstones(_) => 2,
-        Item::Trust(_) => 3,
-        Item::Head(_) => 4,
-        Item::Record(..) => 5,
-        Item::Tile(..) => 6,
-        Item::Info(_) => 7,
-        Item::Mod(_) => 8,
-        Item::Contents(_) => 9,
-        Item::Zip(_) => 10,
     }
 }
 

@@ -22,14 +22,15 @@ pub struct Kind {
     pub restored_bytes: u64,
 }
 
-const RECORDS: usize = 5;
-const TILES: usize = 6;
-const CONTENTS: usize = 9;
-const RECIPES: usize = 10;
-const ZIPS: usize = 11;
-const FRAMING: usize = 12;
+/// Behind the kinds of items come zips that travel as they are, and what is around everything.
+const ZIPS: usize = Item::KINDS;
+const FRAMING: usize = ZIPS + 1;
+const ALL: usize = FRAMING + 1;
 
-const NAMES: [&str; 13] = [
+/// [`Item::kind`] of tiles.
+const TILES: usize = 6;
+
+const NAMES: [&str; ALL] = [
     "lists of needs",
     "lists of bases",
     "lists of tombstones",
@@ -69,8 +70,8 @@ pub fn kinds(bundle: &Bundle) -> Result<Vec<Kind>, Error> {
     Ok(kinds.into_iter().filter(|kind| kind.count > 0).collect())
 }
 
-fn count(kinds: &mut [Kind; 13], entry: &Entry) {
-    let mut sizes = [0; 13];
+fn count(kinds: &mut [Kind; ALL], entry: &Entry) {
+    let mut sizes = [0; ALL];
     for (item, size) in &entry.items {
         let kind = of(item, entry.encoding);
         kinds[kind].count += 1;
@@ -82,26 +83,17 @@ fn count(kinds: &mut [Kind; 13], entry: &Entry) {
     }
 }
 
+/// Kinds of items in their order, which ends with zips: as recipes or as they are.
 fn of(item: &Item, encoding: Encoding) -> usize {
     match item {
-        Item::Needs(_) => 0,
-        Item::Bases(_) => 1,
-        Item::Tombstones(_) => 2,
-        Item::Trust(_) => 3,
-        Item::Head(_) => 4,
-        Item::Record(..) => RECORDS,
-        Item::Tile(..) => TILES,
-        Item::Info(_) => RECORDS + 2,
-        Item::Mod(_) => RECORDS + 3,
-        Item::Contents(_) => CONTENTS,
-        Item::Zip(_) if encoding == Encoding::Recipes => RECIPES,
-        Item::Zip(_) => ZIPS,
+        Item::Zip(_) if encoding != Encoding::Recipes => ZIPS,
+        item => item.kind(),
     }
 }
 
 /// What each kind takes of an entry, by the bytes that it is restored to. All of it is shared out.
-fn shares(stored: u64, sizes: &[u64; 13]) -> [u64; 13] {
-    let mut shares = [0; 13];
+fn shares(stored: u64, sizes: &[u64; ALL]) -> [u64; ALL] {
+    let mut shares = [0; ALL];
     let mut others: u64 = sizes.iter().sum();
     let mut left = stored;
     if sizes[TILES] > 0 {
@@ -126,11 +118,39 @@ fn shares(stored: u64, sizes: &[u64; 13]) -> [u64; 13] {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    const RECORDS: usize = 5;
+
+    #[test]
+    fn kinds_are_called_what_they_are() {
+        let db = || modferry_protocol::sumdb::DbName::new("sum.test").unwrap();
+        let module = || "example.com/a@v1.0.0".parse().unwrap();
+        let tile = modferry_protocol::sumdb::Tile::new(8, 0, 0, 1).unwrap();
+        for (item, encoding, name) in [
+            (Item::Needs(1), Encoding::Zstd, "lists of needs"),
+            (Item::Bases(1), Encoding::Zstd, "lists of bases"),
+            (Item::Tombstones(1), Encoding::Zstd, "lists of tombstones"),
+            (Item::Trust(1), Encoding::Zstd, "trust notes"),
+            (Item::Head(db()), Encoding::Zstd, "tree heads"),
+            (Item::Record(db(), module()), Encoding::Zstd, "records"),
+            (Item::Tile(db(), tile), Encoding::Zstd, "tiles"),
+            (Item::Info(module()), Encoding::Zstd, "infos"),
+            (Item::Mod(module()), Encoding::Zstd, "go.mod files"),
+            (Item::Contents(1), Encoding::Contents, "frames of contents"),
+            (Item::Zip(module()), Encoding::Recipes, "zips as recipes"),
+            (Item::Zip(module()), Encoding::Raw, "zips as they are"),
+        ] {
+            assert_eq!(NAMES[of(&item, encoding)], name);
+        }
+        assert_eq!(NAMES[TILES], "tiles");
+        assert_eq!(NAMES[RECORDS], "records");
+    }
 
     #[test]
     fn all_of_an_entry_is_shared_out() {
-        let mut sizes = [0; 13];
+        let mut sizes = [0; ALL];
         sizes[TILES] = 8192;
         assert_eq!(shares(8200, &sizes)[TILES], 8200);
         sizes[RECORDS] = 300;
@@ -145,6 +165,6 @@ mod tests {
             assert_eq!(shared.iter().sum::<u64>(), stored);
         }
         // An item of no bytes takes none.
-        assert_eq!(shares(9, &[0; 13]), [0; 13]);
+        assert_eq!(shares(9, &[0; ALL]), [0; ALL]);
     }
 }

@@ -41,6 +41,28 @@ pub enum Item {
     Zip(ModuleVersion),
 }
 
+impl Item {
+    /// How many kinds of items there are.
+    pub const KINDS: usize = 11;
+
+    /// The place of its kind in the order of kinds, below [`KINDS`](Self::KINDS).
+    pub fn kind(&self) -> usize {
+        match self {
+            Item::Needs(_) => 0,
+            Item::Bases(_) => 1,
+            Item::Tombstones(_) => 2,
+            Item::Trust(_) => 3,
+            Item::Head(_) => 4,
+            Item::Record(..) => 5,
+            Item::Tile(..) => 6,
+            Item::Info(_) => 7,
+            Item::Mod(_) => 8,
+            Item::Contents(_) => 9,
+            Item::Zip(_) => 10,
+        }
+    }
+}
+
 impl fmt::Display for Item {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
