@@ -4,8 +4,8 @@
 mod common;
 
 use common::World;
-use modferry_checker::testing::TestModule;
-use modferry_protocol::bundle::{Manifest, Spoken};
+use modferry_checker::testing::{self, TestBundle, TestModule, TestPacking, TestSumdb};
+use modferry_protocol::bundle::{Manifest, Recipe, RecipesBuilder, Source, Spoken};
 use modferry_protocol::note;
 
 #[test]
@@ -344,6 +344,91 @@ fn where_the_bytes_of_a_packed_bundle_went_is_told_by_kind() {
         world.carried("out/default.000001.manifest", "zip"),
         zips[..2].join(" ")
     );
+}
+
+#[test]
+fn what_contents_give_is_counted_no_further_than_the_manifest_says() {
+    let world = World::new();
+    let (key, mut sumdb) = (testing::key("other"), TestSumdb::new("sum.test"));
+    let modules = [0, 1].map(TestModule::numbered);
+    modules.iter().for_each(|module| sumdb.add(module));
+    let all: Vec<&TestModule> = modules.iter().collect();
+    let inspect = |change: i64, frame: usize| {
+        let mut bundle = TestBundle::of(&sumdb, &all, &[]).packed(TestPacking::frames_of(frame));
+        let entries: Vec<_> = bundle
+            .entries()
+            .into_iter()
+            .map(|(entry, _)| entry)
+            .collect();
+        let mut deflated = bundle.manifest(&entries, b"").deflated;
+        // Each go.mod and source, and the licence once.
+        assert_eq!(deflated.streams, 5);
+        deflated.streams = deflated.streams.saturating_add_signed(change);
+        bundle.deflated = Some(deflated);
+        let sealed = bundle.seal(&[&key]);
+        common::write(&world.path("signed/test.000001.manifest"), &sealed.manifest);
+        common::write(&world.path("signed/test.000001.v001.tar"), &sealed.volume);
+        world.run(&["inspect", "signed", "--modules", "--pub", "other.pub"])
+    };
+    common::write(
+        &world.path("other.pub"),
+        format!("{}\n", key.verifier()).as_bytes(),
+    );
+    for frame in [1, 1000] {
+        inspect(0, frame).ok();
+        inspect(-1, frame)
+            .exits(4)
+            .says("they give more deflate streams than the manifest has");
+    }
+}
+
+#[test]
+fn what_a_recipe_names_is_there_and_is_looked_at_once() {
+    let world = World::new();
+    let (key, mut sumdb) = (testing::key("other"), TestSumdb::new("sum.test"));
+    let module = TestModule::numbered(0);
+    sumdb.add(&module);
+    common::write(
+        &world.path("other.pub"),
+        format!("{}\n", key.verifier()).as_bytes(),
+    );
+    let inspect = |pieces: &[(u32, u32)]| {
+        let bundle = TestBundle::of(&sumdb, &[&module], &[]).packed(TestPacking::frames_of(9));
+        let mut entries = bundle.entries();
+        let mut next = pieces.iter();
+        let recipe = Recipe::of_zip(&module.module, &module.zip, &mut |_, place| {
+            let (first, count) = *next.next().unwrap();
+            Source::Pieces {
+                first,
+                count,
+                crc32: place.crc32,
+                unpacked: place.unpacked,
+            }
+        });
+        let digest = entries.last().unwrap().0.zips().next().unwrap().1;
+        let mut builder = RecipesBuilder::new();
+        builder
+            .push(&module.module, digest, &recipe.unwrap().unwrap())
+            .unwrap();
+        let pack = builder.close().unwrap().unwrap();
+        *entries.last_mut().unwrap() = pack.into_entry(entries.len() as u32);
+        let sealed = bundle.seal_entries(&entries, &[&key], None);
+        common::write(&world.path("signed/test.000001.manifest"), &sealed.manifest);
+        common::write(&world.path("signed/test.000001.v001.tar"), &sealed.volume);
+        world.run(&["inspect", "signed", "--modules", "--pub", "other.pub"])
+    };
+    // Three files and three deflate streams: a recipe may look at six in all.
+    inspect(&[(0, 1), (1, 1), (2, 1)]).ok();
+    inspect(&[(0, 3), (0, 2), (2, 1)]).ok();
+    let too_often = "or it is used too often";
+    inspect(&[(0, 3), (0, 2), (1, 2)]).exits(4).says(too_often);
+    inspect(&[(0, 3), (0, 3), (0, 3)]).exits(4).says(too_often);
+    inspect(&[(0, 1), (1, 1), (3, 1)])
+        .exits(4)
+        .says("there is no deflate stream 3");
+    inspect(&[(0, u32::MAX), (1, 1), (2, 1)])
+        .exits(4)
+        .says("there is no deflate stream 3");
 }
 
 #[test]
