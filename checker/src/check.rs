@@ -16,7 +16,7 @@ use crate::lists::Lists;
 use crate::note::united_note;
 use crate::pipeline::Pipeline;
 use crate::prove::Prover;
-use crate::restore::{Frames, Parts};
+use crate::restore::{Base, Frames, Parts};
 use crate::spool::default_folder;
 use crate::workers::with_workers;
 use crate::{CheckError, Progress, Report, Stage, content};
@@ -103,7 +103,7 @@ struct Intake<'a, S: Stage> {
     report: &'a mut Report,
     prover: Prover<'a>,
     /// The bases that were found, in the order of their list, until contents or recipes come.
-    bases: Vec<S::HeldZip>,
+    bases: Vec<Base<S::HeldZip>>,
     frames: Frames,
     /// What packed zips are put together from, from the first contents or recipes on.
     parts: Option<Arc<Parts<S::HeldZip>>>,

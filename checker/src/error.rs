@@ -5,6 +5,7 @@ use std::io;
 
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::ManifestError;
+use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use modferry_protocol::trust::TrustError;
 
@@ -117,6 +118,14 @@ pub enum CheckError {
         /// What failed.
         source: Box<dyn Error + Send + Sync>,
     },
+    /// A zip that the bundle is packed against is held, and is not what it was, or cannot be read.
+    #[error("zip {module}, which is held here and which this bundle is packed against, is damaged")]
+    Held {
+        /// The zip's module version.
+        module: ModuleVersion,
+        /// What is wrong with it.
+        source: io::Error,
+    },
     /// A temporary file failed.
     #[error("{what}")]
     Io {
@@ -201,7 +210,7 @@ impl Failure for CheckError {
             CheckError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Exit::NoRoom
             }
-            CheckError::Io { .. } => Exit::Other,
+            CheckError::Held { .. } | CheckError::Io { .. } => Exit::Other,
         }
     }
 
@@ -242,6 +251,12 @@ impl Failure for CheckError {
                     .into()
             }
             CheckError::Stage { advice, .. } => return advice.clone(),
+            CheckError::Held { .. } => {
+                "the bundle is not at fault: `modferry-appliance fsck` names all that is damaged here; restore it from a \
+                 backup and import again, or have a bundle made that is packed against nothing: modferry-bundler export \
+                 --basis none"
+                    .into()
+            }
             CheckError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 "make room; or, if it is the folder for temporary files that is full, set TMPDIR to one with more".into()
             }

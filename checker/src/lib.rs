@@ -22,6 +22,7 @@
 mod check;
 mod content;
 pub mod diff;
+mod directories;
 mod error;
 mod lists;
 mod note;

@@ -13,13 +13,14 @@ use std::io::{self, BufRead, BufReader, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use modferry_protocol::bundle::{
-    Base, BasesReader, Gone, Item, Level, ListError, ListKind, ListReader, Manifest,
+    Base as ListedBase, BasesReader, Gone, Item, Level, ListError, ListKind, ListReader, Manifest,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::DbName;
 
 use crate::check::temp_file;
 use crate::prove::Missing;
+use crate::restore::Base;
 use crate::{CheckError, HeldZip, Report, Stage};
 
 /// A bundle's lists, as they come in and once they are in.
@@ -139,16 +140,20 @@ impl<'a> Lists<'a> {
         text: &[u8],
         stage: &S,
         missing: &mut Missing,
-        found: &mut Vec<S::HeldZip>,
+        found: &mut Vec<Base<S::HeldZip>>,
         report: &mut Report,
     ) -> Result<(), CheckError> {
         let lines = (self.bases.text(text)).map_err(|error| self.bad(item, error))?;
-        for Base { module, sha256 } in lines {
+        for ListedBase { module, sha256 } in lines {
             let held = stage.held_zip(&module, &sha256);
             match held.map_err(CheckError::stage)? {
                 HeldZip::Same(zip) => {
                     report.bases += 1;
-                    found.push(zip);
+                    found.push(Base {
+                        module,
+                        sha256,
+                        zip,
+                    });
                     continue;
                 }
                 HeldZip::None => missing.add(&Item::Zip(module)),

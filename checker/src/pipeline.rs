@@ -223,7 +223,7 @@ impl<'env> Pipeline<'env> {
     pub(crate) fn submit(&mut self, ticket: Ticket, body: Body) -> Result<(), CheckError> {
         let module = ticket.module.clone();
         self.begin(ticket, 0, move |tools| Answer {
-            facts: tools.zips.check(&module, &body).map_err(Unfit::Zip),
+            facts: (tools.check(&module, &body, &mut |_| Ok(None))).map_err(Unfit::Zip),
             body,
         })
     }
@@ -244,7 +244,7 @@ impl<'env> Pipeline<'env> {
             sha256: ticket.sha256,
         };
         self.begin(ticket, reserved, move |tools| Answer {
-            facts: restore::restore(&parts, &mut tools.zips, &module, recipe, &wanted, &mut body),
+            facts: restore::restore(&parts, tools, &module, recipe, &wanted, &mut body),
             body,
         })
     }
@@ -253,7 +253,7 @@ impl<'env> Pipeline<'env> {
         &mut self,
         ticket: Ticket,
         reserved: u64,
-        job: impl FnOnce(&mut Tools) -> Answer + Send + 'env,
+        job: impl FnOnce(&mut Tools<'_>) -> Answer + Send + 'env,
     ) -> Result<(), CheckError> {
         let answer = self.workers.submit(job)?;
         self.pending.push_back(UnderWay {

@@ -13,26 +13,42 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::thread;
 
 use crossbeam_channel::{Receiver, Sender, bounded, unbounded};
-use modferry_protocol::zip;
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::zip::{self, Knowing, ReadAt, ZipError, ZipFacts};
 
 use crate::CheckError;
+use crate::directories::Directories;
 use crate::restore::RebuildTools;
 
 /// The most workers: each has a few megabytes of tools, and one thread that reads keeps no more of them busy.
 const MAX_WORKERS: usize = 16;
 
 /// What a worker uses for one job after another, so that its memory is made once.
-pub(crate) struct Tools {
-    pub(crate) zips: zip::Checker,
+pub(crate) struct Tools<'d> {
+    zips: zip::Checker,
+    /// All workers' account.
+    directories: &'d Directories,
     rebuild: Option<RebuildTools>,
 }
 
-impl Tools {
-    fn new() -> Tools {
+impl<'d> Tools<'d> {
+    pub(crate) fn new(directories: &'d Directories) -> Tools<'d> {
         Tools {
             zips: zip::Checker::new(),
+            directories,
             rebuild: None,
         }
+    }
+
+    /// Checks a zip, once there is room for its directory.
+    pub(crate) fn check(
+        &mut self,
+        module: &ModuleVersion,
+        body: &impl ReadAt,
+        known: Knowing<'_>,
+    ) -> Result<ZipFacts, ZipError> {
+        let _room = self.directories.room_for(&mut self.zips, body);
+        self.zips.check_knowing(module, body, known)
     }
 
     /// Those for deflate streams, which only packed bundles have.
@@ -41,7 +57,7 @@ impl Tools {
     }
 }
 
-type Job<'env> = Box<dyn FnOnce(&mut Tools) + Send + 'env>;
+type Job<'env> = Box<dyn FnOnce(&mut Tools<'_>) + Send + 'env>;
 
 /// The reading thread's end. Dropping it lets the workers end.
 pub(crate) struct Workers<'env> {
@@ -65,10 +81,10 @@ impl<'env> Workers<'env> {
     /// Has a worker do it.
     pub(crate) fn submit<T: Send + 'env>(
         &self,
-        job: impl FnOnce(&mut Tools) -> T + Send + 'env,
+        job: impl FnOnce(&mut Tools<'_>) -> T + Send + 'env,
     ) -> Result<Pending<T>, CheckError> {
         let (reply, answer) = bounded(1);
-        let job = Box::new(move |tools: &mut Tools| {
+        let job = Box::new(move |tools: &mut Tools<'_>| {
             // The reader may have stopped for another reason.
             let _ = reply.send(job(tools));
         });
@@ -105,6 +121,7 @@ pub(crate) fn with_workers<'env, T>(
     let (jobs, queue) = unbounded::<Job<'env>>();
     let stop = AtomicBool::new(false);
     let rebuilt = Arc::new(AtomicBool::new(false));
+    let directories = Directories::default();
     thread::scope(|scope| {
         // Owned here, so that every way out drops it and lets the workers end.
         let workers = Workers {
@@ -114,9 +131,10 @@ pub(crate) fn with_workers<'env, T>(
         };
         for n in 0..count {
             let (queue, stop, rebuilt) = (&queue, &stop, &rebuilt);
+            let directories = &directories;
             thread::Builder::new()
                 .name(format!("zips-{n}"))
-                .spawn_scoped(scope, move || work(queue, stop, rebuilt))
+                .spawn_scoped(scope, move || work(queue, stop, rebuilt, directories))
                 .map_err(|source| CheckError::io("starting a thread to check zips", source))?;
         }
         let result = read(workers);
@@ -132,8 +150,13 @@ fn workers_for(cores: usize) -> usize {
     cores.min(MAX_WORKERS)
 }
 
-fn work(queue: &Receiver<Job<'_>>, stop: &AtomicBool, rebuilt: &AtomicBool) {
-    let mut tools = Tools::new();
+fn work(
+    queue: &Receiver<Job<'_>>,
+    stop: &AtomicBool,
+    rebuilt: &AtomicBool,
+    directories: &Directories,
+) {
+    let mut tools = Tools::new(directories);
     for job in queue {
         if rebuilt.load(Ordering::Relaxed) {
             tools.rebuild = None;
@@ -174,13 +197,19 @@ mod tests {
             let ran = AtomicU32::new(0);
             let (jobs, queue) = unbounded::<Job<'_>>();
             for _ in 0..3 {
-                let job = |_: &mut Tools| {
+                let job = |_: &mut Tools<'_>| {
                     ran.fetch_add(1, Ordering::Relaxed);
                 };
                 jobs.send(Box::new(job)).unwrap();
             }
             drop(jobs);
-            work(&queue, &AtomicBool::new(stopped), &AtomicBool::new(false));
+            let stopped = AtomicBool::new(stopped);
+            work(
+                &queue,
+                &stopped,
+                &AtomicBool::new(false),
+                &Directories::default(),
+            );
             assert_eq!(ran.load(Ordering::Relaxed), done);
         }
     }
@@ -190,17 +219,22 @@ mod tests {
         for rebuilt in [false, true] {
             let (done, kept) = (AtomicBool::new(false), AtomicBool::new(false));
             let (jobs, queue) = unbounded::<Job<'_>>();
-            jobs.send(Box::new(|tools: &mut Tools| {
+            jobs.send(Box::new(|tools: &mut Tools<'_>| {
                 tools.rebuild();
                 done.store(rebuilt, Ordering::Relaxed);
             }))
             .unwrap();
-            jobs.send(Box::new(|tools: &mut Tools| {
+            jobs.send(Box::new(|tools: &mut Tools<'_>| {
                 kept.store(tools.rebuild.is_some(), Ordering::Relaxed);
             }))
             .unwrap();
             drop(jobs);
-            work(&queue, &AtomicBool::new(false), &done);
+            work(
+                &queue,
+                &AtomicBool::new(false),
+                &done,
+                &Directories::default(),
+            );
             assert_eq!(kept.load(Ordering::Relaxed), !rebuilt);
         }
     }

@@ -8,10 +8,11 @@
 //! too: they have to be in the cache. Nothing in a bundle is read before a trusted signature over it was checked.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::{
-    BaseEntry, BasesReader, Encoding, Entry, Incoming, Item, MAX_PREFIX, ReadError, Recipe, Source,
+    BaseEntry, BasesReader, Encoding, Entry, Incoming, Item, PrefixSize, ReadError, Recipe, Source,
     StoredContents, StoredRecipes, Volume, Volumes,
 };
 use modferry_protocol::module::ModuleVersion;
@@ -68,6 +69,7 @@ pub fn modules(bundle: &Bundle, policy: &Policy, cache: &Cache) -> Result<Vec<Mo
         cache,
         list: BasesReader::new(),
         bases: Vec::new(),
+        opened: None,
         streams: Vec::new(),
         modules: Vec::new(),
     };
@@ -91,17 +93,13 @@ struct Count<'b> {
     bundle: &'b Bundle,
     cache: &'b Cache,
     list: BasesReader,
-    /// The bases, in the order of their list.
-    bases: Vec<Opened>,
+    /// The bases, in the order of their list, and whether each is known to be there.
+    bases: Vec<(Base, bool)>,
+    /// The one that was looked at last.
+    opened: Option<(u32, Zip)>,
     /// By number.
     streams: Vec<Stream>,
     modules: Vec<ModuleBytes>,
-}
-
-/// A base, which is opened when it is first asked for.
-struct Opened {
-    base: Base,
-    zip: Option<Zip>,
 }
 
 impl Count<'_> {
@@ -153,13 +151,13 @@ impl Count<'_> {
     fn list_of_bases(&mut self, text: &[u8]) -> Result<(), Stopped> {
         let lines = self.list.text(text);
         let lines = lines.map_err(|error| Stopped::Told(self.wrong("bases", error)))?;
-        let bases = lines.into_iter().map(|line| Opened {
-            base: Base {
+        let bases = lines.into_iter().map(|line| {
+            let base = Base {
                 path: self.cache.path(&line.module, "zip"),
                 module: line.module,
                 sha256: line.sha256,
-            },
-            zip: None,
+            };
+            (base, false)
         });
         self.bases.extend(bases);
         Ok(())
@@ -195,43 +193,53 @@ impl Count<'_> {
 
     /// The contents of these entries of bases, one after the other.
     fn prefix(&mut self, parts: &[BaseEntry]) -> Result<Vec<u8>, Error> {
+        let mut size = PrefixSize::default();
         let mut prefix = Vec::new();
         for part in parts {
-            let cache = self.cache.root().display().to_string();
-            let Some(opened) = self.bases.get_mut(part.base as usize) else {
-                return Err(self.wrong("contents", "they name a base that is not in the list"));
-            };
-            let path = opened.base.path.clone();
-            let read = |source| Error::file("read", &path)(source);
-            if opened.zip.is_none() {
-                if !opened.base.is_there().map_err(read)? {
-                    return Err(Fault::new(
-                        Exit::Missing,
-                        format!(
-                            "{} is packed against {}, which is not in the cache {cache} as the destination has it",
-                            self.bundle.name(),
-                            opened.base.module
-                        ),
-                    )
-                    .advise("name the cache that it was exported with: --cache DIR")
-                    .into());
-                }
-                opened.zip = Some(Zip::new(&path).map_err(read)?);
-            }
-            let zip = opened.zip.as_ref();
-            let entry = zip.and_then(|zip| Some((zip, zip.places.get(part.entry as usize)?)));
-            let Some((zip, place)) = entry else {
+            let (zip, _) = self.base(part.base)?;
+            let lies = zip.places.get(part.entry as usize);
+            let Some((packed, unpacked)) =
+                lies.map(|place| (place.data.end - place.data.start, place.unpacked))
+            else {
                 return Err(self.wrong("contents", "they name an entry that its base has not"));
             };
-            let room = MAX_PREFIX.saturating_sub(prefix.len());
-            if place.unpacked > room as u64 {
-                let what =
-                    format!("what they are compressed against has more than {MAX_PREFIX} bytes");
-                return Err(self.wrong("contents", what));
-            }
-            zip.unpack(part.entry, &mut prefix).map_err(read)?;
+            size = size.and(packed, unpacked);
+            size.check()
+                .map_err(|error| self.wrong("contents", error))?;
+            let (zip, path) = self.base(part.base)?;
+            zip.unpack(part.entry, &mut prefix)
+                .map_err(|source| Error::file("read", &path)(source))?;
         }
         Ok(prefix)
+    }
+
+    /// The base of that place in the list, and where it lies. One is open at a time.
+    fn base(&mut self, number: u32) -> Result<(&Zip, PathBuf), Error> {
+        let Some((base, there)) = self.bases.get_mut(number as usize) else {
+            return Err(self.wrong("contents", "they name a base that is not in the list"));
+        };
+        let path = base.path.clone();
+        let read = |source| Error::file("read", &path)(source);
+        *there = *there || base.is_there().map_err(read)?;
+        if !*there {
+            return Err(Fault::new(
+                Exit::Missing,
+                format!(
+                    "{} is packed against {}, which is not in the cache {} as the destination has it",
+                    self.bundle.name(),
+                    base.module,
+                    self.cache.root().display()
+                ),
+            )
+            .advise("name the cache that it was exported with: --cache DIR")
+            .into());
+        }
+        let opened = match self.opened.take() {
+            Some((last, zip)) if last == number => zip,
+            _ => Zip::new(&path).map_err(read)?,
+        };
+        let (_, zip) = self.opened.insert((number, opened));
+        Ok((zip, path))
     }
 
     fn recipes(&mut self, entry: &Entry, stored: &[u8]) -> Result<(), Error> {

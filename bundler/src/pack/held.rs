@@ -22,6 +22,8 @@ pub(super) struct HeldEntry {
     pub(super) entry: u32,
     /// Bytes of its content.
     pub(super) size: u64,
+    /// Its bytes as it is packed.
+    pub(super) packed: u64,
 }
 
 /// What the destination holds of some modules.
@@ -32,11 +34,14 @@ pub(super) struct Held<'b> {
     streams: HashMap<Key, HeldEntry>,
     /// By module path and name, in the order of the bases.
     names: HashMap<Key, Vec<HeldEntry>>,
+    /// How many entries each base has; none of a base that is not used.
+    entries: Vec<u64>,
 }
 
 impl<'b> Held<'b> {
-    /// Looks at the bases, on so many threads. One that cannot be read has nothing.
-    pub(super) fn of(bases: &'b [Base], threads: usize) -> io::Result<Held<'b>> {
+    /// Looks at the bases, on so many threads. One that cannot be read has nothing; nor has one whose entries would be
+    /// more, together with those before it, than `most`.
+    pub(super) fn of(bases: &'b [Base], most: u64, threads: usize) -> io::Result<Held<'b>> {
         let paths: Vec<_> = bases.iter().map(|base| base.path.as_path()).collect();
         let hashed = analyse::hash(&paths, threads)?;
         let mut held = Held {
@@ -44,7 +49,12 @@ impl<'b> Held<'b> {
             ..Held::default()
         };
         for ((number, base), keys) in (0..).zip(bases).zip(hashed) {
-            let Some(keys) = keys else { continue };
+            let count = keys.as_ref().map_or(0, |keys| keys.len() as u64);
+            let fits = held.entries.iter().sum::<u64>() + count <= most;
+            held.entries.push(if fits { count } else { 0 });
+            let Some(keys) = keys.filter(|_| fits) else {
+                continue;
+            };
             let opened = Opened::new(&base.path)?;
             let names = opened.names(&base.module);
             for (((entry, key), place), name) in (0..).zip(keys).zip(&opened.places).zip(names) {
@@ -52,6 +62,7 @@ impl<'b> Held<'b> {
                     base: number,
                     entry,
                     size: place.unpacked,
+                    packed: place.data.end - place.data.start,
                 };
                 // The newest base is the one that most zips are near to.
                 held.streams.insert(key, of_base);
@@ -62,6 +73,11 @@ impl<'b> Held<'b> {
             }
         }
         Ok(held)
+    }
+
+    /// How many entries the base of that place has.
+    pub(super) fn entries(&self, base: u32) -> u64 {
+        self.entries.get(base as usize).copied().unwrap_or_default()
     }
 
     /// Where the destination has these packed bytes.

@@ -35,7 +35,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use modferry_protocol::bundle::{
-    DeflatedTotals, Digest, Encoding, Entry, Item, Pack, Recipe, RecipesBuilder,
+    DeflatedTotals, Digest, Encoding, Entry, Item, MAX_BASE_ENTRIES, Pack, Recipe, RecipesBuilder,
 };
 use modferry_protocol::module::ModuleVersion;
 
@@ -190,11 +190,13 @@ fn pack_against(
         },
     )?;
     let read = |source| Error::file("pack zips of", folder)(source);
+    let mut base_entries = 0;
     for of_group in group::groups(zips, &entries, most_entries) {
         progress.total(of_group.iter().map(|zip| zip.file.size).sum());
         progress.phase("unpacking");
         let paths: Vec<_> = of_group.iter().map(|zip| zip.file.path.as_path()).collect();
-        let held = held::Held::of(of_paths(bases, of_group), threads).map_err(read)?;
+        let left = MAX_BASE_ENTRIES.saturating_sub(base_entries);
+        let held = held::Held::of(of_paths(bases, of_group), left, threads).map_err(read)?;
         let analysis = analyse::analyse(&paths, threads, |at| {
             progress.advance(of_group[at].file.size);
         });
@@ -227,6 +229,8 @@ fn pack_against(
             .map(|content| content.deflated)
             .sum::<u64>();
         out.number = order.end;
+        let used = order.bases.keys();
+        base_entries += used.map(|at| group.held.entries(*at)).sum::<u64>();
         packed.bases.extend(
             order
                 .bases

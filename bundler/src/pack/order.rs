@@ -10,7 +10,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::io;
 use std::ops::Range;
 
-use modferry_protocol::bundle::{MAX_CONTENTS, MAX_PREFIX, MAX_PREFIX_PARTS};
+use modferry_protocol::bundle::{MAX_CONTENTS, MAX_PREFIX_PARTS, PrefixSize};
 
 use super::MAX_CONTENT;
 use super::analyse::{Key, Made, Origin, Stream};
@@ -238,20 +238,22 @@ fn named(group: &Group<'_>, contents: Vec<Content>) -> io::Result<Vec<Content>> 
 /// Cuts the contents into frames of so many bytes at most, the table of each included.
 fn frames(contents: &[Content], most: u64) -> Vec<Frame> {
     let mut frames: Vec<Frame> = Vec::new();
-    let (mut size, mut prefix) = (0, 0);
+    let (mut size, mut prefix) = (0, PrefixSize::default());
+    let with = |prefix: PrefixSize, held: &HeldEntry| prefix.and(held.packed, held.size);
+    let is_one = |held: &HeldEntry| with(PrefixSize::default(), held).check().is_ok();
     for (at, content) in contents.iter().enumerate() {
         let takes = content.size + TABLE_ROW;
-        let before = content.before.filter(|held| held.size <= MAX_PREFIX as u64);
+        let before = content.before.filter(is_one);
         let adds = |frame: &Frame| before.filter(|held| !frame.prefix.contains(held));
         let fits = frames.last().is_some_and(|frame| {
             let adds = adds(frame);
             frame.contents.len() < MAX_CONTENTS
                 && size + takes <= most
-                && prefix + adds.map_or(0, |held| held.size) <= MAX_PREFIX as u64
+                && adds.is_none_or(|held| with(prefix, &held).check().is_ok())
                 && frame.prefix.len() + usize::from(adds.is_some()) <= MAX_PREFIX_PARTS
         });
         if !fits {
-            (size, prefix) = (TABLE_ROW, 0);
+            (size, prefix) = (TABLE_ROW, PrefixSize::default());
             frames.push(Frame {
                 contents: at..at,
                 prefix: Vec::new(),
@@ -262,7 +264,7 @@ fn frames(contents: &[Content], most: u64) -> Vec<Frame> {
         };
         if let Some(held) = adds(frame) {
             frame.prefix.push(held);
-            prefix += held.size;
+            prefix = with(prefix, &held);
         }
         frame.contents.end = at + 1;
         size += takes;

@@ -8,7 +8,7 @@ use modferry_protocol::bundle::{
 
 use super::{Intake, from_volume};
 use crate::pipeline::Pipeline;
-use crate::restore::{Frame, Parts, PrefixError};
+use crate::restore::{BaseError, Frame, Parts, PrefixError};
 use crate::{CheckError, Stage};
 
 impl<'env, S: Stage> Intake<'_, S>
@@ -25,7 +25,7 @@ where
         let size = incoming.entry().restored();
         let volume = self.manifest.volume_file_name(incoming.volume());
         let needed = incoming.entry().stored.saturating_add(size);
-        self.frames.make_room(needed, &parts.streams)?;
+        self.make_room(needed, &parts)?;
         let (entry, stored) = self.stored(incoming)?;
         let entry = entry.to_string();
         let damaged = |error| CheckError::damaged(&volume, &*entry, error);
@@ -34,17 +34,20 @@ where
             Vec::new()
         } else {
             let needed = needed.saturating_add(MAX_PREFIX as u64);
-            self.frames.make_room(needed, &parts.streams)?;
+            self.make_room(needed, &parts)?;
             (parts.bases.reader())
                 .prefix(stored.prefix())
                 .map_err(|error| match error {
                     PrefixError::Read(source) => {
-                        CheckError::io("reading a zip that is held", source)
+                        let doing = "reading what zips are packed against".into();
+                        BaseError::told(source, &volume, &entry, doing)
                     }
-                    error => CheckError::damaged(&volume, &*entry, error),
+                    error => self.at_fault(CheckError::damaged(&volume, &*entry, error)),
                 })?
         };
-        let contents = stored.restore(&prefix, size).map_err(damaged)?;
+        let contents = stored
+            .restore(&prefix, size)
+            .map_err(|error| self.at_fault(damaged(error)))?;
         drop((stored, prefix));
         let frame = Frame {
             volume,
@@ -52,10 +55,27 @@ where
             size,
             contents,
         };
-        self.frames.submit(frame, &parts, &pipeline.workers)?;
+        let submitted = self.frames.submit(frame, &parts, &pipeline.workers);
+        submitted.map_err(|error| self.at_fault(error))?;
         self.report.contents += 1;
         self.report.content_bytes += size;
         Ok(())
+    }
+
+    /// Waits until so many bytes have room beside the frames under way.
+    fn make_room(&mut self, bytes: u64, parts: &Parts<S::HeldZip>) -> Result<(), CheckError> {
+        let made = self.frames.make_room(bytes, &parts.streams);
+        made.map_err(|error| self.at_fault(error))
+    }
+
+    /// What is wrong where something that was put together is: the bundle, as the error has it, or what the destination
+    /// holds, if that is no longer what it was. It hashes what was read of that, as it does once at most: an import
+    /// ends here.
+    pub(super) fn at_fault(&self, error: CheckError) -> CheckError {
+        match (&error, &self.parts) {
+            (CheckError::Damaged { .. }, Some(parts)) => parts.bases.damaged().unwrap_or(error),
+            _ => error,
+        }
     }
 
     /// All contents are in: what they gave must be what the manifest says.
@@ -68,7 +88,8 @@ where
             return Ok(()); // nothing is packed
         }
         let parts = self.parts()?;
-        self.frames.finish(&parts.streams)?;
+        let finished = self.frames.finish(&parts.streams);
+        finished.map_err(|error| self.at_fault(error))?;
         let (gave, says) = (parts.streams.totals(), parts.streams.limits());
         if gave != says {
             let what = format!(
@@ -76,7 +97,7 @@ where
                 gave.streams, gave.bytes, says.streams, says.bytes
             );
             let name = self.manifest.file_name();
-            return Err(CheckError::damaged(&name, "the manifest", what));
+            return Err(self.at_fault(CheckError::damaged(&name, "the manifest", what)));
         }
         self.report.deflated = gave.streams;
         self.report.deflated_bytes = gave.bytes;

@@ -4,20 +4,25 @@ use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 
-use modferry_protocol::bundle::{Incoming, Item, StoredRecipes, Volumes};
+use modferry_protocol::bundle::{
+    Incoming, Item, MAX_PACK_RESTORED, MAX_PACK_STORED, MAX_RECIPE_WEIGHT, StoredRecipes, Volumes,
+};
 use modferry_protocol::zip::{ReadAt, ZipError};
 
 use super::{Intake, from_volume, temp_file};
 use crate::pipeline::{Body, Checked, IN_FLIGHT, Pipeline, SPOOL_ABOVE, Ticket};
-use crate::restore::Unfit;
+use crate::restore::{BaseError, Unfit};
 use crate::{CheckError, Stage};
 
 /// Bytes of a zip read at a time.
 const PIECE: usize = 1 << 20;
 
-/// The most bytes that a recipe is counted with, so that there is room for its zip beside it whatever it takes: a larger
-/// one is under way with no other zip.
-const RECIPE_COUNTED: u64 = IN_FLIGHT - SPOOL_ABOVE;
+// A pack of recipes, the heaviest of them and its zip have room when nothing else is under way; and so has the pack as
+// it is stored beside what it is restored to.
+const _: () = {
+    assert!(MAX_PACK_RESTORED + MAX_RECIPE_WEIGHT + SPOOL_ABOVE <= IN_FLIGHT);
+    assert!(MAX_PACK_STORED + MAX_PACK_RESTORED <= IN_FLIGHT);
+};
 
 impl<'env, S: Stage> Intake<'_, S>
 where
@@ -48,7 +53,7 @@ where
         };
         self.prover.zip_is_accompanied(self.stage, &ticket.module)?;
 
-        let mut body = self.body(size, 0, pipeline)?;
+        let mut body = self.body(size, pipeline)?;
         match &mut body {
             Body::Memory { buffer, size } => self.fill(&mut incoming, &mut buffer[..*size])?,
             Body::Spooled { file, .. } => self.spool(&mut incoming, file)?,
@@ -61,21 +66,31 @@ where
     }
 
     /// Takes a pack of recipes, and has each of its zips put together.
+    ///
+    /// Its memory is set aside before it is taken: what the pack has, as stored and as restored, and as much as the heaviest
+    /// recipe takes while it is decoded. What a recipe really weighs then goes along with it, and is set aside anew for
+    /// the next one.
     pub(super) fn recipes<V: Volumes>(
         &mut self,
         incoming: Incoming<'_, V>,
         pipeline: &mut Pipeline<'env>,
     ) -> Result<(), CheckError> {
         let volume = self.manifest.volume_file_name(incoming.volume());
+        let as_stored = incoming.entry().stored;
+        self.set_aside(as_stored, pipeline)?;
         let (entry, stored) = self.stored(incoming)?;
         let damaged = |error| CheckError::damaged(&volume, entry.to_string(), error);
+        let restored = StoredRecipes::restored_size(&stored).map_err(damaged)?;
+        self.set_aside(restored, pipeline)?;
         let mut recipes = StoredRecipes::restore(&entry, &stored).map_err(damaged)?;
         drop(stored);
+        pipeline.pool.release(as_stored);
+        self.set_aside(MAX_RECIPE_WEIGHT, pipeline)?;
         while let Some((module, zip, recipe)) = recipes.next().map_err(damaged)? {
             self.lists.carries(&Item::Zip(module.clone()))?;
             self.prover.zip_is_accompanied(self.stage, &module)?;
-            let reserved = recipe.memory().min(RECIPE_COUNTED);
-            let body = self.body(zip.size, reserved, pipeline)?;
+            let weight = recipe.weight();
+            let body = self.body(zip.size, pipeline)?;
             let ticket = Ticket {
                 entry: format!("{entry}: zip {module}"),
                 module,
@@ -84,26 +99,29 @@ where
                 packed: true,
             };
             let parts = self.parts()?;
-            pipeline.restore(ticket, body, recipe, reserved, parts)?;
+            pipeline.restore(ticket, body, recipe, weight, parts)?;
             self.take_results_at_hand(pipeline)?;
+            self.set_aside(weight, pipeline)?;
+        }
+        pipeline.pool.release(restored + MAX_RECIPE_WEIGHT);
+        Ok(())
+    }
+
+    /// Sets bytes of the account aside, once there is room.
+    fn set_aside(&mut self, bytes: u64, pipeline: &mut Pipeline<'env>) -> Result<(), CheckError> {
+        while !pipeline.pool.reserve(bytes) {
+            self.take_result_for_room(pipeline)?;
         }
         Ok(())
     }
 
-    /// A place in the pipeline, a body for a zip of that size, and `reserved` bytes beside it, once there is room.
-    fn body(
-        &mut self,
-        size: u64,
-        reserved: u64,
-        pipeline: &mut Pipeline<'env>,
-    ) -> Result<Body, CheckError> {
-        while !(pipeline.has_place() && pipeline.pool.reserve(reserved)) {
+    /// A place in the pipeline, and a body for a zip of that size, once there is room.
+    fn body(&mut self, size: u64, pipeline: &mut Pipeline<'env>) -> Result<Body, CheckError> {
+        while !pipeline.has_place() {
             self.take_result_for_room(pipeline)?;
         }
         if size > SPOOL_ABOVE {
-            while !pipeline.pool.reserve(SPOOL_ABOVE) {
-                self.take_result_for_room(pipeline)?;
-            }
+            self.set_aside(SPOOL_ABOVE, pipeline)?;
             let file = temp_file(&self.folder)?;
             return Ok(Body::Spooled { file, size });
         }
@@ -127,7 +145,7 @@ where
         if self.take_result(pipeline)? {
             return Ok(());
         }
-        // Everything has been given back, so one more zip has room: IN_FLIGHT is more than SPOOL_ABOVE.
+        // Everything has been given back but what a pack of recipes takes, so one more zip has room.
         Err(CheckError::io(
             "checking zips",
             std::io::Error::other("the account of buffers is wrong"),
@@ -203,8 +221,12 @@ where
         let facts = facts.map_err(|error| match error {
             // Its bytes were right when they were hashed: it is their temporary copy that fails.
             Unfit::Zip(ZipError::Read { source, .. }) => self.temporary("reading", source),
-            Unfit::Io(source) => CheckError::io(format!("putting zip {module} together"), source),
-            error => CheckError::damaged(&volume, &*entry, error),
+            Unfit::Io(source) => {
+                let doing = format!("putting zip {module} together");
+                BaseError::told(source, &volume, &entry, doing)
+            }
+            error @ Unfit::Zip(_) => CheckError::damaged(&volume, &*entry, error),
+            error => self.at_fault(CheckError::damaged(&volume, &*entry, error)),
         })?;
         self.prover.zip(self.stage, &module, &facts)?;
         let size = body.size();

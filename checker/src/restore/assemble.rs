@@ -7,13 +7,14 @@ use std::os::unix::fs::FileExt;
 
 use modferry_protocol::bundle::{Deflated, DeflatedFacts, Digest, Recipe, RecipeError, Source};
 use modferry_protocol::module::ModuleVersion;
-use modferry_protocol::zip::{self, Known, ReadAt, ZipError, ZipFacts};
+use modferry_protocol::zip::{Known, ReadAt, ZipError, ZipFacts};
 use sha2::{Digest as _, Sha256};
 
 use super::Parts;
 use super::bases::Reader;
 use super::streams::Kept;
 use crate::pipeline::Body;
+use crate::workers::Tools;
 
 /// Bytes that are copied at a time.
 const PIECE: usize = 64 << 10;
@@ -37,7 +38,7 @@ pub(crate) enum Unfit {
 /// Puts a zip together in `body`, which has its size, and checks it as one that came as it is.
 pub(crate) fn restore<Z: ReadAt>(
     parts: &Parts<Z>,
-    checker: &mut zip::Checker,
+    tools: &mut Tools<'_>,
     module: &ModuleVersion,
     recipe: Recipe,
     wanted: &Digest,
@@ -77,7 +78,7 @@ pub(crate) fn restore<Z: ReadAt>(
         })
         .collect();
     drop((ranges, recipe));
-    Ok(checker.check_knowing(module, body, &mut |range| known(parts, &from, range))?)
+    Ok(tools.check(module, body, &mut |range| known(parts, &from, range))?)
 }
 
 /// What is known of these bytes of a zip: `from` has where the deflate streams that are known begin, in order.
@@ -252,6 +253,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::NoZip;
+    use crate::directories::Directories;
     use crate::restore::Parts;
     use crate::restore::bases::Bases;
     use crate::restore::streams::{Stream, Streams};
@@ -278,7 +280,7 @@ mod tests {
         }
         Parts {
             streams: all,
-            bases: Bases::new(Vec::new(), &folder).unwrap(),
+            bases: Bases::new(Vec::new(), 0, &folder).unwrap(),
         }
     }
 
@@ -297,10 +299,10 @@ mod tests {
                 size: size as u64,
                 sha256: [0; 32],
             };
-            let mut checker = zip::Checker::new();
+            let directories = Directories::default();
+            let mut tools = Tools::new(&directories);
             let all = parts(&[]);
-            let unfit =
-                restore(&all, &mut checker, &module, recipe, &wanted, &mut body).unwrap_err();
+            let unfit = restore(&all, &mut tools, &module, recipe, &wanted, &mut body).unwrap_err();
             assert_eq!(matches!(unfit, Unfit::Sha256), written, "{unfit}");
             let Body::Memory { buffer, .. } = body else {
                 unreachable!()

@@ -1,37 +1,80 @@
 //! Bases: zips that the destination holds, and whose entries a packed bundle builds on.
 //!
 //! An entry is named by its place in the zip's central directory. That is read once a base, when it is first asked for,
-//! into an unlinked file: bases may be many, their directories large, and a recipe may name entries of them in any
-//! order. A [`Reader`] reads a base in aligned blocks of [`BLOCK`] bytes, which is how the store keeps zips.
+//! and passes into an unlinked file, entry by entry: bases may be many, their directories large, and a recipe may name
+//! entries of them in any order. The entries of all bases are counted: there are
+//! [`MAX_BASE_ENTRIES`](modferry_protocol::bundle::MAX_BASE_ENTRIES) at most.
 //!
 //! What a base holds was checked when it came, and its SHA-256 is the one that the bundle names. That its bytes are still
-//! those, the hash of whatever is made of them says.
+//! those, the hash of whatever is made of them says. Where that is wrong, the bases are hashed again ([`Bases::damaged`]):
+//! what is then found is the destination's own trouble, and carrying the bundle once more would not mend it.
 
-use std::cell::RefCell;
 use std::fs::File;
 use std::io;
 use std::os::unix::fs::FileExt;
 use std::path::Path;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use flate2::{Decompress, FlushDecompress, Status};
-use modferry_protocol::bundle::{BaseEntry, MAX_PREFIX};
-use modferry_protocol::zip::{ReadAt, ZipError, places};
+use modferry_protocol::bundle::{BaseEntry, ContentsError, PrefixSize};
+use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::zip::{ReadAt, ZipError, each_listed, packed_bytes};
+use sha2::{Digest, Sha256};
 
+use super::blocks::{BLOCK, Blocks, ThroughBlocks};
 use crate::CheckError;
 use crate::check::temp_file;
-
-/// Bytes of a base that are read at a time.
-const BLOCK: u64 = 1 << 20;
 
 /// Bytes on disk for what is known of an entry.
 const RECORD: u64 = 18;
 
-/// Where an entry's packed bytes are in its base, and what they hold.
+/// Bytes of records that are written at once.
+const BUFFER: usize = 64 << 10;
+
+/// A zip that is held with the bytes of that hash.
+pub(crate) struct Base<Z> {
+    pub(crate) module: ModuleVersion,
+    pub(crate) sha256: [u8; 32],
+    pub(crate) zip: Z,
+}
+
+/// Why entries of bases cannot be had. It travels in an [`io::Error`], and is [taken out](BaseError::told) in the end.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum BaseError {
+    /// The destination's own zip cannot be read, or is none any more.
+    #[error("zip {module}, which is held, cannot be read")]
+    Held {
+        module: ModuleVersion,
+        source: io::Error,
+    },
+    #[error("the zips that it is packed against have together more than {most} entries")]
+    TooMany { most: u64 },
+}
+
+impl From<BaseError> for io::Error {
+    fn from(error: BaseError) -> io::Error {
+        io::Error::other(error)
+    }
+}
+
+impl BaseError {
+    /// What a failure comes to that may be a base's: the destination's trouble, damage of the bundle's entry, or neither:
+    /// a temporary file's, while `doing` something.
+    pub(crate) fn told(source: io::Error, volume: &str, entry: &str, doing: String) -> CheckError {
+        match source.downcast() {
+            Ok(BaseError::Held { module, source }) => CheckError::Held { module, source },
+            Ok(error) => CheckError::damaged(volume, entry, error),
+            Err(source) => CheckError::io(doing, source),
+        }
+    }
+}
+
+/// Where an entry is in its base, and what it holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Packed {
-    pub(crate) method: u16,
-    start: u32,
+    method: u16,
+    /// Of its local header.
+    offset: u32,
     pub(crate) packed: u32,
     pub(crate) unpacked: u32,
     pub(crate) crc32: u32,
@@ -39,30 +82,36 @@ pub(crate) struct Packed {
 
 /// The bases of a bundle, in the order of its list.
 pub(crate) struct Bases<Z> {
-    bases: Vec<Base<Z>>,
+    bases: Vec<Listed<Z>>,
     entries: File,
-    /// Bytes of `entries` that are written.
+    /// How many entries are in the file.
     written: Mutex<u64>,
+    /// How many may be.
+    most: u64,
 }
 
-struct Base<Z> {
-    zip: Z,
-    /// Where its entries are in the file, and how many they are, once somebody has asked.
-    entries: Mutex<Option<(u64, u32)>>,
+struct Listed<Z> {
+    base: Base<Z>,
+    /// The first of its entries in the file, and how many they are, once somebody has asked.
+    entries: OnceLock<(u64, u32)>,
 }
 
 impl<Z> Bases<Z> {
-    pub(super) fn new(zips: Vec<Z>, folder: &Path) -> Result<Bases<Z>, CheckError> {
+    /// Bases that have together so many entries at most. Nothing of them is read yet.
+    pub(super) fn new(
+        bases: Vec<Base<Z>>,
+        most: u64,
+        folder: &Path,
+    ) -> Result<Bases<Z>, CheckError> {
+        let listed = |base| Listed {
+            base,
+            entries: OnceLock::new(),
+        };
         Ok(Bases {
-            bases: zips
-                .into_iter()
-                .map(|zip| Base {
-                    zip,
-                    entries: Mutex::new(None),
-                })
-                .collect(),
+            bases: bases.into_iter().map(listed).collect(),
             entries: temp_file(folder)?,
             written: Mutex::new(0),
+            most,
         })
     }
 }
@@ -72,126 +121,134 @@ impl<Z: ReadAt> Bases<Z> {
     pub(crate) fn reader(&self) -> Reader<'_, Z> {
         Reader {
             bases: self,
-            block: RefCell::new(Block {
-                base: 0,
-                number: 0,
-                bytes: Vec::new(),
-            }),
+            blocks: Blocks::default(),
         }
     }
 
-    /// Where the entries of a base are in the file, and how many; they are read if they were not yet.
-    fn entries_of(&self, base: &Base<Z>, blocks: &Blocks<'_, Z>) -> io::Result<(u64, u32)> {
-        let mut known = base.entries.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = *known {
-            return Ok(known);
+    /// Where the entries of a base are in the file, and how many; they are read if they were not yet, one directory
+    /// at a time.
+    fn entries_of(&self, base: &Listed<Z>, zip: &ThroughBlocks<'_, Z>) -> io::Result<(u64, u32)> {
+        if let Some(known) = base.entries.get() {
+            return Ok(*known);
         }
-        let all = places(blocks).map_err(|error| match error {
-            ZipError::Read { source, .. } => source,
-            error => io::Error::new(io::ErrorKind::InvalidData, error),
-        })?;
-        let mut records = Vec::with_capacity(all.len() * RECORD as usize);
-        for place in &all {
-            records.extend(place.method.to_le_bytes());
+        let mut written = self.written.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(known) = base.entries.get() {
+            return Ok(*known);
+        }
+        let (first, mut count) = (*written, 0_u32);
+        let mut records = Vec::with_capacity(BUFFER + RECORD as usize);
+        let mut at = first * RECORD;
+        each_listed(zip, |listed| {
+            if first + u64::from(count) >= self.most {
+                return Err(BaseError::TooMany { most: self.most }.into());
+            }
             // A module's zip has 500 MiB at most, and nothing in it more; what an entry claims to unpack to was checked.
             let number = |number: u64| u32::try_from(number).unwrap_or(u32::MAX).to_le_bytes();
-            records.extend(number(place.data.start));
-            records.extend(number(place.data.end - place.data.start));
-            records.extend(number(place.unpacked));
-            records.extend(place.crc32.to_le_bytes());
-        }
-        let mut written = (self.written.lock()).unwrap_or_else(PoisonError::into_inner);
-        let at = *written;
+            records.extend(listed.method.to_le_bytes());
+            records.extend(number(listed.header_offset));
+            records.extend(number(listed.packed));
+            records.extend(number(listed.unpacked));
+            records.extend(listed.crc32.to_le_bytes());
+            count += 1;
+            if records.len() >= BUFFER {
+                self.entries.write_all_at(&records, at)?;
+                at += records.len() as u64;
+                records.clear();
+            }
+            Ok(())
+        })
+        .map_err(|stopped| match stopped {
+            Stopped::Io(error) | Stopped::Zip(ZipError::Read { source: error, .. }) => error,
+            Stopped::Zip(error) => zip.damaged(io::Error::other(error)),
+        })?;
         self.entries.write_all_at(&records, at)?;
-        *written += records.len() as u64;
-        Ok(*known.insert((at, all.len() as u32)))
+        *written += u64::from(count);
+        Ok(*base.entries.get_or_init(|| (first, count)))
+    }
+
+    /// The first of those bases of which something was read that is not what it was, if one is: all of them are hashed.
+    pub(crate) fn damaged(&self) -> Option<CheckError> {
+        let is_read = |listed: &&Listed<Z>| listed.entries.get().is_some();
+        let of = |listed: &Listed<Z>| {
+            let source = hash(&listed.base).err()?;
+            let module = listed.base.module.clone();
+            Some(CheckError::Held { module, source })
+        };
+        self.bases.iter().filter(is_read).find_map(of)
     }
 }
 
-/// Reads bases: one thread's, with one block at hand.
+/// Whether a base has the bytes that it is named by.
+fn hash<Z: ReadAt>(base: &Base<Z>) -> io::Result<()> {
+    let mut hasher = Sha256::new();
+    let (mut at, size) = (0, base.zip.size());
+    let mut block = Vec::new();
+    while at < size {
+        block.resize((size - at).min(BLOCK) as usize, 0);
+        base.zip.read_exact_at(at, &mut block)?;
+        hasher.update(&block);
+        at += block.len() as u64;
+    }
+    match hasher.finalize()[..] == base.sha256 {
+        true => Ok(()),
+        false => Err(io::Error::other(
+            "its bytes do not have the SHA-256 any more that they had when they were taken in",
+        )),
+    }
+}
+
+/// Why the reading of a directory stopped.
+enum Stopped {
+    Zip(ZipError),
+    Io(io::Error),
+}
+
+impl From<ZipError> for Stopped {
+    fn from(error: ZipError) -> Stopped {
+        Stopped::Zip(error)
+    }
+}
+
+impl From<io::Error> for Stopped {
+    fn from(error: io::Error) -> Stopped {
+        Stopped::Io(error)
+    }
+}
+
+impl From<BaseError> for Stopped {
+    fn from(error: BaseError) -> Stopped {
+        Stopped::Io(error.into())
+    }
+}
+
+/// Reads bases: one thread's, with a few blocks at hand.
 pub(crate) struct Reader<'b, Z> {
     bases: &'b Bases<Z>,
-    block: RefCell<Block>,
-}
-
-/// A block of a base. No bytes: none yet.
-struct Block {
-    base: u32,
-    number: u64,
-    bytes: Vec<u8>,
-}
-
-/// A base, read through the block at hand.
-struct Blocks<'r, Z> {
-    number: u32,
-    zip: &'r Z,
-    block: &'r RefCell<Block>,
-}
-
-impl<Z: ReadAt> ReadAt for Blocks<'_, Z> {
-    fn size(&self) -> u64 {
-        self.zip.size()
-    }
-
-    fn read_exact_at(&self, mut offset: u64, mut buf: &mut [u8]) -> io::Result<()> {
-        while !buf.is_empty() {
-            let got = self.read_at(offset, buf)?;
-            buf = &mut buf[got..];
-            offset += got as u64;
-        }
-        Ok(())
-    }
-}
-
-impl<Z: ReadAt> Blocks<'_, Z> {
-    /// Some of the bytes from `offset` on, one at least.
-    fn read_at(&self, offset: u64, buf: &mut [u8]) -> io::Result<usize> {
-        let mut block = self.block.borrow_mut();
-        let number = offset / BLOCK;
-        let start = number * BLOCK;
-        if block.bytes.is_empty() || (block.base, block.number) != (self.number, number) {
-            let size = self.zip.size().saturating_sub(start).min(BLOCK);
-            block.bytes.clear();
-            let mut bytes = std::mem::take(&mut block.bytes);
-            bytes.resize(size as usize, 0);
-            self.zip.read_exact_at(start, &mut bytes)?;
-            *block = Block {
-                base: self.number,
-                number,
-                bytes,
-            };
-        }
-        let from = (block.bytes.get((offset - start) as usize..))
-            .filter(|rest| !rest.is_empty())
-            .ok_or(io::ErrorKind::UnexpectedEof)?;
-        let got = from.len().min(buf.len());
-        buf[..got].copy_from_slice(&from[..got]);
-        Ok(got)
-    }
+    blocks: Blocks,
 }
 
 impl<Z: ReadAt> Reader<'_, Z> {
-    fn blocks(&self, base: u32) -> Option<(&Base<Z>, Blocks<'_, Z>)> {
-        let of = self.bases.bases.get(base as usize)?;
-        let blocks = Blocks {
-            number: base,
-            zip: &of.zip,
-            block: &self.block,
+    fn zip(&self, number: u32) -> Option<(&Listed<Z>, ThroughBlocks<'_, Z>)> {
+        let listed = self.bases.bases.get(number as usize)?;
+        let zip = ThroughBlocks {
+            number,
+            base: &listed.base,
+            blocks: &self.blocks,
         };
-        Some((of, blocks))
+        Some((listed, zip))
     }
 
     /// What an entry has; `None` if there is no such base, or no such entry.
     pub(crate) fn get(&self, entry: BaseEntry) -> io::Result<Option<Packed>> {
-        let Some((base, blocks)) = self.blocks(entry.base) else {
+        let Some((base, zip)) = self.zip(entry.base) else {
             return Ok(None);
         };
-        let (at, count) = self.bases.entries_of(base, &blocks)?;
+        let (first, count) = self.bases.entries_of(base, &zip)?;
         if entry.entry >= count {
             return Ok(None);
         }
         let mut record = [0; RECORD as usize];
-        let at = at + u64::from(entry.entry) * RECORD;
+        let at = (first + u64::from(entry.entry)) * RECORD;
         self.bases.entries.read_exact_at(&mut record, at)?;
         let number = |at: usize| {
             let mut bytes = [0; 4];
@@ -200,7 +257,7 @@ impl<Z: ReadAt> Reader<'_, Z> {
         };
         Ok(Some(Packed {
             method: u16::from_le_bytes([record[0], record[1]]),
-            start: number(2),
+            offset: number(2),
             packed: number(6),
             unpacked: number(10),
             crc32: number(14),
@@ -214,14 +271,23 @@ impl<Z: ReadAt> Reader<'_, Z> {
         packed: &Packed,
         mut take: impl FnMut(&[u8]) -> io::Result<bool>,
     ) -> io::Result<()> {
-        let Some((_, blocks)) = self.blocks(base) else {
+        let Some((_, zip)) = self.zip(base) else {
             return Err(io::ErrorKind::NotFound.into());
         };
-        let (mut offset, mut left) = (u64::from(packed.start), packed.packed as usize);
+        let mut left = packed.packed as usize;
+        if left == 0 {
+            return Ok(());
+        }
+        let lies = packed_bytes(&zip, packed.offset.into(), packed.packed.into())?;
+        let lies = lies.ok_or_else(|| {
+            let what = "its directory names an entry where there is none";
+            zip.damaged(io::Error::other(what))
+        })?;
+        let mut offset = lies.start;
         let mut piece = vec![0; left.min(64 << 10)];
         while left > 0 {
             let most = left.min(piece.len());
-            let got = blocks.read_at(offset, &mut piece[..most])?;
+            let got = zip.read_at(offset, &mut piece[..most])?;
             if !take(&piece[..got])? {
                 break;
             }
@@ -241,23 +307,24 @@ impl<Z: ReadAt> Reader<'_, Z> {
         self.each_piece(base, packed, |piece| out.write_all(piece).map(|()| true))
     }
 
-    /// What frames are compressed against: the contents of these entries, one after the other.
+    /// What frames are compressed against: the contents of these entries, one after the other. What they come to is known
+    /// before any of them is read.
     pub(crate) fn prefix(&self, parts: &[BaseEntry]) -> Result<Vec<u8>, PrefixError> {
         let mut found = Vec::new();
-        let mut size = 0u64;
+        let mut size = PrefixSize::default();
         for part in parts {
             let packed = self.get(*part)?.ok_or(PrefixError::None(*part))?;
-            size += u64::from(packed.unpacked);
+            size = size.and(packed.packed.into(), packed.unpacked.into());
             found.push((part, packed));
         }
-        if size > MAX_PREFIX as u64 {
-            return Err(PrefixError::TooLarge(size));
-        }
-        let mut prefix = Vec::with_capacity(size as usize);
+        size.check()?;
+        let mut prefix = Vec::with_capacity(size.unpacked() as usize);
         for (part, packed) in found {
             let end = prefix.len() + packed.unpacked as usize;
             match packed.method {
-                0 => self.copy(part.base, &packed, &mut prefix)?,
+                0 if packed.packed == packed.unpacked => {
+                    self.copy(part.base, &packed, &mut prefix)?;
+                }
                 8 => self.inflate(part.base, &packed, &mut prefix)?,
                 _ => return Err(PrefixError::Unlike(*part)),
             }
@@ -298,10 +365,13 @@ impl<Z: ReadAt> Reader<'_, Z> {
 pub(crate) enum PrefixError {
     #[error("there is no entry {} of base {}, which it is compressed against", .0.entry, .0.base)]
     None(BaseEntry),
-    #[error("it is compressed against {0} bytes: want at most {MAX_PREFIX}")]
-    TooLarge(u64),
+    #[error(transparent)]
+    TooLarge(#[from] ContentsError),
     #[error("entry {} of base {}, which it is compressed against, is not what its zip says", .0.entry, .0.base)]
     Unlike(BaseEntry),
     #[error("reading what it is compressed against failed")]
     Read(#[from] io::Error),
 }
+
+#[cfg(test)]
+mod tests;

@@ -14,22 +14,25 @@
 //!   bytes as the index says that its zip has, one [`MAX_ZIP_FILE`](modferry_protocol::zip::MAX_ZIP_FILE) at most.
 //! - The deflate streams of a bundle are at most as many, and have at most as many bytes, as its manifest says, for which
 //!   room was found before it was read.
+//! - Of a frame's prefix, size and packed bytes are known and bounded before it is read.
+//! - Of bases, nothing is in memory but the blocks that readers have at hand.
 //! - Of frames, [`FRAMES_IN_FLIGHT`] bytes are in memory at a time, as stored and as restored.
 
 mod assemble;
 mod bases;
+mod blocks;
 mod rebuild;
 mod streams;
 
 use std::path::Path;
 
-use modferry_protocol::bundle::Manifest;
+use modferry_protocol::bundle::{MAX_BASE_ENTRIES, Manifest};
 
 use crate::CheckError;
 
 pub(crate) use assemble::{Unfit, restore};
 use bases::Bases;
-pub(crate) use bases::PrefixError;
+pub(crate) use bases::{Base, BaseError, PrefixError};
 pub use rebuild::FRAMES_IN_FLIGHT;
 pub(crate) use rebuild::{Frame, Frames, RebuildTools};
 use streams::Streams;
@@ -45,12 +48,12 @@ impl<Z> Parts<Z> {
     /// None yet of the bundle's; the bases are as they were found. Temporary files are in `folder`.
     pub(crate) fn new(
         manifest: &Manifest,
-        bases: Vec<Z>,
+        bases: Vec<Base<Z>>,
         folder: &Path,
     ) -> Result<Parts<Z>, CheckError> {
         Ok(Parts {
             streams: Streams::new(manifest.deflated, folder)?,
-            bases: Bases::new(bases, folder)?,
+            bases: Bases::new(bases, MAX_BASE_ENTRIES, folder)?,
         })
     }
 }

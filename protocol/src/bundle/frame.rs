@@ -3,29 +3,33 @@
 //! zstd's own one-call decoder takes several frames, skips others, and knows no limit of the window. What is decoded
 //! here is one frame that declares its size, and its header says before that how much memory it wants.
 
-use super::{MAX_CONTENTS_WINDOW_LOG, MAX_PREFIX};
 use zstd::zstd_safe;
 
 /// What a zstd frame begins with; a skippable frame begins otherwise.
 const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
-/// The bytes of a frame that must restore to exactly `size`, or what is wrong with it. They take that much memory.
-pub(super) fn restore(frame: &[u8], prefix: &[u8], size: u64) -> Result<Vec<u8>, String> {
-    if prefix.len() > MAX_PREFIX {
-        return Err(format!(
-            "a prefix of {} bytes: want at most {MAX_PREFIX}",
-            prefix.len()
-        ));
-    }
+/// How many bytes a frame says that it restores to, or what is wrong with its header.
+pub(super) fn declared(frame: &[u8]) -> Result<u64, String> {
+    Header::of(frame).map(|header| header.declared)
+}
+
+/// The bytes of a frame that must restore to exactly `size` behind that prefix, or what is wrong with it. They take
+/// that much memory, so `size` has to be one that is let in. The window may have `2^window_log` bytes.
+pub(super) fn restore(
+    frame: &[u8],
+    prefix: &[u8],
+    size: u64,
+    window_log: u32,
+) -> Result<Vec<u8>, String> {
     let Header { window, declared } = Header::of(frame)?;
     if declared != size {
         return Err(format!(
             "the frame declares {declared} bytes, the index {size}"
         ));
     }
-    if window > 1 << MAX_CONTENTS_WINDOW_LOG {
+    if window > 1 << window_log {
         return Err(format!(
-            "a window of {window} bytes: want at most 2^{MAX_CONTENTS_WINDOW_LOG}"
+            "a window of {window} bytes: want at most 2^{window_log}"
         ));
     }
     let named = |code| {
@@ -38,15 +42,13 @@ pub(super) fn restore(frame: &[u8], prefix: &[u8], size: u64) -> Result<Vec<u8>,
     if end != frame.len() {
         return Err(format!("{} bytes behind the frame", frame.len() - end));
     }
-    // The index bounds it, so it is no number of a stranger's any more.
+    // Whoever calls has bounded it, so it is no number of a stranger's any more.
     let mut bytes = Vec::with_capacity(size as usize);
     let mut context = zstd_safe::DCtx::create();
     context.ref_prefix(prefix).map_err(named)?;
     context.decompress(&mut bytes, frame).map_err(named)?;
     if bytes.len() as u64 != size {
-        return Err(format!(
-            "the frame restores to other than the index's {size} bytes"
-        ));
+        return Err(format!("the frame restores to other than its {size} bytes"));
     }
     Ok(bytes)
 }

@@ -16,6 +16,7 @@ mod bases;
 mod contents;
 mod cut;
 mod entries;
+mod frame;
 mod index;
 mod item;
 mod lists;
@@ -37,8 +38,8 @@ mod write;
 pub use bases::{Base, BasesReader, bases_texts};
 pub use contents::{
     BaseEntry, ContentsError, ContentsLevel, ContentsWriter, Form, MAX_CONTENTS,
-    MAX_CONTENTS_WINDOW_LOG, MAX_FORMS, MAX_PREFIX, MAX_PREFIX_PARTS, RestoredContents,
-    StoredContents,
+    MAX_CONTENTS_WINDOW_LOG, MAX_FORMS, MAX_PREFIX, MAX_PREFIX_PACKED, MAX_PREFIX_PARTS,
+    PrefixSize, RestoredContents, StoredContents,
 };
 pub use cut::{CutError, VolumePlan, cut, front_size};
 pub use entries::{Entries, Incoming, OneVolume, Volumes};
@@ -51,8 +52,8 @@ pub use pack::{Pack, PackBuilder, PackError};
 pub use parts::{CheckedPart, VolumeParts};
 pub use read::{Indexed, ReadError, Trusted, Volume};
 pub use recipe::{
-    Deflated, DeflatedFacts, MAX_RECIPE_FILES, Recipe, RecipeError, RecipesBuilder, Source,
-    StoredRecipes,
+    Deflated, DeflatedFacts, MAX_RECIPE_FILES, MAX_RECIPE_WEIGHT, Recipe, RecipeError,
+    RecipesBuilder, Source, StoredRecipes,
 };
 pub use rules::IndexError;
 pub use sequences::{MAX_SEQUENCE_RANGES, Sequences, SequencesError};
@@ -104,6 +105,9 @@ pub const MAX_CONTENTS_STORED: u64 = MAX_CONTENTS_RESTORED + (1 << 20);
 
 /// The most zips that a bundle's recipes may build on.
 pub const MAX_BASES: u64 = 65_536;
+
+/// The most entries that those zips may have together: an importer keeps where each of them lies.
+pub const MAX_BASE_ENTRIES: u64 = 1 << 24;
 
 /// The most deflate streams that a bundle's contents may give.
 pub const MAX_DEFLATED: u64 = 50_000_000;

@@ -5,14 +5,11 @@
 //! It is restored only after its stored bytes' hash is right; even then the frame may have come from a hostile
 //! signer, so window, size and count are all bounded.
 
-use std::io::Read;
-
 use sha2::{Digest as _, Sha256};
 use zstd::stream::raw::CParameter;
-use zstd::zstd_safe;
 
 use super::item::{Encoding, Entry, Item};
-use super::{MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_WINDOW_LOG};
+use super::{MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_RECIPE_WEIGHT, MAX_WINDOW_LOG, frame};
 
 /// A pack is closed when the next item would take it past this many bytes.
 ///
@@ -25,9 +22,6 @@ pub const PACK_TARGET: usize = 4 << 20;
 /// compress. The other 434 kB go to 85 kB at level 3, 78 kB at 9 and 73 kB at 19; all of it takes 0.05 s, 0.14 s
 /// and 2.8 s of one core. Past 9, seconds of export buy a thousandth of the bundle.
 const LEVEL: i32 = 9;
-
-/// What a zstd frame begins with; a skippable frame begins otherwise.
-const MAGIC: [u8; 4] = [0x28, 0xb5, 0x2f, 0xfd];
 
 /// Collects small items, in their order, into packs.
 #[derive(Default)]
@@ -64,6 +58,14 @@ pub enum PackError {
         item: Item,
         /// Its bytes.
         size: u64,
+    },
+    /// A recipe heavier than readers take.
+    #[error("the recipe of {item} weighs {weight}: want at most {MAX_RECIPE_WEIGHT}")]
+    TooHeavy {
+        /// The zip.
+        item: Item,
+        /// What its recipe weighs.
+        weight: u64,
     },
     /// zstd failed, which takes a lack of memory.
     #[error("compressing a pack failed")]
@@ -138,53 +140,17 @@ pub(super) fn compress(bytes: &[u8]) -> std::io::Result<Vec<u8>> {
     compressor.compress(bytes)
 }
 
-/// The bytes of a frame that must restore to exactly `size`, or what is wrong with it.
-///
-/// Takes memory as the bytes come, and stops one byte past `size`.
-pub(super) fn restore(frame: &[u8], size: u64) -> Result<Vec<u8>, String> {
-    match declared(frame)? {
-        declared if declared == size => restore_declared(frame, size),
+/// The bytes of a pack that must restore to exactly `size`, at most [`MAX_PACK_RESTORED`], or what is wrong with it.
+pub(super) fn restore(stored: &[u8], size: u64) -> Result<Vec<u8>, String> {
+    frame::restore(stored, &[], size, MAX_WINDOW_LOG)
+}
+
+/// How many bytes a pack restores to of which the index does not say that, or what is wrong with it.
+pub(super) fn restored_size(stored: &[u8]) -> Result<u64, String> {
+    match frame::declared(stored)? {
+        declared if declared <= MAX_PACK_RESTORED => Ok(declared),
         declared => Err(format!(
-            "the frame declares {declared} bytes, the index {size}"
+            "the frame declares {declared} bytes: want at most {MAX_PACK_RESTORED}"
         )),
     }
-}
-
-/// The bytes of a frame that may restore to so many at most, or what is wrong with it.
-pub(super) fn restore_at_most(frame: &[u8], most: u64) -> Result<Vec<u8>, String> {
-    match declared(frame)? {
-        declared if declared <= most => restore_declared(frame, declared),
-        declared => Err(format!(
-            "the frame declares {declared} bytes: want at most {most}"
-        )),
-    }
-}
-
-/// How many bytes a frame says that it restores to.
-fn declared(frame: &[u8]) -> Result<u64, String> {
-    if !frame.starts_with(&MAGIC) {
-        return Err("not a zstd frame".into());
-    }
-    match zstd_safe::get_frame_content_size(frame) {
-        Ok(Some(declared)) => Ok(declared),
-        Ok(None) | Err(_) => Err("the frame does not declare its size".into()),
-    }
-}
-
-fn restore_declared(frame: &[u8], size: u64) -> Result<Vec<u8>, String> {
-    let mut bytes = Vec::new();
-    let mut decode = || -> std::io::Result<usize> {
-        let mut decoder = zstd::stream::read::Decoder::with_buffer(frame)?.single_frame();
-        decoder.window_log_max(MAX_WINDOW_LOG)?;
-        decoder.by_ref().take(size + 1).read_to_end(&mut bytes)?;
-        Ok(decoder.finish().len())
-    };
-    let behind = decode().map_err(|e| format!("not to be decompressed: {e}"))?;
-    if bytes.len() as u64 != size {
-        return Err(format!("the frame restores to other than its {size} bytes"));
-    }
-    if behind != 0 {
-        return Err(format!("{behind} bytes behind the frame"));
-    }
-    Ok(bytes)
 }

@@ -291,11 +291,32 @@ pub(super) fn local_header_len<R: ReadAt + ?Sized>(
     offset: u64,
 ) -> Result<Option<u64>, ZipError> {
     let header = window.at(offset, LOCAL_HEADER_LEN)?;
-    if header.len() < LOCAL_HEADER_LEN || u32_at(header, 0) != LOCAL_HEADER_SIGNATURE {
+    Ok(header.first_chunk().and_then(len_of_local_header))
+}
+
+/// The length of the local header whose fixed part that is; `None` if it is that of none.
+fn len_of_local_header(fixed: &[u8; LOCAL_HEADER_LEN]) -> Option<u64> {
+    let names = u64::from(u16_at(fixed, 26)) + u64::from(u16_at(fixed, 28));
+    (u32_at(fixed, 0) == LOCAL_HEADER_SIGNATURE).then_some(LOCAL_HEADER_LEN as u64 + names)
+}
+
+/// Where the packed bytes of an entry are whose local header begins at `offset`; `None` if there is no local header, or
+/// they go on past the end of the file.
+pub fn packed_bytes(
+    zip: &(impl ReadAt + ?Sized),
+    offset: u64,
+    packed: u64,
+) -> io::Result<Option<Range<u64>>> {
+    let mut fixed = [0; LOCAL_HEADER_LEN];
+    if zip.size().checked_sub(offset) < Some(LOCAL_HEADER_LEN as u64) {
         return Ok(None);
     }
-    let names = u64::from(u16_at(header, 26)) + u64::from(u16_at(header, 28));
-    Ok(Some(LOCAL_HEADER_LEN as u64 + names))
+    zip.read_exact_at(offset, &mut fixed)?;
+    Ok(len_of_local_header(&fixed).and_then(|len| {
+        let begin = offset + len;
+        let end = begin.checked_add(packed)?;
+        (end <= zip.size()).then_some(begin..end)
+    }))
 }
 
 /// The checksum in a data descriptor, whose signature is optional. Its sizes are ignored: whether they have 32 or 64

@@ -41,10 +41,10 @@ pub(crate) struct Header<'a> {
 }
 
 /// Calls `each` for every entry in the directory's order; gives where the directory is in the file.
-pub(crate) fn each_header<R: ReadAt + ?Sized>(
+pub(crate) fn each_header<R: ReadAt + ?Sized, E: From<ZipError>>(
     window: &mut Window<'_, R>,
-    mut each: impl FnMut(Header<'_>) -> Result<(), ZipError>,
-) -> Result<Range<u64>, ZipError> {
+    mut each: impl FnMut(Header<'_>) -> Result<(), E>,
+) -> Result<Range<u64>, E> {
     let end = End::find(window)?;
     let mut offset = end.directory;
     let mut found = 0u64;
@@ -53,20 +53,20 @@ pub(crate) fn each_header<R: ReadAt + ?Sized>(
             Step::Header(mut header, len) => {
                 offset += len;
                 if offset - end.directory > MAX_DIRECTORY {
-                    return Err(ArchiveError::DirectoryTooLarge.into());
+                    return Err(ZipError::from(ArchiveError::DirectoryTooLarge).into());
                 }
                 header.offset = header.offset.wrapping_add(end.base);
                 each(header)?;
                 found += 1;
             }
             Step::None => break,
-            Step::EndOfFile => return Err(ArchiveError::Truncated.into()),
+            Step::EndOfFile => return Err(ZipError::from(ArchiveError::Truncated).into()),
         }
     }
     // The old end record counts modulo 65536, and archives with more entries than that exist without zip64 records.
     if found as u16 != end.records as u16 {
         let declared = end.records;
-        return Err(ArchiveError::Count { found, declared }.into());
+        return Err(ZipError::from(ArchiveError::Count { found, declared }).into());
     }
     Ok(end.directory..offset)
 }

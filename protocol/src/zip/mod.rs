@@ -24,11 +24,11 @@ mod source;
 mod tests;
 mod unicode;
 
-pub use content::{Knowing, Known};
+pub use content::{Knowing, Known, packed_bytes};
 pub(crate) use directory::each_header;
 pub use error::{ArchiveError, EntryName, Rule, ZipError};
 pub use names::{FilePathError, check_file_path};
-pub use places::{Place, places};
+pub use places::{Listed, Place, each_listed, places};
 pub use source::ReadAt;
 pub(crate) use source::Window;
 
@@ -90,6 +90,14 @@ impl Checker {
         zip: &(impl ReadAt + ?Sized),
     ) -> Result<ZipFacts, ZipError> {
         self.check_prefixed(format!("{module}/"), zip, &mut |_| Ok(None))
+    }
+
+    /// Bytes of a zip's directory, which a check takes up to twice the memory of: that much is known in little time, and
+    /// in no memory but the buffers.
+    pub fn directory_size(&mut self, zip: &(impl ReadAt + ?Sized)) -> Result<u64, ZipError> {
+        let mut window = Window::new(zip, &mut self.window);
+        let range = directory::each_header(&mut window, |_| Ok::<_, ZipError>(()))?;
+        Ok(range.end - range.start)
     }
 
     /// The same of a zip of which parts are known, so that they are not inflated and hashed again. `known` is believed.

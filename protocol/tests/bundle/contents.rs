@@ -7,8 +7,8 @@ use std::io::Write as _;
 use modferry_deflate::Writer;
 use modferry_protocol::bundle::{
     BaseEntry, ContentsError, ContentsWriter, Form, MAX_CONTENTS, MAX_CONTENTS_RESTORED,
-    MAX_CONTENTS_STORED, MAX_CONTENTS_WINDOW_LOG, MAX_FORMS, MAX_PREFIX, MAX_PREFIX_PARTS,
-    RestoredContents, StoredContents,
+    MAX_CONTENTS_STORED, MAX_CONTENTS_WINDOW_LOG, MAX_FORMS, MAX_PREFIX, MAX_PREFIX_PACKED,
+    MAX_PREFIX_PARTS, PrefixSize, RestoredContents, StoredContents,
 };
 use proptest::collection::vec;
 use proptest::prelude::*;
@@ -192,6 +192,32 @@ fn the_prefix_is_bounded() {
         "{error}"
     );
     assert!(write(&prefix, &[], &one).is_err());
+}
+
+#[test]
+fn what_a_prefix_comes_to_is_known_before_it_is_read() {
+    let of = |entries: &[(u64, u64)]| {
+        let size = (entries.iter()).fold(PrefixSize::default(), |size, (packed, unpacked)| {
+            size.and(*packed, *unpacked)
+        });
+        size.check().map_err(|error| error.to_string())
+    };
+    let (packed, unpacked) = (MAX_PREFIX_PACKED as u64, MAX_PREFIX as u64);
+    assert_eq!(of(&[]), Ok(()));
+    assert_eq!(of(&[(packed, unpacked)]), Ok(()));
+    assert_eq!(of(&[(packed - 1, 0), (1, unpacked)]), Ok(()));
+    let error = of(&[(packed, 0), (1, 0)]).unwrap_err();
+    assert!(
+        error.contains("17825793 bytes in their zips: want at most 17825792"),
+        "{error}"
+    );
+    let error = of(&[(0, 1), (0, unpacked)]).unwrap_err();
+    assert!(
+        error.contains("a prefix of 16777217 bytes: want at most 16777216"),
+        "{error}"
+    );
+    assert!(of(&[(u64::MAX, 0), (u64::MAX, 0)]).is_err());
+    assert!(of(&[(0, u64::MAX), (0, u64::MAX)]).is_err());
 }
 
 #[test]

@@ -614,6 +614,9 @@ fn the_document_has_the_limits() {
         ("MAX_FORMS", MAX_FORMS as u64),
         ("MAX_PREFIX_PARTS", MAX_PREFIX_PARTS as u64),
         ("MAX_PREFIX", MAX_PREFIX as u64),
+        ("MAX_PREFIX_PACKED", MAX_PREFIX_PACKED as u64),
+        ("MAX_BASE_ENTRIES", MAX_BASE_ENTRIES),
+        ("MAX_RECIPE_WEIGHT", MAX_RECIPE_WEIGHT),
         ("MAX_DEFLATED", MAX_DEFLATED),
         ("MAX_RECIPE_FILES", MAX_RECIPE_FILES as u64),
     ];

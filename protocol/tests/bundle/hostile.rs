@@ -2,7 +2,9 @@
 
 #![allow(clippy::unwrap_used)]
 
-use modferry_protocol::bundle::{Basis, Digest, Encoding, Entry, Item, Manifest, Sequence, Totals};
+use modferry_protocol::bundle::{
+    Basis, Digest, Encoding, Entry, Item, Manifest, Sequence, Totals, encode_index,
+};
 use modferry_protocol::bundle::{MAX_PACK_RESTORED, MAX_WINDOW_LOG};
 use modferry_protocol::note;
 use sha2::{Digest as _, Sha256};
@@ -61,7 +63,7 @@ fn the_window_is_bounded() {
     refused(
         &compressed(&bytes, MAX_WINDOW_LOG + 1),
         &[size],
-        "not to be decompressed: Frame requires too much memory",
+        "a window of 16777216 bytes: want at most 2^23",
     );
 }
 
@@ -161,6 +163,54 @@ fn totals_and_heads_must_be_the_indexs() {
         heads,
         "index: it has the heads of other databases than the manifest"
     );
+}
+
+#[test]
+fn bytes_of_contents_are_the_indexs() {
+    let with = |content_bytes: u64| {
+        forged(|parts| {
+            let raw = parts
+                .entries
+                .iter()
+                .position(|(entry, _)| entry.encoding == Encoding::Raw);
+            let contents = Entry {
+                number: 0,
+                encoding: Encoding::Contents,
+                stored: 5,
+                sha256: Sha256::digest(b"12345").into(),
+                items: vec![(Item::Contents(1), 77)],
+                zip_sha256: Vec::new(),
+            };
+            parts
+                .entries
+                .insert(raw.unwrap(), (contents, b"12345".to_vec()));
+            for (number, (entry, _)) in (1..).zip(&mut parts.entries) {
+                entry.number = number;
+            }
+            let entries: Vec<Entry> = parts
+                .entries
+                .iter()
+                .map(|(entry, _)| entry.clone())
+                .collect();
+            parts.index = encode_index(&entries).unwrap();
+            parts.manifest.index = Digest {
+                size: parts.index.len() as u64,
+                sha256: Sha256::digest(&parts.index).into(),
+            };
+            let totals = &mut parts.manifest.totals;
+            (totals.contents, totals.content_bytes) = (1, content_bytes);
+            totals.carried_bytes += 5;
+            (
+                parts.manifest.deflated.streams,
+                parts.manifest.deflated.bytes,
+            ) = (1, 20);
+        })
+    };
+    read(&with(77)).unwrap();
+    for wrong in [0, 76, 78] {
+        let want = format!("index: it comes to 77 content-bytes, and the manifest says {wrong}");
+        assert_eq!(error(&with(wrong)), want);
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@
 use std::io::{self, Write};
 
 use modferry_protocol::bundle::{
-    BaseEntry, Deflated, DeflatedFacts, MAX_RECIPE_FILES, Recipe, Source,
+    BaseEntry, Deflated, DeflatedFacts, MAX_RECIPE_FILES, MAX_RECIPE_WEIGHT, Recipe, Source,
 };
 use modferry_protocol::zip::places;
 
@@ -105,7 +105,7 @@ fn files_and_kinds_are_counted_within_limits() {
     with(0, |_| ()).unwrap();
     with(MAX_RECIPE_FILES, |_| ()).unwrap();
     refused(
-        "500001 files: want at most 500000",
+        "250001 files: want at most 250000",
         MAX_RECIPE_FILES + 1,
         |_| (),
     );
@@ -139,10 +139,9 @@ fn files_and_kinds_are_counted_within_limits() {
 }
 
 #[test]
-fn whatever_is_in_a_recipe_counts_as_memory() {
-    let memory = |files, change: fn(&mut Parts)| with(files, change).unwrap().memory();
-    let empty = memory(0, |_| ());
-    assert!(empty < 1000, "{empty}");
+fn whatever_is_in_a_recipe_weighs() {
+    let weight = |files, change: fn(&mut Parts)| with(files, change).unwrap().weight();
+    assert_eq!(weight(0, |_| ()), 0);
     let field = || [&varint(5000)[..], &[b'x'; 5000]].concat();
     let changes: [fn(&mut Parts); 4] = [
         |p| p.front = [&varint(5000)[..], &[b'x'; 5000]].concat(),
@@ -151,16 +150,70 @@ fn whatever_is_in_a_recipe_counts_as_memory() {
         |p| p.end = [&[2][..], &varint(5000), &[b'x'; 5000]].concat(),
     ];
     for change in changes {
-        assert!(memory(0, change) >= empty + 5000);
+        assert_eq!(weight(0, change), 5000);
     }
-    let one = memory(1, |_| ());
-    let extra = with(1, |p| {
-        p.kinds.splice(77..78, field());
+    let comment = |p: &mut Parts| p.end = [&[1][..], &varint(5000), &[b'x'; 5000]].concat();
+    assert_eq!(weight(0, comment), 5000);
+    // A file, its name of one byte, and its kind.
+    assert_eq!(weight(1, |_| ()), 100 + 1 + 256);
+    for at in 77..80 {
+        let extra = with(1, |p| {
+            p.kinds.splice(at..=at, field());
+        });
+        assert_eq!(extra.unwrap().weight(), 357 + 5000);
+    }
+    assert_eq!(weight(10_000, |_| ()), 10_000 * 101 + 256);
+}
+
+#[test]
+fn a_recipe_that_is_too_heavy_is_refused_before_it_is_there() {
+    let most = MAX_RECIPE_WEIGHT as usize;
+    let heavy = "and more: want at most 33554432";
+    let bytes = |len: usize| [varint(len as u64), vec![b'x'; len]].concat();
+    // Of each column that is bytes, beside one file.
+    let left = most - 357;
+    let columns: [fn(&mut Parts, Vec<u8>); 4] = [
+        |p, bytes| p.front = bytes,
+        |p, bytes| p.directory = [vec![2], bytes].concat(),
+        |p, bytes| p.end = [vec![2], bytes].concat(),
+        |p, bytes| p.trailing = bytes,
+    ];
+    for column in columns {
+        let of = |len: usize| with(1, |p| column(p, bytes(len)));
+        assert_eq!(of(left).unwrap().weight(), MAX_RECIPE_WEIGHT);
+        let error = of(left + 1).unwrap_err();
+        assert!(error.contains(heavy), "{error}");
+    }
+    // Of kinds, with the files that have them.
+    let kinds = |count: usize| {
+        let kind = |n: usize| [&(n as u32).to_le_bytes()[..], &kind()[4..]].concat();
+        let all: Vec<u8> = (0..count).flat_map(kind).collect();
+        with(count, |p| {
+            p.kinds = [varint(count as u64), all.clone()].concat();
+            p.kind_of = (0..count).flat_map(|n| varint(n as u64)).collect();
+        })
+    };
+    let most_kinds = most / 357;
+    kinds(most_kinds).unwrap();
+    let error = kinds(most_kinds + 1).unwrap_err();
+    assert!(error.contains(heavy), "{error}");
+    // Of names.
+    let long = 0xffff - MODULE.len() - 1;
+    let names = |count: usize| {
+        with(count, |p| {
+            p.lengths = (0..count).flat_map(|_| varint(long as u64)).collect();
+            p.names = vec![b'n'; count * long];
+        })
+    };
+    let most_names = (most - 256) / (100 + long);
+    names(most_names).unwrap();
+    let error = names(most_names + 1).unwrap_err();
+    assert!(error.contains(heavy), "{error}");
+    // What is only told of weighs, too: kinds that are not there, and nothing is taken for them.
+    refused(heavy, 0, |p| {
+        p.files = varint(200_000);
+        p.kinds = varint(200_000);
     });
-    assert!(extra.unwrap().memory() >= one + 5000);
-    // A file: decoded, its name, and what putting it together takes.
-    let many = memory(10_000, |_| ());
-    assert!(many >= empty + 10_000 * (32 + 44 + 16), "{many}");
 }
 
 #[test]

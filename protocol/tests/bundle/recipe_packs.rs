@@ -3,13 +3,14 @@
 #![allow(clippy::unwrap_used)]
 
 use modferry_protocol::bundle::{
-    Digest, Encoding, Entry, Item, MAX_PACK_ITEMS, MAX_PACK_RESTORED, PackError, Recipe,
-    RecipesBuilder, StoredRecipes,
+    Digest, Encoding, Entry, Item, MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_RECIPE_WEIGHT, PackError,
+    Recipe, RecipesBuilder, Source, StoredRecipes,
 };
 use modferry_protocol::module::ModuleVersion;
 
-use super::recipe::{recipe, usual};
+use super::recipe::{module, recipe, usual};
 use super::recipe_hostile::{varint, with};
+use super::zips::{Entry as Zipped, Zip};
 
 fn digest(n: u8) -> Digest {
     Digest {
@@ -138,6 +139,41 @@ fn a_pack_of_recipes_closes_at_8_mib_and_has_16384_at_most() {
 }
 
 #[test]
+fn a_recipe_is_no_heavier_than_readers_take() {
+    // Each file has a kind of its own: its bytes, 256 for the kind, 100 for the file, and one for the name.
+    let of_files = |count: u16, extra: usize| {
+        let entries = (0..count).map(|n| {
+            let mut local_extra = [[0xfe, 0xca], (extra as u16 - 4).to_le_bytes()].concat();
+            local_extra.extend(n.to_le_bytes());
+            local_extra.resize(extra, 0);
+            Zipped {
+                local_extra,
+                name: format!("{n:04}").into(),
+                ..usual().entries[0].clone()
+            }
+        });
+        let zip = Zip {
+            entries: entries.collect(),
+            ..usual()
+        };
+        let zip = zip.build();
+        let source = &mut |n: usize, _: &_| Source::Deflated(n as u32);
+        Recipe::of_zip(&module(), &zip, source).unwrap().unwrap()
+    };
+    let most = MAX_RECIPE_WEIGHT as usize / 600 - (4 + 100 + 256);
+    let mut builder = RecipesBuilder::new();
+    let heavy = of_files(600, most + 1);
+    assert!(heavy.weight() > MAX_RECIPE_WEIGHT);
+    let error = builder.push(&version(0), digest(0), &heavy).unwrap_err();
+    assert!(matches!(error, PackError::TooHeavy { .. }), "{error}");
+    let right = of_files(600, most);
+    assert!(right.weight() + 600 > MAX_RECIPE_WEIGHT);
+    builder.push(&version(1), digest(1), &right).unwrap();
+    let (entry, stored) = builder.close().unwrap().unwrap().into_entry(1);
+    assert_eq!(unpacked(&entry, &stored).unwrap().len(), 1);
+}
+
+#[test]
 fn a_recipe_is_no_larger_than_a_pack_may_be() {
     let of_size = |size: usize| {
         // All but the length and the bytes of the front are 6 bytes; the length has 4.
@@ -168,6 +204,9 @@ fn a_recipe_is_no_larger_than_a_pack_may_be() {
     );
     let (entry, stored) = builder.close().unwrap().unwrap().into_entry(1);
     assert_eq!(unpacked(&entry, &stored).unwrap().len(), 1);
+
+    // What a frame will take is known before it is restored.
+    assert_eq!(StoredRecipes::restored_size(&stored).unwrap(), most as u64);
 
     // A frame that restores to more is refused by what it declares.
     let mut bytes = Vec::new();

@@ -194,6 +194,107 @@ fn a_base_that_is_held_in_other_bytes_is_told_and_cured() {
     );
 }
 
+/// Whether the store is told of, and not the bundle, by an import and by a verification; what is said of the zip.
+#[track_caller]
+fn the_store_is_damaged(site: &Site, patch: &TestBundle, old: &TestModule) -> String {
+    site.drop_in(patch);
+    let verified = site.verify().unwrap_err();
+    let error = site.import_one(patch).unwrap_err();
+    let mut said = String::new();
+    for error in [verified, error] {
+        assert_eq!(error.exit(), Exit::Other, "{error:?}");
+        assert!(
+            error
+                .advice()
+                .unwrap()
+                .contains("`modferry-appliance fsck`")
+        );
+        let ImportError::Refused { source, .. } = error else {
+            panic!("{error:?}")
+        };
+        let what = format!(
+            "zip {}, which is held here and which this bundle is packed against, is damaged",
+            old.module
+        );
+        assert_eq!(source.to_string(), what);
+        said = std::error::Error::source(&source).unwrap().to_string();
+    }
+    said
+}
+
+#[test]
+fn a_store_that_is_damaged_is_told_and_not_a_bundle() {
+    let (_, site, [_, patch], [old, new]) = patch();
+    let places = modferry_protocol::zip::places(&old.zip).unwrap();
+    let of = |name: &str| {
+        let is_it = |place: &&modferry_protocol::zip::Place| place.name.ends_with(name.as_bytes());
+        places.iter().find(is_it).unwrap()
+    };
+    let changed = |at: u64| {
+        let mut zip = old.zip.clone();
+        zip[at as usize] ^= 1;
+        Some(zip)
+    };
+    let directory = places.last().unwrap().data.end;
+    let lost = "the store is damaged: chunk 0 of the zip with SHA-256 ";
+    let hash = "its bytes do not have the SHA-256 any more that they had when they were taken in";
+    for (chunk, want) in [
+        // What the new zip has, too; what a frame is compressed against; and how much of it there is.
+        (changed(of("LICENSE").data.start), hash),
+        (changed(of("p.go").data.start + 20), hash),
+        (changed(directory + 20), hash),
+        (changed(directory + 24), hash),
+        // No entry, no directory, nothing at all.
+        (
+            changed(of("LICENSE").header_offset),
+            "its directory names an entry where there is none",
+        ),
+        (
+            changed(old.zip.len() as u64 - 22),
+            "not a zip archive: no end-of-directory record",
+        ),
+        (Some(old.zip[..100].to_vec()), lost),
+        (None, lost),
+    ] {
+        let put = |chunk: Option<&[u8]>| {
+            let store = Store::open(&site.store(), "test", false).unwrap();
+            let zip = store.zip(&old.module).unwrap().unwrap();
+            let key = crate::store::keys::chunk(&zip.bundle, zip.number, 0);
+            match chunk {
+                Some(chunk) => store.database().put(key, chunk).unwrap(),
+                None => store.database().delete(key).unwrap(),
+            }
+        };
+        put(chunk.as_deref());
+        let said = the_store_is_damaged(&site, &patch, &old);
+        assert!(said.starts_with(want), "{said}");
+        put(Some(&old.zip));
+    }
+    site.import_one(&patch).unwrap();
+    assert_eq!(read_zip(&site.reader(), &new), new.zip);
+}
+
+#[test]
+fn a_file_of_the_store_that_is_damaged_is_told_and_not_a_bundle() {
+    let (_, site, [_, patch], [old, _]) = patch();
+    let mut damaged = 0;
+    for file in fs::read_dir(site.store().join("db")).unwrap() {
+        let path = file.unwrap().path();
+        let mut bytes = fs::read(&path).unwrap();
+        if let Some(at) = bytes
+            .windows(64)
+            .position(|window| *window == old.zip[..64])
+        {
+            bytes[at + 50] ^= 1;
+            fs::write(&path, bytes).unwrap();
+            damaged += 1;
+        }
+    }
+    assert_eq!(damaged, 1);
+    let said = the_store_is_damaged(&site, &patch, &old);
+    assert_eq!(said, "cannot read a zip from the store");
+}
+
 /// What is written to a pipe while somebody reads it.
 fn through_a_pipe(site: &Site, volume: &[u8]) -> Result<Done, ImportError> {
     let pipe = site.dir.path().join("pipe");

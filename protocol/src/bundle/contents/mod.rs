@@ -24,12 +24,13 @@
 //! What is stored has been hashed when it gets here; its signer may be hostile all the same. So everything has a
 //! bound, and there is one spelling of everything: one frame, nothing behind it, shortest numbers.
 
-mod frame;
 mod header;
+mod prefix;
 mod read;
 mod table;
 mod write;
 
+pub use prefix::PrefixSize;
 pub use read::{RestoredContents, StoredContents};
 pub use write::{ContentsLevel, ContentsWriter};
 
@@ -46,6 +47,10 @@ pub const MAX_PREFIX_PARTS: usize = 4096;
 
 /// The most bytes of a frame's prefix.
 pub const MAX_PREFIX: usize = 16 << 20;
+
+/// The most bytes that the entries of a frame's prefix have as they lie in their zips: the most of a prefix, and what
+/// deflating adds to bytes that it cannot compress.
+pub const MAX_PREFIX_PACKED: usize = MAX_PREFIX + (1 << 20);
 
 /// The largest zstd window of a frame of contents, as a power of two: a frame and its prefix fit.
 pub const MAX_CONTENTS_WINDOW_LOG: u32 = 27;

@@ -1,10 +1,9 @@
 //! Reads contents: first what they are compressed against, and with that the contents themselves.
 
-use super::frame;
 use super::header;
 use super::table::Table;
-use super::{BaseEntry, ContentsError, Form, malformed};
-use crate::bundle::MAX_CONTENTS_STORED;
+use super::{BaseEntry, ContentsError, Form, MAX_CONTENTS_WINDOW_LOG, PrefixSize, malformed};
+use crate::bundle::{MAX_CONTENTS_STORED, frame};
 
 /// An entry of contents as it is stored, its bytes' hash being right.
 pub struct StoredContents {
@@ -53,7 +52,9 @@ impl StoredContents {
     /// the one that it was compressed with, it restores to other bytes, or to none.
     pub fn restore(&self, prefix: &[u8], size: u64) -> Result<RestoredContents, ContentsError> {
         let frame = &self.stored[self.frame..];
-        let bytes = frame::restore(frame, prefix, size).map_err(malformed)?;
+        PrefixSize::of(prefix).check()?;
+        let bytes =
+            frame::restore(frame, prefix, size, MAX_CONTENTS_WINDOW_LOG).map_err(malformed)?;
         let mut rest = &bytes[..];
         let table = Table::take(&mut rest)?;
         let contents = bytes.len() - rest.len();

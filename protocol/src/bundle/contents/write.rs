@@ -5,7 +5,7 @@ use std::io::{self, Write};
 use zstd::stream::raw::CParameter;
 
 use super::{
-    BaseEntry, ContentsError, Form, MAX_CONTENTS_WINDOW_LOG, MAX_PREFIX, header, malformed, table,
+    BaseEntry, ContentsError, Form, MAX_CONTENTS_WINDOW_LOG, PrefixSize, header, malformed, table,
 };
 use crate::bundle::{MAX_CONTENTS_RESTORED, MAX_CONTENTS_STORED};
 
@@ -55,12 +55,7 @@ impl<'p> ContentsWriter<'p> {
         parts: &[BaseEntry],
         contents: &[(u64, Vec<Form>)],
     ) -> Result<Self, ContentsError> {
-        if prefix.len() > MAX_PREFIX {
-            return Err(malformed(format!(
-                "a prefix of {} bytes: want at most {MAX_PREFIX}",
-                prefix.len()
-            )));
-        }
+        PrefixSize::of(prefix).check()?;
         let mut stored = Vec::new();
         header::put(&mut stored, parts)?;
         let mut front = Vec::new();

@@ -54,7 +54,7 @@ impl Recipe {
     /// Writes the zip, from front to back, and gives where each file's packed bytes are in it.
     ///
     /// Streams are asked for in the order of [`sources`](Self::sources). Its memory is counted in
-    /// [`memory`](Self::memory). That it is the right zip, only its hash says.
+    /// [`weight`](Self::weight). That it is the right zip, only its hash says.
     ///
     /// # Errors
     ///

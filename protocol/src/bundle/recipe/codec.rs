@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use super::headers::{CENTRAL_OWN, Descriptor, Fill, Kind, LOCAL_OWN};
+use super::weight::Weight;
 use super::{
     BaseEntry, Directory, End, File, MAX_RECIPE_FILES, Recipe, RecipeError, Source, malformed,
 };
@@ -69,7 +70,8 @@ impl Recipe {
 
     /// Takes a recipe for a zip of `module` from the front.
     ///
-    /// What it takes is [`memory`](Self::memory); while it is decoded, a small multiple of its bytes.
+    /// What it takes is [weighed](Self::weight) as it comes: nothing is taken for what would be heavier than
+    /// [`MAX_RECIPE_WEIGHT`](super::MAX_RECIPE_WEIGHT).
     pub fn decode(module: &ModuleVersion, bytes: &mut &[u8]) -> Result<Recipe, RecipeError> {
         let files = number(bytes, "its files")?;
         if files > MAX_RECIPE_FILES as u64 {
@@ -78,13 +80,16 @@ impl Recipe {
             )));
         }
         let files = files as usize;
+        let mut weight = Weight::default();
+        weight.files(files);
+        weight.check()?;
         let prefixed = match byte(bytes, "its flags")? {
             0 => false,
             PREFIXED => true,
             other => return Err(newer(format!("the flags {other}"))),
         };
-        let front = take_bytes(bytes, "its front")?;
-        let kinds = take_kinds(bytes, files)?;
+        let front = take_bytes(bytes, "its front", &mut weight)?;
+        let kinds = take_kinds(bytes, files, &mut weight)?;
         let column = take_kind_column(bytes, files, kinds.len())?;
         let prefix = if prefixed { prefix_of(module).len() } else { 0 };
         let mut ends = Vec::new();
@@ -99,7 +104,9 @@ impl Recipe {
             end += len;
             ends.push(end);
         }
-        let names = split(bytes, end, "its names")?.to_vec();
+        let names = split(bytes, end, "its names")?;
+        weight.bytes(names);
+        weight.check()?;
         let mut sources = Sources::default();
         let mut all = Vec::new();
         for (kind, end) in column.into_iter().zip(ends) {
@@ -112,12 +119,12 @@ impl Recipe {
         let directory = match byte(bytes, "its directory")? {
             0 => Directory::InOrder,
             1 => Directory::Order(take_order(bytes, files)?),
-            2 => Directory::Literal(take_bytes(bytes, "its directory")?),
+            2 => Directory::Literal(take_bytes(bytes, "its directory", &mut weight)?),
             other => return Err(newer(format!("the directory's form {other}"))),
         };
         let end = match byte(bytes, "its end")? {
             0 => End::Plain,
-            1 => match take_bytes(bytes, "its comment")? {
+            1 => match take_bytes(bytes, "its comment", &mut weight)? {
                 comment if (1..=MAX_FIELD).contains(&comment.len()) => End::Comment(comment),
                 comment => {
                     return Err(malformed(format!(
@@ -126,7 +133,7 @@ impl Recipe {
                     )));
                 }
             },
-            2 => End::Literal(take_bytes(bytes, "its end")?),
+            2 => End::Literal(take_bytes(bytes, "its end", &mut weight)?),
             other => return Err(newer(format!("the end's form {other}"))),
         };
         Ok(Recipe {
@@ -134,10 +141,10 @@ impl Recipe {
             front,
             kinds,
             files: all,
-            names,
+            names: names.to_vec(),
             directory,
             end,
-            trailing: take_bytes(bytes, "what is behind it")?,
+            trailing: take_bytes(bytes, "what is behind it", &mut weight)?,
         })
     }
 
@@ -166,14 +173,20 @@ fn put_kind(out: &mut Vec<u8>, kind: &Kind) {
     out.push(kind.descriptor.code());
 }
 
-fn take_kinds(bytes: &mut &[u8], files: usize) -> Result<Vec<Kind>, RecipeError> {
+fn take_kinds(
+    bytes: &mut &[u8],
+    files: usize,
+    weight: &mut Weight,
+) -> Result<Vec<Kind>, RecipeError> {
     let count = number(bytes, "its kinds")?;
     if count > files as u64 || (count == 0) != (files == 0) {
         return Err(malformed(format!("{count} kinds of {files} files")));
     }
+    weight.kinds(count as usize);
+    weight.check()?;
     let mut kinds = Vec::new();
     for _ in 0..count {
-        kinds.push(take_kind(bytes)?);
+        kinds.push(take_kind(bytes, weight)?);
     }
     let distinct: HashSet<&Kind> = kinds.iter().collect();
     if distinct.len() < kinds.len() {
@@ -210,7 +223,7 @@ fn take_kind_column(
     Ok(column)
 }
 
-fn take_kind(bytes: &mut &[u8]) -> Result<Kind, RecipeError> {
+fn take_kind(bytes: &mut &[u8], weight: &mut Weight) -> Result<Kind, RecipeError> {
     let local = array(bytes)?;
     let central = array(bytes)?;
     let own = [
@@ -221,7 +234,7 @@ fn take_kind(bytes: &mut &[u8]) -> Result<Kind, RecipeError> {
     if own.concat().iter().any(|byte| *byte != 0) {
         return Err(malformed("a kind has numbers that are a file's own"));
     }
-    let mut field = || match take_bytes(bytes, "a kind")? {
+    let mut field = || match take_bytes(bytes, "a kind", weight)? {
         field if field.len() <= MAX_FIELD => Ok(field),
         field => Err(malformed(format!(
             "a field of {} bytes: want at most {MAX_FIELD}",
@@ -382,9 +395,13 @@ fn put_bytes(out: &mut Vec<u8>, bytes: &[u8]) {
     out.extend(bytes);
 }
 
-fn take_bytes(bytes: &mut &[u8], what: &str) -> Result<Vec<u8>, RecipeError> {
+/// Bytes that are there, and not too heavy.
+fn take_bytes(bytes: &mut &[u8], what: &str, weight: &mut Weight) -> Result<Vec<u8>, RecipeError> {
     let len = number(bytes, what)?;
-    Ok(split(bytes, len, what)?.to_vec())
+    let taken = split(bytes, len, what)?;
+    weight.bytes(taken);
+    weight.check()?;
+    Ok(taken.to_vec())
 }
 
 fn number(bytes: &mut &[u8], what: &str) -> Result<u64, RecipeError> {

@@ -42,22 +42,22 @@ mod codec;
 mod headers;
 mod of_zip;
 mod pack;
+mod weight;
 
 use std::io;
 
 use headers::Kind;
 pub use pack::{RecipesBuilder, StoredRecipes};
+use weight::Weight;
 
 use super::BaseEntry;
 
-/// The most files of a recipe: more than twice what a directory of [`MAX_DIRECTORY`](crate::zip::MAX_DIRECTORY)
-/// has room for with real names.
-pub const MAX_RECIPE_FILES: usize = 500_000;
+/// The most files of a recipe: more than a directory of [`MAX_DIRECTORY`](crate::zip::MAX_DIRECTORY) has room for
+/// with real names.
+pub const MAX_RECIPE_FILES: usize = 250_000;
 
-/// Bytes that putting a zip together takes a file: its facts, its header's offset, where its packed bytes are, and as
-/// much again for whoever looks up what they hold.
-const ASSEMBLED_FILE: usize =
-    size_of::<DeflatedFacts>() + size_of::<u32>() + 2 * size_of::<std::ops::Range<u64>>();
+/// The most that a recipe [weighs](Recipe::weight): room for as many files with names of 30 bytes behind the prefix.
+pub const MAX_RECIPE_WEIGHT: u64 = 32 << 20;
 
 /// How a zip is put together again.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -206,37 +206,27 @@ impl Recipe {
         self.files.iter().map(|file| &file.source)
     }
 
-    /// Bytes of memory that it takes, with what is taken beside it while the zip is [put together](Self::assemble).
-    ///
-    /// Whatever is in it counts, whether files have it or not: a recipe of no file may have megabytes in front of the end.
-    pub fn memory(&self) -> u64 {
-        let kinds: usize = (self.kinds.iter())
-            .map(|kind| {
-                kind.local_extra.capacity()
-                    + kind.central_extra.capacity()
-                    + kind.comment.capacity()
-            })
-            .sum();
-        let order = match &self.directory {
-            Directory::InOrder => 0,
-            Directory::Order(order) => order.capacity() * size_of::<u32>(),
-            Directory::Literal(bytes) => bytes.capacity(),
-        };
-        let end = match &self.end {
-            End::Plain => 0,
-            End::Comment(bytes) | End::Literal(bytes) => bytes.capacity(),
-        };
-        let bytes = size_of::<Recipe>()
-            + self.front.capacity()
-            + self.kinds.capacity() * size_of::<Kind>()
-            + kinds
-            + self.files.capacity() * size_of::<File>()
-            + self.files.len() * ASSEMBLED_FILE
-            + self.names.capacity()
-            + order
-            + end
-            + self.trailing.capacity();
-        bytes as u64
+    /// What it weighs, in bytes of memory: what it takes while it is decoded, and while its zip is
+    /// [put together](Self::assemble), is no more. A file counts 100, a kind 256, and each byte that is kept as it is 1.
+    pub fn weight(&self) -> u64 {
+        let mut weight = Weight::default();
+        weight.files(self.files.len());
+        weight.kinds(self.kinds.len());
+        for kind in &self.kinds {
+            weight.bytes(&kind.local_extra);
+            weight.bytes(&kind.central_extra);
+            weight.bytes(&kind.comment);
+        }
+        if let Directory::Literal(bytes) = &self.directory {
+            weight.bytes(bytes);
+        }
+        if let End::Comment(bytes) | End::Literal(bytes) = &self.end {
+            weight.bytes(bytes);
+        }
+        for bytes in [&self.front, &self.names, &self.trailing] {
+            weight.bytes(bytes);
+        }
+        weight.total()
     }
 
     /// A file's name, without the prefix where that is left out.

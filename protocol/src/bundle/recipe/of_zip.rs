@@ -45,7 +45,7 @@ impl Recipe {
         let mut buf = Vec::new();
         let mut window = Window::new(zip, &mut buf);
         let mut headers = Vec::new();
-        let directory = each_header(&mut window, |header| {
+        let directory = each_header(&mut window, |header| -> Result<(), ZipError> {
             headers.push(Central {
                 fixed: front(header.fixed),
                 extra: header.extra.to_vec(),

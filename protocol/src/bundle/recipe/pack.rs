@@ -5,7 +5,7 @@ use sha2::{Digest as _, Sha256};
 use super::{Recipe, RecipeError, malformed};
 use crate::bundle::item::{Digest, Encoding, Entry, Item};
 use crate::bundle::pack::{self, Pack, PackError};
-use crate::bundle::{MAX_PACK_ITEMS, MAX_PACK_RESTORED};
+use crate::bundle::{MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_RECIPE_WEIGHT};
 use crate::module::ModuleVersion;
 
 /// A pack is closed when the next recipe would take it past this many bytes: so many restored are nothing to an
@@ -30,13 +30,18 @@ impl RecipesBuilder {
     ///
     /// # Errors
     ///
-    /// The recipe is too large for any pack: the zip has to travel as it is. The builder is as it was.
+    /// The recipe is too large for any pack, or heavier than readers take: the zip has to travel as it is. The builder is as it was.
     pub fn push(
         &mut self,
         module: &ModuleVersion,
         zip: Digest,
         recipe: &Recipe,
     ) -> Result<Option<Pack>, PackError> {
+        let weight = recipe.weight();
+        if weight > MAX_RECIPE_WEIGHT {
+            let item = Item::Zip(module.clone());
+            return Err(PackError::TooHeavy { item, weight });
+        }
         let before = self.bytes.len();
         recipe.encode(&mut self.bytes);
         let size = self.bytes.len() - before;
@@ -102,11 +107,21 @@ impl StoredRecipes {
             .map(|(module, zip)| (module.clone(), zip))
             .collect();
         zips.reverse();
+        let size = Self::restored_size(stored)?;
         Ok(Self {
             zips,
-            bytes: pack::restore_at_most(stored, MAX_PACK_RESTORED).map_err(malformed)?,
+            bytes: pack::restore(stored, size).map_err(malformed)?,
             at: 0,
         })
+    }
+
+    /// The bytes of memory that restoring these stored ones takes: the frame's own word, which is bounded.
+    ///
+    /// # Errors
+    ///
+    /// The frame's header is malformed, or says more than [`MAX_PACK_RESTORED`](crate::bundle::MAX_PACK_RESTORED).
+    pub fn restored_size(stored: &[u8]) -> Result<u64, RecipeError> {
+        pack::restored_size(stored).map_err(malformed)
     }
 
     /// The next zip, and its recipe; `None` after the last. After an error there is nothing more to be had.

@@ -1,7 +1,7 @@
 //! Where packed bytes lie.
 
 use super::build::{Builder, Entry, PREFIX, deflate, stored, zip_of};
-use crate::zip::{Place, Rule, ZipError, places};
+use crate::zip::{Checker, Listed, Place, Rule, ZipError, each_listed, packed_bytes, places};
 
 #[test]
 fn packed_bytes_are_found_in_the_directorys_order() {
@@ -29,6 +29,29 @@ fn packed_bytes_are_found_in_the_directorys_order() {
     assert_eq!((b.method, b.unpacked), (8, 12));
     assert_eq!(b.crc32, crc32fast::hash(b"content of b"));
     assert_eq!((a.header_offset, b.header_offset), (0, offset.into()));
+    // One by one they are the same.
+    let mut listed = Vec::new();
+    each_listed(&zip, |entry| {
+        listed.push(entry);
+        Ok::<_, ZipError>(())
+    })
+    .unwrap();
+    for (place, listed) in [b, a].into_iter().zip(listed) {
+        let packed = place.data.end - place.data.start;
+        let want = Listed {
+            method: place.method,
+            crc32: place.crc32,
+            packed,
+            unpacked: place.unpacked,
+            header_offset: place.header_offset,
+        };
+        assert_eq!(listed, want);
+        let lies = packed_bytes(&zip, listed.header_offset, packed).unwrap();
+        assert_eq!(lies, Some(place.data.clone()));
+    }
+    let directory: usize = [a, b].iter().map(|place| 46 + place.name.len()).sum();
+    let size = Checker::new().directory_size(&zip).unwrap();
+    assert_eq!(size, directory as u64 + 7, "a comment of 7 bytes");
 }
 
 #[test]
@@ -55,4 +78,13 @@ fn what_does_not_lie_in_the_zip_is_refused() {
     };
     assert_eq!(rule(with(&vec![0; behind + 1], 0)), Rule::Short(10));
     assert_eq!(rule(with(b"0123456789", 1)), Rule::LocalHeader(1));
+    let bytes = |offset, packed| packed_bytes(&zip, offset, packed).unwrap();
+    let behind = behind as u64;
+    assert_eq!(bytes(0, behind), Some(size - behind..size));
+    assert_eq!(bytes(0, behind + 1), None);
+    assert_eq!(bytes(0, u64::MAX), None);
+    assert_eq!(bytes(1, 1), None);
+    for outside in [size - 29, size, size + 1, u64::MAX] {
+        assert_eq!(bytes(outside, 0), None);
+    }
 }
