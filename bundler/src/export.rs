@@ -12,6 +12,7 @@ use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::SigningKey;
 use modferry_protocol::sumdb::SignedHead;
 
+use crate::answers;
 use crate::basis::{self, Basis, Holdings, Portion};
 use crate::error::Error;
 use crate::fetch::{Failure, Fetched, Level, Session, Sources, Want};
@@ -134,8 +135,11 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let prune = config.prune.unwrap_or(false);
     let portion = Portion::of(&fetched, &proof.tiles, &holdings, &basis, &exported, prune)?;
     notes.extend(portion.notes.iter().cloned());
+    let (answers, unfit) = answers::carried(&fetched.answers, &portion);
+    notes.extend(unfit);
     let tree_size = proof.head.head().size;
     let nothing_new = portion.is_empty()
+        && answers::are_known(&answers, &holdings)
         && trust
             .iter()
             .all(|(number, _)| holdings.has_trust_note(*number))
@@ -159,6 +163,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
                 sources: &sources,
                 modules: &fetched.modules,
                 portion: &portion,
+                answers,
                 trust,
                 missing: missing(&fetched.failures),
                 volume_size: config.volume_size.map(|size| size.0),

@@ -5,6 +5,7 @@
 //! ([`sumdb`]); what is proven, and the destination does not hold yet ([`basis`]), is written into a signed bundle
 //! ([`export`]).
 
+pub mod answers;
 pub mod basis;
 pub mod bundle;
 pub mod cache;

@@ -5,6 +5,7 @@
 //! bundles/STREAM.SEQ.manifest      the bundle exists: written last
 //! bundles/STREAM.SEQ.index         what it carried
 //! bundles/STREAM.SEQ.tombstones    what it took back, if anything
+//! bundles/STREAM.SEQ.queries       what it answered to queries, if anything
 //! bundles/STREAM.SEQ.basis         the bundles that it was built on
 //! bundles/STREAM.SEQ.pending       its manifest, from before its files got their names until it exists
 //! bundles/STREAM.SEQ.folder        where they were to get them
@@ -25,9 +26,10 @@ use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::{MAX_MANIFEST, Manifest, Sequence, Sequences, StreamName};
 use modferry_protocol::sumdb::{DbName, SignedHead, TreeHead};
 
-use exported::{BUILT_ON, INDEX, TOMBSTONES};
+use exported::{BUILT_ON, INDEX, QUERIES, TOMBSTONES};
 pub use exported::{BuiltOn, Chosen, Exported};
 
+use crate::answers::{self, Carried};
 use crate::error::Error;
 use crate::files;
 use crate::sumdb::spec::SumdbSpec;
@@ -52,6 +54,8 @@ pub struct Intent<'i> {
     pub index: &'i [u8],
     /// The texts of its tombstones.
     pub tombstones: &'i [Vec<u8>],
+    /// What it answers to queries.
+    pub answers: &'i [Carried],
     /// What it was built on.
     pub built_on: &'i BuiltOn,
     /// The folder that its files are in.
@@ -196,6 +200,7 @@ impl State {
         };
         write(INDEX, intent.index)?;
         write(TOMBSTONES, &intent.tombstones.concat())?;
+        write(QUERIES, answers::encode(intent.answers).as_bytes())?;
         write(BUILT_ON, intent.built_on.encode().as_bytes())?;
         let folder = fs::canonicalize(intent.folder);
         let folder = folder.map_err(Error::file("find", intent.folder))?;
@@ -337,6 +342,7 @@ mod tests {
                 note,
                 index: b"modferry index v1\n",
                 tombstones: &[],
+                answers: &[],
                 built_on: &BuiltOn::default(),
                 folder: dir.path(),
             };

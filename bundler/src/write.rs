@@ -31,6 +31,7 @@ use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::{self, SigningKey};
 use modferry_protocol::sumdb::{DbName, TileSource};
 
+use crate::answers::Carried;
 use crate::basis::{Portion, Share};
 use crate::bundle::files_named;
 use crate::error::Error;
@@ -63,6 +64,8 @@ pub struct Contents<'c> {
     pub modules: &'c BTreeMap<ModuleVersion, Module>,
     /// What is carried of them, and what else is.
     pub portion: &'c Portion,
+    /// Answers to queries, in their order.
+    pub answers: Vec<Carried>,
     /// Trust notes, by number.
     pub trust: Vec<(u64, Vec<u8>)>,
     /// What could not be had.
@@ -190,6 +193,7 @@ pub fn write(
         note: &note,
         index: &index,
         tombstones: &tombstones,
+        answers: &contents.answers,
         built_on: contents.built_on,
         folder: out,
     })?;
@@ -233,7 +237,7 @@ fn packed<'c>(contents: &Contents<'c>, progress: &Progress) -> Result<Packed, Er
     Ok(packed)
 }
 
-/// Needs, bases, tombstones, trust notes, heads, records, tiles, infos and go.mods, each of the last verified as it is read.
+/// Needs, bases, tombstones, trust notes, heads, records, tiles, infos, go.mods and answers to queries, each of the last verified as it is read.
 fn small_things(
     contents: &Contents<'_>,
     packed: &Packed,
@@ -299,6 +303,9 @@ fn small_things(
             .filter(|bytes| H1::of_go_mod(bytes) == entry.record.go_mod())
             .ok_or_else(|| vanished(&item))?;
         spool.put(item, &bytes)?;
+    }
+    for answer in &contents.answers {
+        spool.put(Item::Query(answer.query.clone()), &answer.bytes)?;
     }
     spool.close()
 }

@@ -88,6 +88,7 @@ pub fn check<V: Volumes, S: Stage>(
     intake.report.volumes = entries.volume().of.into();
     entries.finish().map_err(named)?;
 
+    intake.prover.all_that_is_named_came(intake.stage)?;
     intake.nothing_is_missing()?;
     report.stage_time = begun.elapsed().saturating_sub(report.prove_time);
     Ok(report)

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{Answer, Item, Query};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::Record;
 use modferry_protocol::trust::TrustNote;
@@ -42,6 +42,8 @@ pub(crate) enum ContentError {
         item: Item,
         source: serde_json::Error,
     },
+    #[error("{item}: not an answer to it: {what}")]
+    Answer { item: Item, what: String },
 }
 
 /// Checks the form of an item that is not a zip. Heads are checked with their signatures.
@@ -101,6 +103,16 @@ pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
             })
         }
         Item::Mod(_) => at_most(MAX_GO_MOD),
+        Item::Query(query) => {
+            at_most(MAX_INFO)?;
+            match answered(query, bytes) {
+                Ok(_) => Ok(()),
+                Err(what) => Err(ContentError::Answer {
+                    item: item.clone(),
+                    what,
+                }),
+            }
+        }
     }
 }
 
@@ -122,18 +134,30 @@ fn check_trust_note(
 
 /// Checks that an `.info` is of that version, and that no reader could take it for another's.
 pub fn info_is_of(bytes: &[u8], module: &ModuleVersion) -> Result<(), serde_json::Error> {
+    all_are(bytes, Some(module.version().as_str())).map(drop)
+}
+
+/// The version that an answer to a query names, as every reader of its `.info` sees it; or what is wrong with it.
+pub fn answered(query: &Query, bytes: &[u8]) -> Result<ModuleVersion, String> {
+    let answer =
+        Answer::parse(bytes).ok_or("it does not begin with the time at which it was asked")?;
+    let version = all_are(answer.info, None).map_err(|error| error.to_string())?;
+    ModuleVersion::parse(query.path().as_str(), &version).map_err(|error| error.to_string())
+}
+
+/// The version that an `.info` names, under each key that Go would take for `Version`: the one that is expected, or
+/// any, but everywhere the same.
+fn all_are(bytes: &[u8], expected: Option<&str>) -> Result<String, serde_json::Error> {
     let Versions(versions) = serde_json::from_slice(bytes)?;
-    if versions.is_empty() {
+    let Some(first) = versions.first() else {
         return Err(serde_json::Error::custom("it has no Version"));
-    }
-    match versions
-        .iter()
-        .find(|version| *version != module.version().as_str())
-    {
+    };
+    let expected = expected.unwrap_or(first);
+    match versions.iter().find(|version| *version != expected) {
         Some(other) => Err(serde_json::Error::custom(format!(
             "its Version is {other:?}"
         ))),
-        None => Ok(()),
+        None => Ok(expected.to_owned()),
     }
 }
 
@@ -183,6 +207,7 @@ fn is_version(key: &str) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use modferry_protocol::module::Revision;
     use modferry_protocol::sumdb::{DbName, Tile};
 
     fn module() -> ModuleVersion {
@@ -234,6 +259,44 @@ mod tests {
         ] {
             assert!(info(text).is_err(), "{text}");
         }
+    }
+
+    #[test]
+    fn an_answer_names_one_version_of_its_module() {
+        let query = Query::new(
+            "example.com/a".parse().unwrap(),
+            Revision::new("main").unwrap(),
+        )
+        .unwrap();
+        let version = "v0.0.0-20200102030405-abcdefabcdef";
+        let of = |info: &str| {
+            let asked = "2026-11-21T09:00:00Z";
+            let info = info.as_bytes();
+            answered(&query, &Answer { asked, info }.encode())
+        };
+        let named = of(&format!(r#"{{"Version":"{version}"}}"#)).unwrap();
+        assert_eq!(named.to_string(), format!("example.com/a@{version}"));
+        for (info, what) in [
+            ("{}", "it has no Version"),
+            (r#"{"Version":"main"}"#, "main"),
+            (r#"{"Version":"v2.0.0"}"#, "v2.0.0"),
+            (r#"{"Version":"v1.0.0","version":"v1.1.0"}"#, "v1.1.0"),
+        ] {
+            let error = of(info).unwrap_err();
+            assert!(error.contains(what), "{info}: {error}");
+        }
+        let error = answered(&query, br#"{"Version":"v1.0.0"}"#).unwrap_err();
+        assert!(error.contains("the time at which it was asked"), "{error}");
+        let whole = |size: u64| {
+            let mut bytes = b"asked 2026-11-21T09:00:00Z\n{\"Version\":\"v1.0.0\"}".to_vec();
+            bytes.resize(size as usize, b' ');
+            check(&Item::Query(query.clone()), &bytes)
+        };
+        whole(MAX_INFO).unwrap();
+        assert!(matches!(
+            whole(MAX_INFO + 1),
+            Err(ContentError::TooLarge { .. })
+        ));
     }
 
     #[test]

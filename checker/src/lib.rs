@@ -38,7 +38,7 @@ pub mod volume;
 mod workers;
 
 pub use check::{check, from_read};
-pub use content::{MAX_INFO, info_is_of};
+pub use content::{MAX_INFO, answered, info_is_of};
 pub use error::{CheckError, MAX_NAMED, Side};
 pub use modferry_protocol::trust::Policy;
 pub use note::{split_note, united_note};

@@ -4,7 +4,7 @@
 //! For each checksum database of the manifest: the signed head opens with the trusted key; the right edge
 //! authenticates; every head ever served is continued; every staged tile and record is in the tree. Then each
 //! staged go.mod and zip has the h1 of its record, whether that is staged, held or both; each `.info` has a
-//! record; and each zip has its `.info`, `.mod` and record.
+//! record; and each zip has its `.info`, `.mod` and record. What a query's answer names is whole, here or there.
 //!
 //! The cost is that of what is new, not of what is held, although the tree's *whole* closure must be there at
 //! the widths of the new head. That is so because a tree's partial tiles, one a level, are the only ones that
@@ -15,6 +15,7 @@
 //! proof at once.
 
 mod missing;
+mod queries;
 mod tree;
 
 use modferry_protocol::bundle::{Item, Manifest};
@@ -26,6 +27,7 @@ use modferry_protocol::zip::ZipFacts;
 
 use crate::{CheckError, Report, Stage};
 pub(crate) use missing::Missing;
+use queries::Awaited;
 use tree::TreeProof;
 
 /// Proves in two parts: the small things, once all of them are staged, then each zip as it comes.
@@ -35,6 +37,8 @@ pub(crate) struct Prover<'a> {
     /// Every checksum database that is trusted: one that this bundle does not speak of may contradict it, too.
     dbs: Vec<DbName>,
     missing: Missing,
+    /// Zips that answers to queries name, and that are still to come.
+    awaited: Awaited,
     begun: bool,
 }
 
@@ -48,6 +52,7 @@ impl<'a> Prover<'a> {
                 .filter_map(|key| DbName::new(key.name()).ok())
                 .collect(),
             missing: Missing::default(),
+            awaited: Awaited::default(),
             begun: false,
         }
     }
@@ -110,6 +115,7 @@ impl<'a> Prover<'a> {
             // Content was checked on the way in, and nothing vouches for more of it; but a version that no
             // checksum database knows must not become one that is listed.
             Item::Info(module) => self.has_record(stage, module),
+            Item::Query(query) => self.names_what_is_whole(stage, query, report),
             // Nothing of these kinds is put before the small things are proven.
             Item::Needs(_)
             | Item::Bases(_)
@@ -141,6 +147,7 @@ impl<'a> Prover<'a> {
         module: &ModuleVersion,
         facts: &ZipFacts,
     ) -> Result<(), CheckError> {
+        self.awaited.came(module);
         self.vouch(stage, module, facts.h1, Record::zip, "")
     }
 

@@ -63,6 +63,8 @@ pub struct Report {
     pub infos: u64,
     /// go.mod files whose h1 is the record's.
     pub mods: u64,
+    /// Answers to queries that name a version which is whole here.
+    pub queries: u64,
     /// Frames of contents that were restored.
     pub contents: u64,
     /// Their bytes.
@@ -106,6 +108,7 @@ impl Report {
             records: 0,
             infos: 0,
             mods: 0,
+            queries: 0,
             contents: 0,
             content_bytes: 0,
             deflated: 0,
@@ -232,6 +235,10 @@ impl fmt::Display for Report {
         line(self.records, "records are in a signed tree")?;
         line(self.infos, "infos are of their version")?;
         line(self.mods, "go.mod files have the h1 of their record")?;
+        line(
+            self.queries,
+            "answers to queries name a version that is whole here",
+        )?;
         line(
             self.contents,
             &format!(

@@ -14,8 +14,8 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::Item;
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::bundle::{Item, Query};
+use modferry_protocol::module::{ModulePath, ModuleVersion, Revision};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::zip::ZipFacts;
 
@@ -308,6 +308,7 @@ fn name_of(item: &Item) -> Vec<u8> {
         Item::Tile(db, tile) => format!("tile {db} {}", tile.path()),
         Item::Info(m) => format!("info {}", module(m)),
         Item::Mod(m) => format!("mod {}", module(m)),
+        Item::Query(query) => format!("query {} {}", query.path(), query.revision()),
         Item::Contents(number) => format!("contents {number}"),
         Item::Zip(m) => format!("zip {}", module(m)),
     }
@@ -330,6 +331,9 @@ fn item_of(name: &[u8]) -> Option<Item> {
         ["tile", db, path] => Item::Tile(DbName::new(db).ok()?, Tile::parse(path).ok()?),
         ["info", path, version] => Item::Info(ModuleVersion::parse(path, version).ok()?),
         ["mod", path, version] => Item::Mod(ModuleVersion::parse(path, version).ok()?),
+        ["query", path, revision] => Item::Query(
+            Query::new(ModulePath::new(path).ok()?, Revision::new(revision).ok()?).ok()?,
+        ),
         ["contents", number] => Item::Contents(number.parse().ok()?),
         ["zip", path, version] => Item::Zip(ModuleVersion::parse(path, version).ok()?),
         _ => return None,
@@ -357,6 +361,10 @@ mod tests {
         items.extend((0..300).map(|n| Item::Tile(db.clone(), Tile::new(8, 0, n, 256).unwrap())));
         items.extend((0..3000).map(|n| Item::Info(module(n))));
         items.extend((0..300).map(|n| Item::Mod(module(n))));
+        items.extend(["a", "main"].map(|revision| {
+            let path = ModulePath::new("example.com/A").unwrap();
+            Item::Query(Query::new(path, Revision::new(revision).unwrap()).unwrap())
+        }));
         items
     }
 

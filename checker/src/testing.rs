@@ -301,6 +301,7 @@ impl TestBundle {
                     Item::Tile(..) => totals.tiles += 1,
                     Item::Info(_) => totals.infos += 1,
                     Item::Mod(_) => totals.mods += 1,
+                    Item::Query(_) => totals.queries += 1,
                     Item::Zip(_) => {
                         totals.zips += 1;
                         totals.zip_bytes += size;

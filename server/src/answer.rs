@@ -59,9 +59,11 @@ pub fn answer(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Resul
             Some(zip) => Ok(Found::Zip(zip)),
             None => Err(Refusal::NotCarried(format!("the zip of {module}"))),
         },
-        Request::Query { path, query } => Err(Refusal::NotCarried(format!(
-            "{path}@{query} is a query, and only a module's origin can resolve it; ask for a version that go list -m -versions {path} names"
-        ))),
+        Request::Query { path, query } => small(Kind::Query, reader.answer(path, query)?, &|| {
+            format!(
+                "{path}@{query} is a query that no bundle answers, and only a module's origin can resolve it; ask for a version that go list -m -versions {path} names"
+            )
+        }),
         Request::Sumdb { name, request } => match request {
             SumdbRequest::Supported => Ok(supported()),
             SumdbRequest::Latest => small(Kind::Head, reader.head(name)?, &|| {

@@ -17,6 +17,8 @@ pub enum Kind {
     Latest,
     /// `.info`.
     Info,
+    /// The `.info` that answers a query.
+    Query,
     /// `.mod`.
     Mod,
     /// `.zip`.

@@ -32,7 +32,7 @@ impl Kind {
     fn headers(self) -> (&'static str, &'static str) {
         match self {
             Kind::List => (TEXT, BRIEFLY),
-            Kind::Latest => ("application/json", BRIEFLY),
+            Kind::Latest | Kind::Query => ("application/json", BRIEFLY),
             Kind::Info => ("application/json", FOR_GOOD),
             Kind::Mod => (TEXT, FOR_GOOD),
             Kind::Zip => ("application/zip", FOR_GOOD),

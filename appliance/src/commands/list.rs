@@ -1,9 +1,9 @@
-//! `list`: the module versions that the store serves.
+//! `list`: the module versions that the store serves, and the queries that it answers.
 
 use super::{failed, print, reader, unwritable};
 use crate::Failed;
 use crate::args::Args;
-use modferry_appliance::store::{Reader, StoreError, hex};
+use modferry_appliance::store::{Answered, Reader, StoreError, hex};
 use modferry_cli::print_json;
 use modferry_protocol::module::ModuleVersion;
 use serde_json::json;
@@ -37,9 +37,37 @@ pub fn list(args: &Args, store: &Path, prefixes: &[String], all: bool) -> Result
         });
         listed.map_err(failed)?;
         print_module(args, &reader, versions, all, &mut printed).map_err(failed)?;
+        let listed = reader.each_answer(prefix, |answer| {
+            if printed.is_ok() {
+                printed = print_answer(args, &answer, &answer.module()?);
+            }
+            Ok(())
+        });
+        listed.map_err(failed)?;
         printed.map_err(unwritable)?;
     }
     Ok(())
+}
+
+/// A query, what it is answered, and since when: a branch may have moved on.
+fn print_answer(args: &Args, answer: &Answered, module: &ModuleVersion) -> io::Result<()> {
+    let (query, asked) = (&answer.query, answer.asked());
+    match args.json {
+        true => print_json(&json!({
+            "module": query.path().as_str(),
+            "query": query.revision().as_str(),
+            "version": module.version().as_str(),
+            "asked": asked,
+            "stream": answer.stream,
+            "sequence": answer.sequence,
+        })),
+        false => print(&format!(
+            "{query} is {} (asked {asked}, bundle {} {})",
+            module.version(),
+            answer.stream,
+            answer.sequence
+        )),
+    }
 }
 
 fn print_module(

@@ -244,7 +244,7 @@ impl<'s> Stage for VerifyStage<'s> {
     }
 }
 
-/// What a store has under an item's name; a zip's bytes are never asked for.
+/// What a store has under an item's name; a zip's bytes are never asked for, nor is what a query was answered before.
 fn held(view: &View, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
     let value = match item {
         Item::Head(db) => view.head(db),
@@ -253,6 +253,7 @@ fn held(view: &View, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
         Item::Info(module) => view.info(module),
         Item::Mod(module) => view.go_mod(module),
         Item::Zip(_)
+        | Item::Query(_)
         | Item::Contents(_)
         | Item::Needs(_)
         | Item::Bases(_)

@@ -10,8 +10,8 @@ use super::ledger::{self, json};
 use super::scratch::{Scratch, Staging};
 use super::view::scan;
 use super::{
-    BundleId, CHUNK, Counts, Event, Import, Kept, Source, Store, StoreError, Totals, ZIP_FILE, Zip,
-    hex, keys, or_no_room,
+    BundleId, CHUNK, Counts, Event, Import, Kept, SCHEMA, Source, Store, StoreError, Totals,
+    ZIP_FILE, Zip, hex, keys, or_no_room,
 };
 use modferry_protocol::bundle::Item;
 use modferry_protocol::module::ModuleVersion;
@@ -213,7 +213,8 @@ impl<'s> Draft<'s> {
         let mut kept = Kept::default();
         let mut totals = self.store.totals()?;
         self.claim(&source.stream, source.sequence, &mut totals)?;
-        self.settle(&mut added, &mut kept)?;
+        let bundle = (source.stream.as_str(), source.sequence);
+        self.settle(bundle, &mut added, &mut kept)?;
         self.list_modules(&mut added)?;
         let number = self.enter(
             totals,
@@ -240,6 +241,7 @@ impl<'s> Draft<'s> {
     fn enter(&self, mut totals: Totals, import: Import) -> Result<u64, StoreError> {
         totals.enter(&import)?;
         self.scratch.put(&keys::TOTALS_KEY, &json(&totals)?)?;
+        self.scratch.put(&keys::SCHEMA_KEY, SCHEMA.as_bytes())?;
         let (entry, pairs) = ledger::next(self.store, Event::Import(Box::new(import)))?;
         for (key, value) in pairs {
             self.scratch.put(&key, &value)?;

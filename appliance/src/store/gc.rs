@@ -17,8 +17,8 @@ use super::ledger::{self, json};
 use super::scratch::{Scratch, Staging};
 use super::view::scan;
 use super::{
-    Claim, Counts, Event, Extent, LedgerEntry, REMOVED_NAMES, Removed, Store, StoreError, View,
-    keys, listing, or_no_room,
+    Answered, Claim, Counts, Event, Extent, LedgerEntry, REMOVED_NAMES, Removed, Store, StoreError,
+    View, keys, listing, or_no_room,
 };
 use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 use std::collections::BTreeMap;
@@ -239,6 +239,7 @@ impl Collection<'_> {
         if going.is_empty() {
             return Ok(());
         }
+        self.answers(path, &going)?;
         let held: &View = self.store;
         let stays = |version: &Version| going.get(version).copied().unwrap_or(Extent::Zip);
         let mut whole = Vec::new();
@@ -269,6 +270,44 @@ impl Collection<'_> {
                 self.put(&keys::latest(path), &info)
             }
         }
+    }
+
+    /// Answers to queries of the module that name what goes, go too. What another stream was answered is served then, if
+    /// that stays.
+    fn answers(&mut self, path: &ModulePath, going: &OfModule) -> Result<(), StoreError> {
+        let mut of_query: Vec<Answered> = Vec::new();
+        let mut all = Vec::new();
+        self.store.each_given(&keys::queries(path), |given| {
+            if (of_query.first()).is_some_and(|first| first.query != given.query) {
+                all.push(std::mem::take(&mut of_query));
+            }
+            of_query.push(given);
+            Ok(())
+        })?;
+        all.push(of_query);
+        for mut answers in all {
+            answers.sort_by_key(|given| given.entry);
+            let newest = answers.last().map(|given| given.entry);
+            let mut stay: Option<Answered> = None;
+            for given in answers {
+                let module = given.module()?;
+                if going.contains_key(module.version()) {
+                    self.delete(&keys::query(&given.query, &given.stream))?;
+                    let served = keys::answer(given.query.path(), given.query.revision());
+                    match &stay {
+                        _ if Some(given.entry) != newest => {}
+                        Some(other) => self.put(&served, &other.bytes)?,
+                        None => {
+                            self.delete(&served)?;
+                            self.removed.queries += 1;
+                        }
+                    }
+                } else {
+                    stay = Some(given);
+                }
+            }
+        }
+        Ok(())
     }
 
     /// Whether the module keeps a `.mod` or an `.info`.

@@ -12,8 +12,8 @@
 //!
 //! docs/store.md has the same table for people. A change here is a new [`super::SCHEMA`].
 
-use modferry_protocol::bundle::Item;
-use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
+use modferry_protocol::bundle::{Item, Query};
+use modferry_protocol::module::{ModulePath, ModuleVersion, Revision, Version};
 use modferry_protocol::sumdb::{DbName, Tile};
 
 /// First byte of the store's own facts: what it is, how many imports, totals.
@@ -24,12 +24,16 @@ const LEDGER: u8 = 0x10;
 const MANIFEST: u8 = 0x11;
 /// Module version and stream → how much of it the stream's selection names.
 const CLAIM: u8 = 0x12;
+/// Module path, query and stream → the stream's answer to it.
+const QUERY: u8 = 0x13;
 /// Stored hash index → a node of the ledger's tree.
 const LEDGER_HASH: u8 = 0x14;
 /// Module path → the `list` answer.
 const LIST: u8 = 0x20;
 /// Module path → the `@latest` answer.
 const LATEST: u8 = 0x21;
+/// Module path and query → the answer to it that is served.
+const ANSWER: u8 = 0x22;
 /// Module version → `.info`.
 const INFO: u8 = 0x30;
 /// Module version → `.mod`.
@@ -133,6 +137,36 @@ pub fn all_claims() -> Vec<u8> {
 /// The module version, where a key is what its claims' keys begin with and no claim's.
 pub(super) fn parse_claims(key: &[u8]) -> Option<ModuleVersion> {
     parse_module(key.strip_prefix(&[CLAIM])?.strip_suffix(&[0])?)
+}
+
+/// The key of a stream's answer to a query.
+pub fn query(query: &Query, stream: &str) -> Vec<u8> {
+    let (path, revision) = (query.path().as_str(), query.revision().as_str());
+    text(QUERY, &[path, revision, stream])
+}
+
+/// What the keys begin with of all streams' answers to queries of a module.
+pub fn queries(path: &ModulePath) -> Vec<u8> {
+    text(QUERY, &[path.as_str(), ""])
+}
+
+/// What the keys begin with of answers to queries of modules whose paths begin with `prefix`; with an `@` in it, to those
+/// that begin with what stands behind, of the module that stands before.
+pub fn queries_from(prefix: &str) -> Vec<u8> {
+    match prefix.split_once('@') {
+        Some((path, revision)) => text(QUERY, &[path, revision]),
+        None => text(QUERY, &[prefix]),
+    }
+}
+
+/// The key of the answer to a query that is served.
+pub fn answer(path: &ModulePath, revision: &Revision) -> Vec<u8> {
+    text(ANSWER, &[path.as_str(), revision.as_str()])
+}
+
+/// What the keys of all answers that are served begin with.
+pub fn all_answers() -> Vec<u8> {
+    vec![ANSWER]
 }
 
 /// The key of a module's `list` answer.
@@ -297,14 +331,16 @@ pub fn tiles(db: &DbName) -> Vec<u8> {
 }
 
 /// Every kind there is.
-pub(super) const KINDS: [u8; 16] = [
+pub(super) const KINDS: [u8; 18] = [
     STORE,
     LEDGER,
     MANIFEST,
     CLAIM,
+    QUERY,
     LEDGER_HASH,
     LIST,
     LATEST,
+    ANSWER,
     INFO,
     MOD,
     ZIP,
@@ -317,7 +353,7 @@ pub(super) const KINDS: [u8; 16] = [
 ];
 
 /// The kinds that a bundle's items have, that a store keeps, in the order of [`Item`].
-pub(super) const ITEM_KINDS: [u8; 6] = [HEAD, RECORD, TILE, INFO, MOD, ZIP];
+pub(super) const ITEM_KINDS: [u8; 7] = [HEAD, RECORD, TILE, INFO, MOD, QUERY, ZIP];
 
 /// The kinds whose keys name a module version, zips last.
 pub(super) const MODULE_KINDS: [u8; 3] = [INFO, MOD, ZIP];
@@ -335,6 +371,8 @@ pub(super) fn of_item(item: &Item) -> Option<Vec<u8>> {
         Item::Tile(db, at) => tile(db, at),
         Item::Info(module) => info(module),
         Item::Mod(module) => go_mod(module),
+        // As if it were that of a stream without a name, which there is none: only in an import under way.
+        Item::Query(asked) => query(asked, ""),
         Item::Zip(module) => zip(module),
     })
 }
@@ -345,6 +383,7 @@ pub(super) fn item(key: &[u8], value: &[u8]) -> Option<Item> {
         Named::Info(module) => Item::Info(module),
         Named::Mod(module) => Item::Mod(module),
         Named::Zip(module) => Item::Zip(module),
+        Named::Query(query, stream) if stream.is_empty() => Item::Query(query),
         Named::Head(db) => Item::Head(db),
         Named::Record(db, module) => Item::Record(db, module),
         Named::Tile {
@@ -356,7 +395,11 @@ pub(super) fn item(key: &[u8], value: &[u8]) -> Option<Item> {
             let width = u32::try_from(value.len() / 32).ok()?;
             Item::Tile(db, Tile::new(height, level, index, width)?)
         }
-        Named::Claim(..) | Named::Ledger(_) | Named::LedgerHash(_) | Named::Other => {
+        Named::Claim(..)
+        | Named::Query(..)
+        | Named::Ledger(_)
+        | Named::LedgerHash(_)
+        | Named::Other => {
             return None;
         }
     })
@@ -388,6 +431,8 @@ pub enum Named {
     },
     /// What a stream, by its name, says of a module version.
     Claim(ModuleVersion, String),
+    /// What a stream, by its name, was answered to a query. The name is empty where an import under way has the answer.
+    Query(Query, String),
     /// An entry of the ledger, by its number.
     Ledger(u64),
     /// A node of the ledger's tree, by its stored hash index.
@@ -427,9 +472,19 @@ pub fn parse(key: &[u8]) -> Option<Named> {
             }
             Named::Claim(parse_module(&name[..end])?, stream.to_owned())
         }
+        QUERY => {
+            let mut parts = std::str::from_utf8(name).ok()?.split('\0');
+            let path = ModulePath::new(parts.next()?).ok()?;
+            let revision = Revision::new(parts.next()?).ok()?;
+            let stream = parts.next()?.to_owned();
+            if parts.next().is_some() {
+                return None;
+            }
+            Named::Query(Query::new(path, revision).ok()?, stream)
+        }
         LEDGER => Named::Ledger(u64::from_be_bytes(name.try_into().ok()?)),
         LEDGER_HASH => Named::LedgerHash(u64::from_be_bytes(name.try_into().ok()?)),
-        STORE | MANIFEST | LIST | LATEST | HEADS | END | ZIP_CHUNK => Named::Other,
+        STORE | MANIFEST | LIST | LATEST | ANSWER | HEADS | END | ZIP_CHUNK => Named::Other,
         _ => return None,
     })
 }

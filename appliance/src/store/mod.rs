@@ -40,6 +40,7 @@ mod listing;
 mod lock;
 mod options;
 mod pin;
+mod queries;
 mod reader;
 mod scratch;
 mod settle;
@@ -58,6 +59,7 @@ pub use ledger::{
 pub use lock::Lock;
 pub use options::{READER_CACHE, WRITER_CACHE, ZIP_FILE};
 pub use pin::PinnedState;
+pub use queries::Answered;
 pub use reader::Reader;
 pub use values::{Counts, KEPT_NAMES, Kept, Source, StreamState, Totals, Zip};
 pub use view::{Value, View};
@@ -70,7 +72,11 @@ use std::path::{Path, PathBuf};
 pub const CHUNK: usize = 1 << 20;
 
 /// What a store of this schema says under the schema's key.
-pub const SCHEMA: &str = "modferry store 2";
+pub const SCHEMA: &str = "modferry store 3";
+
+/// The schema before, which has no kind of key that this one has not: such a store is read as it is, and the next import
+/// makes one of [`SCHEMA`] of it.
+const SCHEMA_BEFORE: &str = "modferry store 2";
 
 /// Where the store is if no one says otherwise.
 pub const DEFAULT_STORE: &str = "/var/lib/modferry";
@@ -107,7 +113,10 @@ fn must_be_there(store: &Path) -> Result<(), StoreError> {
 }
 
 fn check_schema(store: &Path, found: Option<&[u8]>) -> Result<(), StoreError> {
-    if found == Some(SCHEMA.as_bytes()) {
+    if [SCHEMA, SCHEMA_BEFORE]
+        .map(|known| Some(known.as_bytes()))
+        .contains(&found)
+    {
         return Ok(());
     }
     let found = found.map_or_else(

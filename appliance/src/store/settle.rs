@@ -7,8 +7,14 @@ use std::collections::BTreeSet;
 
 impl Draft<'_> {
     /// Leaves in the scratch database only what the store is to have: what it holds stays as it is,
-    /// but for tiles that have grown wider and heads that are newer.
-    pub(super) fn settle(&self, added: &mut Counts, kept: &mut Kept) -> Result<(), StoreError> {
+    /// but for tiles that have grown wider, heads that are newer, and queries that were asked again. `bundle` is its stream
+    /// and its number in it.
+    pub(super) fn settle(
+        &self,
+        bundle: (&str, u64),
+        added: &mut Counts,
+        kept: &mut Kept,
+    ) -> Result<(), StoreError> {
         let held: &View = self.store;
         let scratch = &self.scratch;
         let mut note_kept = |name: String| {
@@ -20,6 +26,10 @@ impl Draft<'_> {
             let old = held.pinned(key)?;
             match (keys::parse(key), old) {
                 (Some(keys::Named::Claim(..)), _) => {} // as it is to be already
+                (Some(keys::Named::Query(query, _)), _) => {
+                    scratch.delete(key)?;
+                    self.give_answer(query, new, bundle, added)?;
+                }
                 (Some(keys::Named::Head(db)), old) => {
                     let size = signed_head(new)?.size;
                     let of_size = keys::head_of_size(&db, size);

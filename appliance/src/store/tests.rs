@@ -15,6 +15,7 @@ use tempfile::TempDir;
 mod ledger;
 mod life;
 mod pin;
+mod queries;
 mod readers;
 
 pub(super) fn module(text: &str) -> ModuleVersion {

@@ -105,6 +105,8 @@ pub struct Counts {
     pub tiles: u64,
     /// Signed heads of checksum databases.
     pub heads: u64,
+    /// Queries that are answered.
+    pub queries: u64,
 }
 
 impl Counts {
@@ -118,6 +120,7 @@ impl Counts {
         self.records += more.records;
         self.tiles += more.tiles;
         self.heads += more.heads;
+        self.queries += more.queries;
     }
 
     /// What is left without these. They must have been there.
@@ -132,6 +135,7 @@ impl Counts {
             (&mut self.records, less.records),
             (&mut self.tiles, less.tiles),
             (&mut self.heads, less.heads),
+            (&mut self.queries, less.queries),
         ] {
             *count = count.checked_sub(less).ok_or_else(|| {
                 StoreError::damaged(format!(

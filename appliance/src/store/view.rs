@@ -35,6 +35,12 @@ impl AsRef<[u8]> for Value {
     }
 }
 
+impl From<&[u8]> for Value {
+    fn from(bytes: &[u8]) -> Self {
+        Self(bytes.to_vec())
+    }
+}
+
 impl From<Value> for Vec<u8> {
     fn from(value: Value) -> Self {
         value.0

@@ -10,10 +10,10 @@
 //! SHA-256 and a byte of what is held of it. Two with the same 15 bytes would be taken for one; the bundle says that
 //! it needs what it leaves out, so an import would notice, and nothing wrong could come of it.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use modferry_protocol::bundle::{Gone, Item, Sequences};
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::bundle::{Gone, Item, Query, Sequences};
+use modferry_protocol::module::{ModuleVersion, Version};
 use modferry_protocol::sumdb::{DbName, Height, Tile};
 use sha2::{Digest as _, Sha256};
 
@@ -28,6 +28,8 @@ pub struct Holdings {
     tiles: HashMap<u64, u16>,
     /// Numbers of trust notes.
     trust_notes: BTreeSet<u64>,
+    /// What queries were answered last.
+    answers: BTreeMap<Query, Version>,
     /// Things to tell: what could not be counted.
     pub notes: Vec<String>,
 }
@@ -109,6 +111,10 @@ impl Holdings {
             Item::Trust(number) => drop(self.trust_notes.insert(number)),
             _ => {}
         })?;
+        // Where they are lost, the bundle's answers count as never given: they ride along once more.
+        bundle.each_answer(|(query, module)| {
+            self.answers.insert(query, module.version().clone());
+        })?;
         if !indexed {
             self.notes.push(format!(
                 "the index of bundle {} is lost from the state, or damaged: what it carried does not count as held",
@@ -153,6 +159,11 @@ impl Holdings {
     /// Whether a trust note of that number has arrived.
     pub fn has_trust_note(&self, number: u64) -> bool {
         self.trust_notes.contains(&number)
+    }
+
+    /// The version that the query was answered with last.
+    pub fn answer(&self, query: &Query) -> Option<&Version> {
+        self.answers.get(query)
     }
 
     /// Whether this tile is held, as wide as this or wider.

@@ -158,6 +158,7 @@ impl Stream {
             note: note.as_bytes(),
             index: &index,
             tombstones: &tombstones,
+            answers: &[],
             built_on: &built_on,
             folder: self.dir.path(),
         };

@@ -29,6 +29,7 @@ use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::select::gosum::Sums;
 use crate::select::mvs::{Loaded, Main, Resolver, Selection};
+use crate::select::resolve::QueryAnswer;
 use crate::sumdb::client::Client;
 use crate::upstream::goproxy::{Reason, Unavailable, Upstream};
 
@@ -125,6 +126,8 @@ pub struct Module {
 pub struct Fetched {
     /// Every module of which record and go.mod are there.
     pub modules: BTreeMap<ModuleVersion, Module>,
+    /// What upstream answered to queries.
+    pub answers: Vec<QueryAnswer>,
     /// What cannot be had.
     pub failures: Vec<Failure>,
     /// What was wanted, and is not among the modules: how much of it.

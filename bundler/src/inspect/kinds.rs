@@ -40,6 +40,7 @@ const NAMES: [&str; ALL] = [
     "tiles",
     "infos",
     "go.mod files",
+    "answers to queries",
     "frames of contents",
     "zips as recipes",
     "zips as they are",
@@ -120,6 +121,7 @@ fn shares(stored: u64, sizes: &[u64; ALL]) -> [u64; ALL] {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use modferry_protocol::bundle::Query;
 
     const RECORDS: usize = 5;
 
@@ -128,6 +130,8 @@ mod tests {
         let db = || modferry_protocol::sumdb::DbName::new("sum.test").unwrap();
         let module = || "example.com/a@v1.0.0".parse().unwrap();
         let tile = modferry_protocol::sumdb::Tile::new(8, 0, 0, 1).unwrap();
+        let path = "example.com/a".parse().unwrap();
+        let query = Query::new(path, "main".parse().unwrap()).unwrap();
         for (item, encoding, name) in [
             (Item::Needs(1), Encoding::Zstd, "lists of needs"),
             (Item::Bases(1), Encoding::Zstd, "lists of bases"),
@@ -138,6 +142,7 @@ mod tests {
             (Item::Tile(db(), tile), Encoding::Zstd, "tiles"),
             (Item::Info(module()), Encoding::Zstd, "infos"),
             (Item::Mod(module()), Encoding::Zstd, "go.mod files"),
+            (Item::Query(query), Encoding::Zstd, "answers to queries"),
             (Item::Contents(1), Encoding::Contents, "frames of contents"),
             (Item::Zip(module()), Encoding::Recipes, "zips as recipes"),
             (Item::Zip(module()), Encoding::Raw, "zips as they are"),

@@ -10,8 +10,8 @@ use std::io::{self, BufRead, BufReader, Read, Seek};
 use std::path::{Path, PathBuf};
 
 use modferry_protocol::bundle::{
-    Entry, Gone, IndexReader, Item, ListReader, MAX_INDEX, MAX_LIST_TEXT, Manifest, Sequence,
-    Sequences,
+    Entry, Gone, IndexReader, Item, ListReader, MAX_INDEX, MAX_INDEX_LINE, MAX_LIST_TEXT,
+    MAX_QUERIES, Manifest, Query, Sequence, Sequences,
 };
 use modferry_protocol::module::ModuleVersion;
 use sha2::{Digest as _, Sha256};
@@ -86,6 +86,10 @@ const FIRST_LINE: &str = "modferry basis v1";
 pub(super) const INDEX: &str = "index";
 pub(super) const TOMBSTONES: &str = "tombstones";
 pub(super) const BUILT_ON: &str = "basis";
+pub(super) const QUERIES: &str = "queries";
+
+/// The most bytes of a file with what a bundle answered: as many lines as it may have answers, of names of any length.
+const MAX_ANSWERS: u64 = MAX_QUERIES as u64 * MAX_INDEX_LINE as u64;
 
 impl Exported {
     /// Its place in the stream.
@@ -147,6 +151,29 @@ impl Exported {
                 .for_each(|(module, gone)| each(module, gone));
         }
         Ok(reader.count() == self.manifest.tombstones)
+    }
+
+    /// Calls `each` with every query that it answered, and the version that the answer names. `false`, and no call, where
+    /// they are lost or damaged.
+    pub fn each_answer(&self, each: impl FnMut((Query, ModuleVersion))) -> Result<bool, Error> {
+        let count = self.manifest.totals.queries;
+        if count == 0 {
+            return Ok(true);
+        }
+        let path = self.path.with_extension(QUERIES);
+        let text = match files::read_bounded(&path, MAX_ANSWERS) {
+            Ok(text) => String::from_utf8(text).unwrap_or_default(),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+            Err(error) => return Err(Error::file("read", &path)(error)),
+        };
+        let answers: Option<Vec<_>> = text.lines().map(crate::answers::decode).collect();
+        match answers.filter(|answers| answers.len() as u64 == count) {
+            None => Ok(false),
+            Some(answers) => {
+                answers.into_iter().for_each(each);
+                Ok(true)
+            }
+        }
     }
 
     /// What it was built on; `None` where the state does not say, as before there was a choice.

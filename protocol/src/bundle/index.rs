@@ -13,6 +13,7 @@
 //! tile sum.golang.org tile/8/0/x001/234 8192
 //! info example.com/a v1.0.0 60
 //! mod example.com/a v1.0.0 120
+//! query example.com/a main 98                                an answer: which version a branch stands for
 //! entry raw 70000 <SHA-256>
 //! zip example.com/a v1.0.0 70000
 //! entry contents 9048576 <SHA-256>
@@ -141,6 +142,9 @@ fn push_entry(out: &mut String, entry: &Entry) {
             Item::Tile(db, tile) => format!("tile {db} {} {size}\n", tile.path()),
             Item::Info(m) => named("info", m),
             Item::Mod(m) => named("mod", m),
+            Item::Query(query) => {
+                format!("query {} {} {size}\n", query.path(), query.revision())
+            }
             Item::Contents(number) => format!("contents {number} {size}\n"),
             Item::Zip(m) => match zips.next() {
                 None => named("zip", m),

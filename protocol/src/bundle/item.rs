@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::query::Query;
 use crate::module::ModuleVersion;
 use crate::sumdb::{DbName, Tile};
 
@@ -35,6 +36,8 @@ pub enum Item {
     Info(ModuleVersion),
     /// A module version's `.mod`, as upstream served it.
     Mod(ModuleVersion),
+    /// The [answer](super::Answer) to a query of a module: an `.info`, as upstream served it, and when it was asked.
+    Query(Query),
     /// Contents of zips' entries, each once: a frame of them, numbered from 1. What is made of them are the zips behind.
     Contents(u32),
     /// A module version's `.zip`, as upstream served it.
@@ -43,7 +46,7 @@ pub enum Item {
 
 impl Item {
     /// How many kinds of items there are.
-    pub const KINDS: usize = 11;
+    pub const KINDS: usize = 12;
 
     /// The place of its kind in the order of kinds, below [`KINDS`](Self::KINDS).
     pub fn kind(&self) -> usize {
@@ -57,8 +60,9 @@ impl Item {
             Item::Tile(..) => 6,
             Item::Info(_) => 7,
             Item::Mod(_) => 8,
-            Item::Contents(_) => 9,
-            Item::Zip(_) => 10,
+            Item::Query(_) => 9,
+            Item::Contents(_) => 10,
+            Item::Zip(_) => 11,
         }
     }
 }
@@ -75,6 +79,7 @@ impl fmt::Display for Item {
             Item::Tile(db, tile) => write!(f, "tile {db} {}", tile.path()),
             Item::Info(module) => write!(f, "info {module}"),
             Item::Mod(module) => write!(f, "mod {module}"),
+            Item::Query(query) => write!(f, "query {query}"),
             Item::Contents(number) => write!(f, "contents {number}"),
             Item::Zip(module) => write!(f, "zip {module}"),
         }

@@ -41,6 +41,10 @@ use crate::sumdb::{DbName, TreeHead};
 const FIRST_LINE_PREFIX: &str = "modferry bundle v";
 const FIRST_LINE: &str = "modferry bundle v1";
 
+/// Totals of what the first manifests knew nothing of: where there is nothing of it, the line is not there either, so that
+/// such a bundle is what it always was, and older readers take it.
+const LEFT_OUT_AT_0: [&str; 1] = ["queries"];
+
 /// The most bytes of a reason in a `missing` line.
 pub const MAX_REASON: usize = 64;
 
@@ -109,6 +113,8 @@ pub struct Totals {
     pub infos: u64,
     /// `.mod` files.
     pub mods: u64,
+    /// Answers to queries.
+    pub queries: u64,
     /// `.zip` files.
     pub zips: u64,
     /// Bytes of the zips as they are served.
@@ -180,7 +186,9 @@ impl Manifest {
             let _ = writeln!(out, "head {db} {} {}", head.size, head.hash);
         }
         for (key, value) in self.totals.lines() {
-            let _ = writeln!(out, "{key} {value}");
+            if value > 0 || !LEFT_OUT_AT_0.contains(&key) {
+                let _ = writeln!(out, "{key} {value}");
+            }
         }
         let _ = writeln!(out, "deflated {}", self.deflated.streams);
         let _ = writeln!(out, "deflated-bytes {}", self.deflated.bytes);
@@ -235,12 +243,13 @@ impl Manifest {
 
 impl Totals {
     /// Each total as the manifest names it, in its order.
-    pub fn lines(&self) -> [(&'static str, u64); 9] {
+    pub fn lines(&self) -> [(&'static str, u64); 10] {
         [
             ("records", self.records),
             ("tiles", self.tiles),
             ("infos", self.infos),
             ("mods", self.mods),
+            ("queries", self.queries),
             ("zips", self.zips),
             ("zip-bytes", self.zip_bytes),
             ("contents", self.contents),

@@ -24,6 +24,7 @@ mod manifest;
 mod names;
 mod pack;
 mod parts;
+mod query;
 mod read;
 mod recipe;
 mod rules;
@@ -50,6 +51,7 @@ pub use manifest::{Basis, DeflatedTotals, MAX_REASON, Manifest, ManifestError, M
 pub use names::{MAX_STREAM_NAME, NameError, Sequence, StreamName};
 pub use pack::{Pack, PackBuilder, PackError};
 pub use parts::{CheckedPart, VolumeParts};
+pub use query::{Answer, MAX_QUERIES, MAX_QUERY, Query, QueryError};
 pub use read::{Indexed, ReadError, Trusted, Volume};
 pub use recipe::{
     Deflated, DeflatedFacts, MAX_RECIPE_FILES, MAX_RECIPE_WEIGHT, Recipe, RecipeError,

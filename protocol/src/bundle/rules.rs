@@ -4,7 +4,7 @@ use super::item::{Encoding, Entry, Item};
 use super::manifest::Totals;
 use super::{
     MAX_CONTENTS_RESTORED, MAX_CONTENTS_STORED, MAX_ENTRIES, MAX_ENTRY, MAX_HEADS, MAX_LIST_TEXT,
-    MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_PACK_STORED, MAX_TRUST_NOTES,
+    MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_PACK_STORED, MAX_QUERIES, MAX_TRUST_NOTES,
 };
 use crate::sumdb::DbName;
 use crate::trust::{MAX_TRUST_NOTE, MAX_TRUST_NUMBER};
@@ -125,6 +125,9 @@ impl Rules {
                 let before = self.totals.contents as u32;
                 numbered(*number, before, MAX_CONTENTS_RESTORED)
             }
+            Item::Query(_) if self.totals.queries >= MAX_QUERIES as u64 => {
+                Err(format!("more than {MAX_QUERIES} answered queries"))
+            }
             Item::Head(_) if self.heads.len() >= MAX_HEADS => {
                 Err(format!("more than {MAX_HEADS} tree heads"))
             }
@@ -143,6 +146,7 @@ impl Rules {
             Item::Tile(..) => self.totals.tiles += 1,
             Item::Info(_) => self.totals.infos += 1,
             Item::Mod(_) => self.totals.mods += 1,
+            Item::Query(_) => self.totals.queries += 1,
             Item::Contents(_) => {
                 self.totals.contents += 1;
                 self.totals.content_bytes += size;
@@ -273,6 +277,7 @@ fn check_pack(entry: &Entry) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::query::Query;
     use super::*;
 
     #[test]
@@ -299,6 +304,41 @@ mod tests {
             "index, entry 4000001.zip (zip example.com/a@v1.1.0): more than 4000000 entries"
         );
     }
+    #[test]
+    fn a_bundle_answers_65_536_queries_at_most() {
+        let pack = |number: u32, queries: std::ops::Range<usize>| Entry {
+            number,
+            encoding: Encoding::Zstd,
+            stored: 1,
+            sha256: [0; 32],
+            items: queries
+                .map(|n| {
+                    let path = "example.com/a".parse().unwrap();
+                    let revision = format!("b{n:06}").parse().unwrap();
+                    (Item::Query(Query::new(path, revision).unwrap()), 1)
+                })
+                .collect(),
+            zip_sha256: vec![],
+        };
+        let mut rules = Rules::default();
+        let packs = MAX_QUERIES.div_ceil(MAX_PACK_ITEMS);
+        for n in 0..packs {
+            let end = MAX_QUERIES.min((n + 1) * MAX_PACK_ITEMS);
+            rules
+                .admit(&pack(n as u32 + 1, n * MAX_PACK_ITEMS..end))
+                .unwrap();
+        }
+        assert_eq!(rules.totals().queries, MAX_QUERIES as u64);
+        let next = pack(packs as u32 + 1, MAX_QUERIES..MAX_QUERIES + 1);
+        let error = rules.admit(&next).unwrap_err();
+        assert!(
+            error
+                .to_string()
+                .ends_with(": more than 65536 answered queries"),
+            "{error}"
+        );
+    }
+
     #[test]
     fn a_bundle_has_100_heads_at_most() {
         // In several packs, since it is not one pack's items that are limited here.

@@ -10,10 +10,10 @@ use std::process::Command;
 
 use modferry_protocol::bundle::{
     Base, BasesReader, Basis, DeflatedTotals, Digest, Encoding, Entry, Gone, IndexReader, Item,
-    Level, ListError, ListKind, ListReader, MAX_BASES, MAX_DEFLATED, Manifest, Missing, Sequence,
-    StreamName, Totals, Volume, bases_texts, encode_index, list_texts,
+    Level, ListError, ListKind, ListReader, MAX_BASES, MAX_DEFLATED, Manifest, Missing, Query,
+    Sequence, StreamName, Totals, Volume, bases_texts, encode_index, list_texts,
 };
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::module::{ModuleVersion, Revision};
 use modferry_protocol::note;
 use modferry_protocol::sumdb::{DbName, Hash, Tile, TreeHead};
 use modferry_protocol::trust::MAX_TRUST_NUMBER;
@@ -175,6 +175,12 @@ fn any_db() -> impl Strategy<Value = DbName> {
     "[a-z]{1,5}\\.[a-z]{2,3}(/[a-z]{1,3})?".prop_map(|name| DbName::new(&name).unwrap())
 }
 
+fn any_query() -> impl Strategy<Value = Query> {
+    (any_module(), "[a-zA-Z][a-zA-Z0-9._~-]{0,9}").prop_filter_map("a query", |(module, text)| {
+        Query::new(module.path().clone(), Revision::new(&text).ok()?).ok()
+    })
+}
+
 fn any_item() -> impl Strategy<Value = Item> {
     let tile = (0..4u8, 0..2000u64, 1..=256u32)
         .prop_map(|(level, index, width)| Tile::new(8, level, index, width).unwrap());
@@ -184,6 +190,7 @@ fn any_item() -> impl Strategy<Value = Item> {
         (any_db(), tile).prop_map(|(db, tile)| Item::Tile(db, tile)),
         any_module().prop_map(Item::Info),
         any_module().prop_map(Item::Mod),
+        any_query().prop_map(Item::Query),
         any_module().prop_map(Item::Zip),
     ]
 }
@@ -244,14 +251,16 @@ prop_compose! {
         created in any_time(),
         basis in proptest::option::of((any::<u64>(), any::<[u8; 32]>())),
         heads in btree_map(any_db(), (any::<u64>(), any::<[u8; 32]>()), 0..4),
-        n in any::<[u64; 9]>(),
+        n in any::<[u64; 10]>(),
+        any_queries in any::<bool>(),
         lists in any::<[u64; 2]>(),
         bases in 0..=MAX_BASES,
         deflated in (0..=MAX_DEFLATED, any::<u64>()),
         index in (0..=1u64 << 30, any::<[u8; 32]>()),
         missing in btree_map(any_module(), "[a-z0-9-]{1,64}", 0..6),
     ) -> Manifest {
-        let [records, tiles, infos, mods, zips, zip_bytes, contents, content_bytes, carried_bytes] = n;
+        let [records, tiles, infos, mods, queries, zips, zip_bytes, contents, content_bytes, carried_bytes] = n;
+        let queries = if any_queries { queries } else { 0 };
         let ([needs, tombstones], bases) = if basis.is_some() { (lists, bases) } else { ([0, 0], 0) };
         let deflated = if contents > 0 { (deflated.0, deflated.1.min(zip_bytes)) } else { (0, 0) };
         let content_bytes = content_bytes.min(deflated.1.saturating_mul(1100));
@@ -267,7 +276,7 @@ prop_compose! {
             bases,
             tombstones,
             heads: heads.into_iter().map(|(db, (size, hash))| (db, TreeHead { size, hash: Hash(hash) })).collect(),
-            totals: Totals { records, tiles, infos, mods, zips, zip_bytes, contents, content_bytes, carried_bytes },
+            totals: Totals { records, tiles, infos, mods, queries, zips, zip_bytes, contents, content_bytes, carried_bytes },
             deflated: DeflatedTotals { streams: deflated.0, bytes: deflated.1 },
             index: Digest { size: index.0, sha256: index.1 },
             missing: missing.into_iter().map(|(module, reason)| Missing { module, reason }).collect(),

@@ -33,6 +33,12 @@ fn what_is_carried_is_served_bit_for_bit() {
         ),
         ("/example.com/a/@v/v1.0.0.info", JSON, YEAR, info(a)),
         (
+            "/example.com/a/@v/main.info",
+            JSON,
+            BRIEF,
+            info("example.com/a@v1.1.0"),
+        ),
+        (
             "/example.com/a/@v/v1.0.0.mod",
             TEXT,
             YEAR,
@@ -180,9 +186,9 @@ fn what_is_refused_says_why_in_one_line() {
         ),
         ("/example.com/only/@v/v1.0.0.zip", 404, &["not carried: "]),
         (
-            "/example.com/a/@v/main.info",
+            "/example.com/a/@v/dev.info",
             404,
-            &["not carried: ", "example.com/a@main is a query", ask],
+            &["not carried: ", "example.com/a@dev is a query", ask],
         ),
         (
             "/sumdb/sum.golang.org/lookup/example.com/a@v1.9.0",

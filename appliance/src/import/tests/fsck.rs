@@ -5,7 +5,7 @@ use crate::store::CHUNK;
 use crate::store::Store;
 use crate::store::fsck::{Fsck, IN_MEMORY, Report, parse_head};
 use modferry_checker::testing::TestPacking;
-use modferry_protocol::bundle::{self, Basis, Gone, Manifest, Sequence, StreamName};
+use modferry_protocol::bundle::{self, Answer, Basis, Gone, Manifest, Query, Sequence, StreamName};
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::sumdb::TreeHead;
 
@@ -15,7 +15,7 @@ struct Checked {
 }
 
 impl Checked {
-    /// A store with two bundles in it, the second one packed, a zip of several chunks, one that is read twice, and a
+    /// A store with two bundles in it, the second one packed and with an answer to a query, a zip of several chunks, one that is read twice, and a
     /// module that is only there as go.mod.
     fn new() -> Self {
         let noise = |length: usize| -> String {
@@ -53,6 +53,13 @@ impl Checked {
         let only_mod = &modules[4].module;
         second.items.remove(&Item::Zip(only_mod.clone()));
         second.items.remove(&Item::Info(only_mod.clone()));
+        let path = modules[0].module.path().clone();
+        let query = Query::new(path, "main".parse().unwrap()).unwrap();
+        let answer = Answer {
+            asked: "2026-11-21T09:00:00Z",
+            info: &modules[0].info,
+        };
+        second.items.insert(Item::Query(query), answer.encode());
         site.import_one(&second).unwrap();
         Self {
             sumdb: sumdb.key().verifier(),
@@ -111,6 +118,8 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
                 "modules have the list and the latest version that they should"
             ),
             (5, "claims are of bundles that were imported"),
+            (1, "answers to queries name versions that are whole"),
+            (1, "answers that are served are those that came last"),
             (1, "totals are what is held, and what the ledger makes"),
             (
                 4,
@@ -135,7 +144,7 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
     .unwrap();
     assert_eq!(
         (report.damaged, report.notes.len(), report.checks.len()),
-        (0, 1, 11)
+        (0, 1, 13)
     );
 }
 
@@ -151,7 +160,7 @@ fn no_value_can_be_changed_or_taken_away_unseen() {
         .filter(|(key, _): &(Vec<u8>, Vec<u8>)| key[..] != crate::store::keys::SCHEMA_KEY)
         .collect();
     let kinds: std::collections::BTreeSet<u8> = all.iter().map(|(key, _)| key[0]).collect();
-    assert_eq!(kinds.len(), 16, "one of each kind: {kinds:x?}");
+    assert_eq!(kinds.len(), 18, "one of each kind: {kinds:x?}");
     for (key, value) in &all {
         let changes = [
             Some(value[..value.len().saturating_sub(1)].to_vec()),

@@ -8,6 +8,7 @@
 //! - *trees*: each head's signature; the newest tree's edge; that it continues each older head; each tile and each
 //!   record in it;
 //! - *modules*: each `.mod`, `.info` and zip against the records; each `list` and `@latest` made anew; the claims;
+//! - *queries*: each answer names a version that is whole, and the one that is served is the one that came last;
 //! - *zips*: their chunks, SHA-256, rules and h1, in the order in which they lie on the disk.
 //!
 //! All of it is read through RocksDB's own checksums. What is wrong is told and the check goes on, so that one run
@@ -18,6 +19,7 @@
 
 mod entries;
 mod modules;
+mod queries;
 mod trees;
 mod zips;
 
@@ -132,6 +134,7 @@ impl Fsck<'_> {
             false => Some(Scratch::create(self.scratch.join("zips"))?),
         };
         counted.gone = run.modules(zips.as_ref(), &mut counted.counts);
+        run.queries(&mut counted.counts);
         run.totals(&recounted, &counted);
         if let Some(zips) = zips {
             self.progress.step("checking zips");

@@ -38,6 +38,10 @@ fn items() -> impl Strategy<Value = (Item, Vec<u8>)> {
             .prop_map(|(db, tile)| (Item::Tile(db, tile), vec![0; tile.width() as usize * 32])),
         module().prop_map(|module| (Item::Info(module), vec![])),
         module().prop_map(|module| (Item::Mod(module), vec![])),
+        (path(), "[a-z]{1,9}").prop_map(|(path, text)| {
+            let query = Query::new(path, text.parse().unwrap()).unwrap();
+            (Item::Query(query), vec![])
+        }),
         module().prop_map(|module| (Item::Zip(module), vec![])),
     ]
 }
@@ -61,6 +65,15 @@ proptest! {
         prop_assert_eq!(parse_claims(&claims(&module)), Some(module.clone()));
         prop_assert_eq!(parse(&claims(&module)), None);
         prop_assert!(key < list(module.path()));
+    }
+
+    #[test]
+    fn an_answers_key_names_query_and_stream(path in path(), text in "[a-z]{1,9}", stream in "[a-z0-9][a-z0-9-]{0,9}") {
+        let asked = Query::new(path, text.parse().unwrap()).unwrap();
+        let key = query(&asked, &stream);
+        prop_assert!(key.starts_with(&queries(asked.path())));
+        prop_assert_eq!(item(&key, b""), None);
+        prop_assert_eq!(parse(&key), Some(Named::Query(asked, stream)));
     }
 
     #[test]
@@ -116,6 +129,13 @@ fn keys_are_as_documented() {
     assert_eq!(manifest(&[0xaa; 32]), [&[0x11][..], &[0xaa; 32]].concat());
     assert_eq!(list(module.path()), b"\x20example.com/a");
     assert_eq!(latest(module.path()), b"\x21example.com/a");
+    let asked = Query::new(module.path().clone(), "main".parse().unwrap()).unwrap();
+    assert_eq!(
+        query(&asked, "platform"),
+        b"\x13example.com/a\0main\0platform"
+    );
+    let (path, revision) = (asked.path(), asked.revision());
+    assert_eq!(answer(path, revision), b"\x22example.com/a\0main");
     assert_eq!(info(&module), b"\x30example.com/a\0v1.0.0");
     assert_eq!(go_mod(&module), b"\x31example.com/a\0v1.0.0");
     assert_eq!(zip(&module), b"\x32example.com/a\0v1.0.0");

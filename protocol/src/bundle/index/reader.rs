@@ -4,10 +4,11 @@ use std::io::{BufRead, Read as _};
 
 use super::super::item::{Encoding, Entry, Item};
 use super::super::manifest::Manifest;
+use super::super::query::Query;
 use super::super::rules::{IndexError, Rules};
 use super::super::{MAX_INDEX_LINE, MAX_PACK_ITEMS, text};
 use super::{FIRST_LINE, FIRST_LINE_PREFIX};
-use crate::module::ModuleVersion;
+use crate::module::{ModulePath, ModuleVersion, Revision};
 use crate::sumdb::{DbName, Tile};
 
 /// Reads an index, entry by entry, in the memory of one entry. After an error it has nothing more to say.
@@ -244,11 +245,12 @@ fn item_line(line: &str, encoding: Encoding) -> Result<(Item, u64, Option<[u8; 3
         ["tile", db, path, size] => (Item::Tile(db_name(db)?, tile(path)?), size),
         ["info", path, version, size] => (Item::Info(module(path, version)?), size),
         ["mod", path, version, size] => (Item::Mod(module(path, version)?), size),
+        ["query", path, revision, size] => (Item::Query(query(path, revision)?), size),
         ["contents", number, size] => (Item::Contents(ordinal(number)?), size),
         ["zip", path, version, size] => (Item::Zip(module(path, version)?), size),
         [
             "needs" | "bases" | "tombstones" | "trust" | "head" | "record" | "tile" | "info"
-            | "mod" | "contents" | "zip",
+            | "mod" | "query" | "contents" | "zip",
             ..,
         ] => {
             return Err(Fault::Bad(format!(
@@ -283,6 +285,13 @@ fn db_name(name: &str) -> Result<DbName, Fault> {
 
 fn module(path: &str, version: &str) -> Result<ModuleVersion, Fault> {
     ModuleVersion::parse(path, version).map_err(|e| Fault::Bad(format!("module: {e}")))
+}
+
+fn query(path: &str, revision: &str) -> Result<Query, Fault> {
+    let bad = |error: &dyn std::fmt::Display| Fault::Bad(format!("query: {error}"));
+    let path = ModulePath::new(path).map_err(|error| bad(&error))?;
+    let revision = Revision::new(revision).map_err(|error| bad(&error))?;
+    Query::new(path, revision).map_err(|error| bad(&error))
 }
 
 fn tile(path: &str) -> Result<Tile, Fault> {

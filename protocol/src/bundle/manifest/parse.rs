@@ -56,21 +56,20 @@ impl<'a> Parser<'a> {
         let bases = self.list("bases", &basis, MAX_BASES)?;
         let tombstones = self.list("tombstones", &basis, u64::MAX)?;
         let heads = self.heads()?;
-        let mut total = |key| {
-            self.value(key, |v| {
-                text::number(v).ok_or_else(|| "want a number".into())
-            })
-        };
         let totals = Totals {
-            records: total("records")?,
-            tiles: total("tiles")?,
-            infos: total("infos")?,
-            mods: total("mods")?,
-            zips: total("zips")?,
-            zip_bytes: total("zip-bytes")?,
-            contents: total("contents")?,
-            content_bytes: total("content-bytes")?,
-            carried_bytes: total("carried-bytes")?,
+            records: self.total("records")?,
+            tiles: self.total("tiles")?,
+            infos: self.total("infos")?,
+            mods: self.total("mods")?,
+            queries: match self.has("queries") {
+                true => self.total("queries")?,
+                false => 0,
+            },
+            zips: self.total("zips")?,
+            zip_bytes: self.total("zip-bytes")?,
+            contents: self.total("contents")?,
+            content_bytes: self.total("content-bytes")?,
+            carried_bytes: self.total("carried-bytes")?,
         };
         let streams = self.deflated("deflated", totals.contents, MAX_DEFLATED)?;
         let deflated = DeflatedTotals {
@@ -228,6 +227,18 @@ impl<'a> Parser<'a> {
         Ok(all)
     }
 
+    fn total(&mut self, key: &str) -> Result<u64, ManifestError> {
+        self.value(key, |v| {
+            text::number(v).ok_or_else(|| "want a number".into())
+        })
+    }
+
+    /// Whether the line under way has that key.
+    fn has(&self, key: &str) -> bool {
+        let rest = self.line.and_then(|line| line.strip_prefix(key));
+        rest.is_some_and(|rest| rest.starts_with(' '))
+    }
+
     /// The value of the line under way, which must have that key; then the next line is under way.
     fn value<T>(
         &mut self,
@@ -282,7 +293,7 @@ impl<'a> Parser<'a> {
 }
 
 /// Every key of this version.
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "stream",
     "sequence",
     "created",
@@ -295,6 +306,7 @@ const KEYS: [&str; 21] = [
     "tiles",
     "infos",
     "mods",
+    "queries",
     "zips",
     "zip-bytes",
     "contents",

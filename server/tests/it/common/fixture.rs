@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 use std::sync::LazyLock;
 
 use modferry_appliance::store::{CHUNK, Draft, Source, Store};
-use modferry_protocol::bundle::{Gone, Item};
+use modferry_protocol::bundle::{Answer, Gone, Item, Query};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Hash, Tile, TreeHead};
@@ -52,6 +52,14 @@ impl Fixture {
                     &Item::Mod(module("example.com/only@v1.0.0")),
                     b"module example.com/only\n",
                 )
+                .unwrap();
+            let query = Query::new("example.com/a".parse().unwrap(), "main".parse().unwrap());
+            let answer = Answer {
+                asked: "2026-11-21T09:00:00Z",
+                info: &info("example.com/a@v1.1.0"),
+            };
+            draft
+                .put(&Item::Query(query.unwrap()), &answer.encode())
                 .unwrap();
             let record = Item::Record(db(), module("example.com/a@v1.0.0"));
             draft
