@@ -50,14 +50,25 @@ impl BitWriter {
     /// Appends the `count` low bits of `bits`, above which none may be set. At most [`MAX_PUT`] of them, into room that was made.
     #[inline(always)]
     pub(crate) fn put(&mut self, bits: u64, count: u32) {
-        debug_assert!(count <= MAX_PUT && bits >> count == 0);
-        self.bits |= bits << self.count;
-        self.count += count;
-        self.bytes[self.whole..][..8].copy_from_slice(&self.bits.to_le_bytes());
-        let whole = self.count / 8;
-        self.whole += whole as usize;
-        self.bits >>= whole * 8;
-        self.count %= 8;
+        self.put_all([(bits, count)]);
+    }
+
+    /// Appends each of them so.
+    #[inline(always)]
+    pub(crate) fn put_all(&mut self, each: impl IntoIterator<Item = (u64, u32)>) {
+        let bytes = &mut self.bytes[..];
+        // In registers: a store of bytes might otherwise change them.
+        let (mut whole, mut bits, mut count) = (self.whole, self.bits, self.count);
+        for (more, length) in each {
+            debug_assert!(length <= MAX_PUT && more >> length == 0);
+            bits |= more << count;
+            count += length;
+            bytes[whole..][..8].copy_from_slice(&bits.to_le_bytes());
+            whole += (count / 8) as usize;
+            bits >>= count & !7;
+            count %= 8;
+        }
+        (self.whole, self.bits, self.count) = (whole, bits, count);
     }
 
     /// Fills the last byte with zero bits.

@@ -24,11 +24,55 @@ const MAX_STORED: usize = 65_535;
 /// A literal; or, with this bit, a match: its distance less one above its length less three.
 const MATCH: u32 = 1 << 31;
 
-/// Tokens that are not yet written, and the writer of blocks.
-pub(super) struct Block {
-    tokens: Vec<u32>,
+/// A block's tokens so far, and how often there is each symbol of a literal, a length and a distance.
+pub(super) struct Tokens {
+    tokens: [u32; FULL],
+    count: usize,
     literals: [u32; LITERALS],
     distances: [u32; DISTANCES],
+}
+
+impl Tokens {
+    fn clear(&mut self) {
+        self.count = 0;
+        self.literals.fill(0);
+        self.distances.fill(0);
+    }
+
+    #[inline(always)]
+    pub(super) fn is_full(&self) -> bool {
+        self.count == FULL
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.count == 0
+    }
+
+    /// There must be room: the tokens are not full.
+    #[inline(always)]
+    fn push(&mut self, token: u32) {
+        self.tokens[self.count % FULL] = token;
+        self.count += 1;
+    }
+
+    #[inline(always)]
+    pub(super) fn push_literal(&mut self, byte: u8) {
+        self.push(u32::from(byte));
+        self.literals[usize::from(byte)] += 1;
+    }
+
+    #[inline(always)]
+    pub(super) fn push_match(&mut self, length: usize, distance: usize) {
+        let length = (length - MIN_LENGTH) as u8;
+        self.push(MATCH | (distance as u32 - 1) << 8 | u32::from(length));
+        self.literals[FIRST_LENGTH + usize::from(LENGTH_SYMBOL[usize::from(length)])] += 1;
+        self.distances[distance_symbol(distance as u32)] += 1;
+    }
+}
+
+/// Tokens that are not yet written, and the writer of blocks.
+pub(super) struct Block {
+    tokens: Box<Tokens>,
     /// Where in the content the block begins.
     start: usize,
     bits: BitWriter,
@@ -39,9 +83,12 @@ pub(super) struct Block {
 impl Block {
     pub(super) fn new() -> Self {
         Self {
-            tokens: Vec::with_capacity(FULL),
-            literals: [0; LITERALS],
-            distances: [0; DISTANCES],
+            tokens: Box::new(Tokens {
+                tokens: [0; FULL],
+                count: 0,
+                literals: [0; LITERALS],
+                distances: [0; DISTANCES],
+            }),
             start: 0,
             bits: BitWriter::new(),
             builder: CodeBuilder::new(),
@@ -57,32 +104,12 @@ impl Block {
 
     fn clear(&mut self, start: usize) {
         self.tokens.clear();
-        self.literals.fill(0);
-        self.distances.fill(0);
         self.start = start;
     }
 
-    pub(super) fn is_full(&self) -> bool {
-        self.tokens.len() == FULL
-    }
-
-    pub(super) fn is_empty(&self) -> bool {
-        self.tokens.is_empty()
-    }
-
-    #[inline(always)]
-    pub(super) fn push_literal(&mut self, byte: u8) {
-        self.tokens.push(u32::from(byte));
-        self.literals[usize::from(byte)] += 1;
-    }
-
-    #[inline(always)]
-    pub(super) fn push_match(&mut self, length: usize, distance: usize) {
-        let length = (length - MIN_LENGTH) as u8;
-        self.tokens
-            .push(MATCH | (distance as u32 - 1) << 8 | u32::from(length));
-        self.literals[FIRST_LENGTH + usize::from(LENGTH_SYMBOL[usize::from(length)])] += 1;
-        self.distances[distance_symbol(distance as u32)] += 1;
+    /// The tokens, to append more.
+    pub(super) fn tokens(&mut self) -> &mut Tokens {
+        &mut self.tokens
     }
 
     /// Writes the block, which ends before `end` in the content; the buffer begins at `kept`.
@@ -93,7 +120,7 @@ impl Block {
         kept: usize,
         take: Take<'_>,
     ) -> ControlFlow<()> {
-        self.literals[END_OF_BLOCK] = 1;
+        self.tokens.literals[END_OF_BLOCK] = 1;
         let stored = (self.start >= kept && end - self.start <= MAX_STORED)
             .then(|| &content[self.start..end]);
         self.write(stored);
@@ -108,38 +135,35 @@ impl Block {
     }
 
     fn write(&mut self, stored: Option<&[u8]>) {
-        let literals = behind_last(&self.literals);
-        let mut distances = behind_last(&self.distances);
-        if distances == 0 {
-            self.distances[0] = 1;
-            distances = 1;
+        let Tokens {
+            tokens,
+            count,
+            literals,
+            distances,
+        } = &mut *self.tokens;
+        let tokens = &tokens[..*count];
+        if behind_last(distances) == 0 {
+            distances[0] = 1;
         }
         let mut literal_code = [Codeword::default(); LITERALS];
         let mut distance_code = [Codeword::default(); DISTANCES];
-        self.builder
-            .build(&self.literals, MAX_BITS, &mut literal_code);
-        self.builder
-            .build(&self.distances, MAX_BITS, &mut distance_code);
+        self.builder.build(literals, MAX_BITS, &mut literal_code);
+        self.builder.build(distances, MAX_BITS, &mut distance_code);
 
         let sum = |frequencies: &[u32], extra: &[u8]| -> u64 {
             let bits = |(&frequency, &extra): (&u32, &u8)| u64::from(frequency * u32::from(extra));
             frequencies.iter().zip(extra).map(bits).sum()
         };
-        let extra = sum(&self.literals[FIRST_LENGTH..], &LENGTH_EXTRA)
-            + sum(&self.distances, &DISTANCE_EXTRA);
+        let extra = sum(&literals[FIRST_LENGTH..], &LENGTH_EXTRA) + sum(distances, &DISTANCE_EXTRA);
         let header = self.header.make(
             &mut self.builder,
-            &literal_code[..literals],
-            &distance_code[..distances],
+            &literal_code[..behind_last(literals)],
+            &distance_code[..behind_last(distances)],
         );
-        let own = header
-            + bits_of(&self.literals, &literal_code)
-            + bits_of(&self.distances, &distance_code)
-            + extra;
-        let fixed = 3
-            + bits_of(&self.literals, &FIXED_LITERALS)
-            + bits_of(&self.distances, &FIXED_DISTANCES)
-            + extra;
+        let own =
+            header + bits_of(literals, &literal_code) + bits_of(distances, &distance_code) + extra;
+        let fixed =
+            3 + bits_of(literals, &FIXED_LITERALS) + bits_of(distances, &FIXED_DISTANCES) + extra;
         if let Some(bytes) = stored
             && (bytes.len() as u64 + 5) * 8 < own.min(fixed)
         {
@@ -147,16 +171,11 @@ impl Block {
             self.bits.put_bytes(bytes);
         } else if own < fixed {
             self.header.write(&mut self.bits, false);
-            put_tokens(&self.tokens, &literal_code, &distance_code, &mut self.bits);
+            put_tokens(tokens, &literal_code, &distance_code, &mut self.bits);
         } else {
             self.bits.room(1);
             self.bits.put(0b010, 3);
-            put_tokens(
-                &self.tokens,
-                &FIXED_LITERALS,
-                &FIXED_DISTANCES,
-                &mut self.bits,
-            );
+            put_tokens(tokens, &FIXED_LITERALS, &FIXED_DISTANCES, &mut self.bits);
         }
     }
 }
@@ -178,11 +197,10 @@ fn put_tokens(
     bits: &mut BitWriter,
 ) {
     bits.room((tokens.len() + 1) * MAX_TOKEN_BITS / 8 + 1);
-    for &token in tokens {
+    bits.put_all(tokens.iter().map(|&token| {
         if token & MATCH == 0 {
             let word = literals[token as usize];
-            bits.put(u64::from(word.bits), u32::from(word.length));
-            continue;
+            return (u64::from(word.bits), u32::from(word.length));
         }
         let length = (token & 0xff) as u16;
         let symbol = usize::from(LENGTH_SYMBOL[usize::from(length)]);
@@ -198,8 +216,8 @@ fn put_tokens(
         count += u32::from(word.length);
         all |= u64::from(less as u16 - DISTANCE_BASE[symbol]) << count;
         count += u32::from(DISTANCE_EXTRA[symbol]);
-        bits.put(all, count);
-    }
+        (all, count)
+    }));
     let end = literals[END_OF_BLOCK];
     bits.put(u64::from(end.bits), u32::from(end.length));
 }

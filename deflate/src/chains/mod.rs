@@ -16,13 +16,12 @@ mod finder;
 use std::ops::ControlFlow;
 
 use crate::Take;
-use block::Block;
-use finder::{Buffer, Chains as Finder, Match};
+use crate::symbols::WINDOW;
+use block::{Block, Tokens};
+use finder::{Finder, Match, Search};
 
 /// A match of at least this length is not worth looking for a longer one behind it.
 const LAZY: usize = 16;
-/// Bytes that must lie ahead before a position is looked at, unless the content ends: the longest match, and a hash behind it.
-const AHEAD: usize = finder::MIN_MATCH + crate::symbols::MAX_LENGTH;
 
 /// The writer's state: half a MiB of chains and a block of at most 16,384 tokens.
 pub(crate) struct Chains {
@@ -40,71 +39,139 @@ impl Chains {
 
     /// Writes the stream of a content, block by block.
     pub(crate) fn write(&mut self, content: &[u8], take: Take<'_>) -> ControlFlow<()> {
-        self.block.reset();
-        let mut buffer = Buffer::first(content.len());
-        self.finder.begin(&buffer);
-        let mut at = 0;
-        // The match at the position before this one, if its byte is not yet part of a token as a literal.
-        let mut waiting: Option<Option<Match>> = None;
+        let Self { finder, block } = self;
+        block.reset();
+        let mut next = Next {
+            at: finder.begin(content),
+            waiting: Waiting::Nothing,
+        };
         loop {
-            let ahead = buffer.end - at;
-            if ahead < AHEAD {
-                if buffer.end < content.len() {
-                    buffer.advance(content.len());
-                    self.finder.advance(&buffer);
-                    continue;
-                }
-                if ahead == 0 {
-                    break;
-                }
+            match next.tokens(&mut finder.search(content), block.tokens()) {
+                Stop::Full(end) => block.end(content, finder.place(end), finder.start(), take)?,
+                Stop::End if finder.advance(content) => next.at -= WINDOW,
+                Stop::End => break,
             }
-            let known = waiting.flatten();
-            let newest = self.finder.insert(content, at, &buffer);
-            let longer = match (known, newest) {
-                (None, Some(newest)) => self.finder.longest(content, at, &buffer, newest, None),
-                (Some(known), Some(newest)) if known.length < LAZY => {
-                    self.finder
-                        .longest(content, at, &buffer, newest, Some(known.length))
+        }
+        if let Waiting::Literal = next.waiting {
+            block.tokens().push_literal(content[content.len() - 1]);
+        }
+        if !block.tokens().is_empty() {
+            block.end(content, content.len(), finder.start(), take)?;
+        }
+        block.end_stream(take)
+    }
+}
+
+/// Why there are no more tokens for now.
+enum Stop {
+    /// The block is full, and ends before this position.
+    Full(usize),
+    /// Too little of the buffer lies ahead.
+    End,
+}
+
+/// What is known of the position before, and not yet a token.
+#[derive(Clone, Copy)]
+enum Waiting {
+    Nothing,
+    /// Nothing matches there. It becomes a token only with the next position, which may move the buffer on before.
+    Literal,
+    /// It is a token unless the next position has a longer one.
+    Match(Match),
+}
+
+/// What is looked at next.
+struct Next {
+    at: usize,
+    waiting: Waiting,
+}
+
+impl Next {
+    /// Appends tokens until there is a reason to stop.
+    fn tokens(&mut self, search: &mut Search<'_>, tokens: &mut Tokens) -> Stop {
+        if self.at >= search.limit {
+            return Stop::End;
+        }
+        let mut at = self.at;
+        let mut known = match self.waiting {
+            Waiting::Nothing => None,
+            Waiting::Literal => {
+                self.waiting = Waiting::Nothing;
+                tokens.push_literal(search.byte(at - 1));
+                if tokens.is_full() {
+                    return Stop::Full(at);
                 }
-                _ => None,
+                None
+            }
+            Waiting::Match(known) => Some(known),
+        };
+        let mut chain = search.chain(at);
+        let (stop, waiting) = 'tokens: loop {
+            // Literals, up to the next match.
+            let mut waiting = loop {
+                if let Some(known) = known.take() {
+                    break known;
+                }
+                let reach = search.insert(at, chain);
+                // Asked for before it is known whether it is needed: its head is seldom near at hand.
+                chain = search.chain(at + 1);
+                let found =
+                    reach.and_then(|reach| search.longest(at, reach, finder::MIN_MATCH - 1));
+                at += 1;
+                if at >= search.limit {
+                    break 'tokens (Stop::End, found.map_or(Waiting::Literal, Waiting::Match));
+                }
+                if let Some(found) = found {
+                    break found;
+                }
+                tokens.push_literal(search.byte(at - 1));
+                if tokens.is_full() {
+                    break 'tokens (Stop::Full(at), Waiting::Nothing);
+                }
             };
-            match (known, longer) {
-                (Some(known), None) => {
-                    self.block.push_match(known.length, known.distance);
-                    let behind = at - 1 + known.length;
-                    self.finder.insert_all(content, at + 1..behind, &buffer);
-                    at = behind;
-                    waiting = None;
-                    if self.block.is_full() {
-                        self.block.end(content, at, buffer.start, take)?;
+            // The match, or a longer one at the next position.
+            loop {
+                let reach = search.insert(at, chain);
+                chain = search.chain(at + 1);
+                let longer = match reach {
+                    Some(reach) if waiting.length < LAZY => {
+                        search.longest(at, reach, waiting.length)
                     }
+                    _ => None,
+                };
+                let Some(longer) = longer else {
+                    break;
+                };
+                tokens.push_literal(search.byte(at - 1));
+                waiting = longer;
+                at += 1;
+                if tokens.is_full() {
+                    break 'tokens (Stop::Full(at - 1), Waiting::Match(waiting));
                 }
-                _ => {
-                    if waiting.is_some() {
-                        self.block.push_literal(content[at - 1]);
-                        if self.block.is_full() {
-                            self.block.end(content, at, buffer.start, take)?;
-                        }
-                    }
-                    waiting = Some(longer);
-                    at += 1;
+                if at >= search.limit {
+                    break 'tokens (Stop::End, Waiting::Match(waiting));
                 }
             }
-        }
-        if waiting.is_some() {
-            self.block.push_literal(content[at - 1]);
-        }
-        if !self.block.is_empty() {
-            self.block.end(content, at, buffer.start, take)?;
-        }
-        self.block.end_stream(take)
+            tokens.push_match(waiting.length, waiting.distance);
+            let behind = at - 1 + waiting.length;
+            search.insert_all(at + 1..behind);
+            at = behind;
+            if tokens.is_full() {
+                break (Stop::Full(at), Waiting::Nothing);
+            }
+            if at >= search.limit {
+                break (Stop::End, Waiting::Nothing);
+            }
+            chain = search.chain(at);
+        };
+        *self = Self { at, waiting };
+        stop
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::symbols::WINDOW;
 
     fn stream(chains: &mut Chains, content: &[u8]) -> Vec<u8> {
         let mut stream = Vec::new();
