@@ -1,11 +1,14 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
+use crate::identity::DEFAULT_NAME;
 use crate::store::{Source, Store};
 use modferry_protocol::bundle::Item;
+use modferry_protocol::note::SigningKey;
 use modferry_protocol::receipt::ReceiptError;
 use modferry_protocol::sumdb::{Hash, TreeHead};
 use sha2::{Digest, Sha256};
+use std::fs;
 use tempfile::TempDir;
 
 fn import(dir: &Path, stream: &str, sequence: u64, head: u64) {
@@ -81,51 +84,4 @@ fn it_says_what_is_held_and_the_same_key_signs_every_one() {
         Receipt::open(&again.note, &[stranger.verifier()]),
         Err(ReceiptError::Note(NoteError::Untrusted(_)))
     ));
-}
-
-#[test]
-fn the_key_is_its_owners_alone() {
-    let dir = filled();
-    let signed = receipt_of(dir.path(), Some("site-7")).unwrap();
-    assert_eq!(signed.key.name(), "site-7");
-    let path = dir.path().join("identity.key");
-    let mode = |mode| fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-    assert_eq!(fs::metadata(&path).unwrap().mode() & 0o777, 0o600);
-    for exposed in [0o640, 0o604, 0o622] {
-        mode(exposed);
-        let refused = receipt_of(dir.path(), None).unwrap_err();
-        assert!(
-            matches!(refused, ReceiptFault::Exposed { .. }),
-            "{exposed:o}: {refused}"
-        );
-    }
-    mode(0o400);
-    assert!(receipt_of(dir.path(), None).is_ok());
-    mode(0o600);
-    let refused = receipt_of(dir.path(), Some("site-8")).unwrap_err();
-    assert_eq!(refused.exit(), Exit::Usage);
-    assert_eq!(
-        refused.to_string(),
-        "the store's own key is called site-7, and not site-8"
-    );
-
-    // A public half that was lost comes back; a key that is none is told, and nothing is made in its place.
-    fs::remove_file(dir.path().join("identity.pub")).unwrap();
-    assert_eq!(receipt_of(dir.path(), None).unwrap().key, signed.key);
-    assert!(dir.path().join("identity.pub").exists());
-    fs::write(&path, "PRIVATE+KEY+site-7+00000000+AAAA\n").unwrap();
-    let refused = receipt_of(dir.path(), None).unwrap_err();
-    assert!(matches!(refused, ReceiptFault::Key { .. }));
-    assert_eq!(
-        fs::read_to_string(&path).unwrap(),
-        "PRIVATE+KEY+site-7+00000000+AAAA\n"
-    );
-}
-
-#[test]
-fn a_name_that_no_key_can_have_makes_none() {
-    let dir = filled();
-    let refused = receipt_of(dir.path(), Some("two words")).unwrap_err();
-    assert!(matches!(refused, ReceiptFault::BadName { .. }));
-    assert!(!dir.path().join("identity.key").exists());
 }

@@ -34,6 +34,7 @@ mod error;
 mod files;
 pub mod fsck;
 mod gc;
+mod in_store;
 pub mod keys;
 mod ledger;
 mod listing;
@@ -52,6 +53,7 @@ pub use claims::{Claim, Extent};
 pub use draft::{Committed, Draft};
 pub use error::StoreError;
 pub use gc::{Collection, Found};
+pub use in_store::InStore;
 pub use keys::BundleId;
 pub use ledger::{
     Acknowledgement, Event, Import, LedgerEntry, REMOVED_NAMES, Removed, TrustChange, spoken_head,

@@ -237,10 +237,16 @@ impl View {
 
     /// Each module version whose `.mod` is held, by path and then by version in bytewise order.
     pub fn mods(&self) -> impl Iterator<Item = Result<ModuleVersion, StoreError>> {
-        self.items(keys::all_mods()).map(|item| match item? {
-            Item::Mod(module) => Ok(module),
-            other => Err(StoreError::damaged(format!("{other} among the .mod files"))),
-        })
+        self.items(keys::all_mods()).map(mod_of)
+    }
+
+    /// Each module version whose `.mod` is held and whose path is below that one.
+    pub fn mods_below(
+        &self,
+        path: &ModulePath,
+    ) -> impl Iterator<Item = Result<ModuleVersion, StoreError>> {
+        let below = keys::go_mods_from(&format!("{path}/"));
+        self.items(below).map(mod_of)
     }
 
     /// Each tile that is held, at the width it is held at, in their order.
@@ -358,4 +364,11 @@ pub(super) fn json<T: serde::de::DeserializeOwned>(
     value: &[u8],
 ) -> Result<T, StoreError> {
     serde_json::from_slice(value).map_err(|error| StoreError::damaged(format!("{what}: {error}")))
+}
+
+fn mod_of(item: Result<Item, StoreError>) -> Result<ModuleVersion, StoreError> {
+    match item? {
+        Item::Mod(module) => Ok(module),
+        other => Err(StoreError::damaged(format!("{other} among the .mod files"))),
+    }
 }

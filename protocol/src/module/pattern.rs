@@ -16,6 +16,11 @@ pub fn match_prefix_patterns(globs: &str, target: &str) -> bool {
         })
 }
 
+/// Whether `glob` can match anything at all: [`match_prefix_patterns`] passes over one that is malformed.
+pub fn is_well_formed(glob: &str) -> bool {
+    !glob.is_empty() && parse(glob).is_some()
+}
+
 /// The first `n` elements of a path, or `None` if it has fewer.
 fn leading_elements(path: &str, n: usize) -> Option<&str> {
     match path.match_indices('/').nth(n - 1) {
@@ -203,6 +208,10 @@ mod tests {
         ] {
             assert!(match_path(glob, name), "{glob} {name}");
         }
+        for glob in ["[a", "a\\", "[]a]", ""] {
+            assert!(!is_well_formed(glob), "{glob}");
+        }
+        assert!(is_well_formed("*.corp.example/[a-z]*"));
         for (glob, name) in [
             ("a*", "a/b"),
             ("?", "/"),

@@ -68,6 +68,21 @@ pub fn check(module: &ModuleVersion, zip: &(impl ReadAt + ?Sized)) -> Result<Zip
     Checker::new().check(module, zip)
 }
 
+/// Calls `f` with each name in a zip's directory, in its order. Nothing is checked but that there is a directory: for zips that
+/// were checked before.
+///
+/// # Errors
+/// When there is no directory, or one that is too large.
+pub fn each_name(zip: &(impl ReadAt + ?Sized), mut f: impl FnMut(&[u8])) -> Result<(), ZipError> {
+    let mut buffer = Vec::new();
+    let mut window = Window::new(zip, &mut buffer);
+    let each = directory::each_header(&mut window, |header| {
+        f(header.name);
+        Ok(())
+    });
+    each.map(drop)
+}
+
 /// Checks one zip after another with the same buffers, about 450 KiB.
 pub struct Checker {
     window: Vec<u8>,

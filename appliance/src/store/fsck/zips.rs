@@ -4,13 +4,11 @@ use super::modules::module_of;
 use super::{Run, keys};
 use crate::store::scratch::Scratch;
 use crate::store::view::scan;
-use crate::store::{CHUNK, StoreError, View, Zip};
+use crate::store::{CHUNK, InStore, StoreError, Zip};
 use modferry_cli::in_one_line;
 use modferry_protocol::module::ModuleVersion;
-use modferry_protocol::zip::{Checker, ReadAt};
+use modferry_protocol::zip::Checker;
 use sha2::{Digest, Sha256};
-use std::io;
-use std::sync::{Mutex, PoisonError};
 
 /// A zip of up to so many bytes is checked in memory; a larger one is read from the store once more.
 pub const IN_MEMORY: u64 = if cfg!(test) { 2 << 20 } else { 32 << 20 };
@@ -188,51 +186,5 @@ impl UnderWay {
         if small && self.size <= IN_MEMORY {
             self.bytes.extend_from_slice(chunk);
         }
-    }
-}
-
-/// A zip where it lies, with the chunk at hand that was read last.
-struct InStore<'a> {
-    view: &'a View,
-    zip: &'a Zip,
-    last: Mutex<Option<(u32, Vec<u8>)>>,
-}
-
-impl<'a> InStore<'a> {
-    fn new(view: &'a View, zip: &'a Zip) -> Self {
-        let last = Mutex::new(None);
-        Self { view, zip, last }
-    }
-}
-
-impl ReadAt for InStore<'_> {
-    fn size(&self) -> u64 {
-        self.zip.size
-    }
-
-    fn read_exact_at(&self, mut offset: u64, mut buf: &mut [u8]) -> io::Result<()> {
-        let mut last = self.last.lock().unwrap_or_else(PoisonError::into_inner);
-        while !buf.is_empty() {
-            let number = u32::try_from(offset / CHUNK as u64).map_err(io::Error::other)?;
-            if last.as_ref().is_none_or(|(at, _)| *at != number) {
-                let chunk = self
-                    .view
-                    .chunk(self.zip, number)
-                    .map_err(io::Error::other)?;
-                *last = Some((
-                    number,
-                    chunk.ok_or(io::ErrorKind::UnexpectedEof)?.into_vec(),
-                ));
-            }
-            let chunk = last.as_ref().map_or(&[][..], |(_, chunk)| chunk);
-            let from = (offset % CHUNK as u64) as usize;
-            let part = chunk.get(from..).filter(|part| !part.is_empty());
-            let part = part.ok_or(io::ErrorKind::UnexpectedEof)?;
-            let length = part.len().min(buf.len());
-            buf[..length].copy_from_slice(&part[..length]);
-            offset += length as u64;
-            buf = &mut buf[length..];
-        }
-        Ok(())
     }
 }
