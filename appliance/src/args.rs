@@ -3,7 +3,9 @@
 use crate::Failed;
 use clap::{Parser, Subcommand};
 use modferry_appliance::store::DEFAULT_STORE;
+use modferry_appliance::wants::DEFAULT_FOLDER;
 use modferry_cli::load_config;
+use modferry_cli::wants::Follow;
 use modferry_protocol::bundle::StreamName;
 use serde::Deserialize;
 use std::path::PathBuf;
@@ -16,7 +18,7 @@ pub struct Args {
     #[arg(long, global = true, value_name = "DIR")]
     pub store: Option<PathBuf>,
 
-    /// A configuration file (YAML): `store: DIR`
+    /// A configuration file (YAML): `store: DIR`, and `wants: DIR`, the server's folder for what it missed
     #[arg(long, global = true, value_name = "FILE")]
     pub config: Option<PathBuf>,
 
@@ -106,6 +108,12 @@ pub enum Command {
         #[arg(long)]
         name: Option<String>,
     },
+    /// List what clients have asked for and is not here, and write it into a file to carry back
+    ///
+    /// The server keeps it; what has come in since is left out. The file is for people to read and to edit
+    /// before it leaves (then: --sign), and for `modferry-bundler export --wants FILE`. It is signed with the store's own
+    /// key, as receipts are. What was written into a file is listed again when somebody asks for it again.
+    Wants(Wants),
     /// List module versions
     List {
         /// Only what begins so: a module path's beginning, or PATH@ and a version's
@@ -247,22 +255,110 @@ pub struct Gc {
     pub wait: bool,
 }
 
+/// What is wanted, and what to do with it.
+#[derive(Debug, clap::Args)]
+pub struct Wants {
+    /// Only modules whose path begins so; `*` stands for anything within an element, as in GOPRIVATE
+    #[arg(value_name = "PATTERN")]
+    pub patterns: Vec<String>,
+
+    /// Only what was asked for since that day, or that time (2026-11-01T08:00:00Z)
+    #[arg(long, value_name = "DAY", value_parser = parse_since)]
+    pub since: Option<u64>,
+
+    /// Only what was asked for so many times
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub at_least: u64,
+
+    /// Private names instead of public ones: those that the server's `private` patterns match
+    #[arg(long)]
+    pub private: bool,
+
+    /// Also what was written out or turned down before, and not asked for since
+    #[arg(long)]
+    pub again: bool,
+
+    /// Also what the go command asked for by the way only: packages of modules that are here, and paths above such
+    #[arg(long)]
+    pub guesses: bool,
+
+    /// Write what is listed into this file, signed
+    #[arg(long, value_name = "FILE")]
+    pub out: Option<PathBuf>,
+
+    /// What the file calls this site [default: the name of the store's key]
+    #[arg(long, value_name = "NAME", requires = "out")]
+    pub site: Option<String>,
+
+    /// Say in the file how far requirements are to be followed
+    #[arg(long, value_name = "none|build|test|all", requires = "out", value_parser = parse_follow)]
+    pub follow: Option<Follow>,
+
+    /// Turn down what is listed: it is left out until somebody asks for it again
+    #[arg(long, conflicts_with = "out")]
+    pub forget: bool,
+
+    /// Sign this file, which a person has changed or typed, instead of listing anything
+    #[arg(
+        long,
+        value_name = "FILE",
+        conflicts_with_all = ["patterns", "since", "private", "again", "guesses", "out", "forget"]
+    )]
+    pub sign: Option<PathBuf>,
+
+    /// What the store's key is called when it is made [default: receipt]
+    #[arg(long)]
+    pub name: Option<String>,
+
+    /// Where the server keeps what it missed [default: the configuration's, else /var/lib/modferry-server/wants]
+    #[arg(long, value_name = "DIR")]
+    pub from: Option<PathBuf>,
+}
+
+fn parse_since(given: &str) -> Result<u64, String> {
+    let time = match given.parse::<jiff::civil::Date>() {
+        Ok(day) if given.len() == "2026-11-01".len() => format!("{day}T00:00:00Z"),
+        _ => given.into(),
+    };
+    let time: jiff::Timestamp = time
+        .parse()
+        .map_err(|_| "want a day, as in 2026-11-01, or a time, as in 2026-11-01T08:00:00Z")?;
+    u64::try_from(time.as_second()).map_err(|_| "want a day after 1970 began".into())
+}
+
+fn parse_follow(given: &str) -> Result<Follow, String> {
+    Follow::ALL
+        .into_iter()
+        .find(|follow| follow.name() == given)
+        .ok_or_else(|| "want none, build, test or all".into())
+}
+
 /// The configuration file.
 #[derive(Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 struct Config {
     store: Option<PathBuf>,
+    wants: Option<PathBuf>,
 }
 
 impl Args {
     /// The store's folder: the flag's, else the configuration's, else the default.
     pub fn store(&self) -> Result<PathBuf, Failed> {
-        let config: Config = match &self.config {
-            Some(file) => load_config(file).map_err(|error| Box::new(error) as Failed)?,
-            None => Config::default(),
-        };
-        let store = self.store.clone().or(config.store);
+        let store = self.store.clone().or(self.file()?.store);
         Ok(store.unwrap_or_else(|| DEFAULT_STORE.into()))
+    }
+
+    /// Where the server keeps what it missed: as with [`Args::store`].
+    pub fn wants(&self, wants: &Wants) -> Result<PathBuf, Failed> {
+        let from = wants.from.clone().or(self.file()?.wants);
+        Ok(from.unwrap_or_else(|| DEFAULT_FOLDER.into()))
+    }
+
+    fn file(&self) -> Result<Config, Failed> {
+        match &self.config {
+            Some(file) => load_config(file).map_err(|error| Box::new(error) as Failed),
+            None => Ok(Config::default()),
+        }
     }
 }
 

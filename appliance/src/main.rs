@@ -38,6 +38,7 @@ fn run(args: &Args) -> Result<ExitCode, Failed> {
         Command::Receipt { out, name } => {
             commands::receipt(args, store, out.as_deref(), name.as_deref())
         }
+        Command::Wants(wants) => commands::wants(args, store, &args.wants(wants)?, wants),
         Command::List { prefixes, all } => commands::list(args, store, prefixes, *all),
     }?;
     Ok(ExitCode::SUCCESS)

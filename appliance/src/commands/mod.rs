@@ -8,6 +8,7 @@ mod list;
 mod receipt;
 mod status;
 mod trust;
+mod wants;
 
 pub use diff::diff;
 pub use evidence::evidence;
@@ -17,6 +18,7 @@ pub use list::list;
 pub use receipt::receipt;
 pub use status::status;
 pub use trust::trust;
+pub use wants::wants;
 
 use crate::Failed;
 use crate::args::{Args, Import};
@@ -26,10 +28,12 @@ use modferry_appliance::import::{self, Done, Session};
 use modferry_appliance::store::{Reader, StoreError};
 use modferry_appliance::trust::TrustStore;
 use modferry_checker::Report;
-use modferry_cli::{Exit, Fault, print_json};
+use modferry_cli::{Exit, Fault, folder_of, print_json};
+use modferry_protocol::note::VerifierKey;
 use serde::Serialize;
 use serde_json::json;
 use std::io::{self, Write};
+use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
@@ -143,6 +147,35 @@ fn reader(store: &Path) -> Result<Option<(Reader, tempfile::TempDir)>, Failed> {
         Err(StoreError::Empty { .. }) => Ok(None),
         opened => Ok(Some((opened.map_err(failed)?, log))),
     }
+}
+
+/// Says, beside the result, which may go into a pipe, that the bundler has to get the public half of a new key.
+fn tell_new_key(args: &Args, store: &Path, key: &VerifierKey) {
+    if !args.quiet {
+        eprintln!(
+            "the store has a key of its own now; give {}/identity.pub to the bundler once\n  fingerprint {}",
+            store.display(),
+            key.fingerprint()
+        );
+    }
+}
+
+/// Writes what is signed into a file, whole or not at all: one that is half on a stick would be refused where it is
+/// carried to.
+fn write_note(path: &Path, note: &[u8]) -> Result<(), Failed> {
+    let write = || -> io::Result<()> {
+        let mut file = tempfile::NamedTempFile::new_in(folder_of(path))?;
+        file.write_all(note)?;
+        let readable = PermissionsExt::from_mode(0o644);
+        file.as_file().set_permissions(readable)?;
+        file.as_file().sync_all()?;
+        file.persist(path)?;
+        Ok(())
+    };
+    write().map_err(|error| {
+        let fault = Fault::new(Exit::Other, format!("cannot write {}", path.display()));
+        failed(fault.because(error))
+    })
 }
 
 fn failed(error: impl modferry_cli::Failure + 'static) -> Failed {

@@ -197,6 +197,9 @@ pub enum Follow {
 }
 
 impl Follow {
+    /// All there are, the nearest first.
+    pub const ALL: [Follow; 4] = [Follow::None, Follow::Build, Follow::Test, Follow::All];
+
     /// As the file writes it.
     pub fn name(self) -> &'static str {
         match self {

@@ -1,0 +1,167 @@
+//! The list of what is wanted: read, checked against the store, put together, filtered.
+
+use super::group::{Group, group};
+use super::guesses::{Guesses, Look};
+use super::kept::{Kept, PRIVATE, PUBLIC};
+use super::told::Told;
+use super::{Missed, MissedError, here};
+use crate::store::{StoreError, View};
+use modferry_cli::wants::{Entry, Time};
+use modferry_protocol::module::ModulePath;
+use modferry_protocol::module::pattern::match_prefix_patterns;
+use std::path::Path;
+
+/// What of it is asked for.
+#[derive(Clone, Debug, Default)]
+pub struct Filter {
+    /// Paths that match one of these, as GOPRIVATE has them, comma-separated; all, if it is empty.
+    pub patterns: String,
+    /// Asked for since then, in seconds since 1970.
+    pub since: u64,
+    /// Asked for so often.
+    pub at_least: u64,
+    /// Private names instead of public ones.
+    pub private: bool,
+    /// Also what was told before and not asked for since.
+    pub again: bool,
+    /// Also what was most likely asked for by the way only.
+    pub guesses: bool,
+}
+
+/// A want that is listed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Listed {
+    /// The want, and when it was asked for.
+    pub missed: Missed,
+    /// The shorter paths that the module may have instead, longest first.
+    pub or: Vec<ModulePath>,
+}
+
+impl Listed {
+    /// As a wants file has it.
+    pub fn entry(&self) -> Entry {
+        Entry {
+            or: self.or.clone(),
+            asked: Some(self.missed.asked),
+            first: Time::from_seconds(self.missed.first),
+            last: Time::from_seconds(self.missed.last),
+            ..Entry::new(self.missed.want.clone())
+        }
+    }
+}
+
+/// What is wanted, and what is not listed, and why.
+#[derive(Debug, Default)]
+pub struct Listing {
+    /// What is listed, in the order of paths.
+    pub wants: Vec<Listed>,
+    /// How many the filter leaves out.
+    pub filtered: usize,
+    /// How many were told before, and nobody has asked since.
+    pub told_before: usize,
+    /// How many have come in meanwhile.
+    pub here: usize,
+    /// How many were asked for by the way only: what is here answers them.
+    pub guesses: usize,
+    /// How many names there are of the other kind: private, or with [`Filter::private`] public ones.
+    pub others: usize,
+    /// How many requests the server did not take down.
+    pub left_out: u64,
+    /// When the server wrote it; `None` where it has missed nothing yet.
+    pub written: Option<Time>,
+    /// What was told, and is kept still: to be written again when this listing has been told.
+    pub told: Told,
+}
+
+/// Lists what the server keeps in `folder` and the store has not: `view` is `None` where nothing was imported yet.
+pub fn list(
+    folder: &Path,
+    store: &Path,
+    view: Option<&View>,
+    filter: &Filter,
+) -> Result<Listing, MissedError> {
+    if !folder.is_dir() {
+        let folder = folder.into();
+        return Err(MissedError::NoFolder { folder });
+    }
+    let public = Kept::read(&folder.join(PUBLIC))?.unwrap_or_default();
+    let private = Kept::read(&folder.join(PRIVATE))?.unwrap_or_default();
+    let mut told = Told::read(store)?;
+    let kept: Vec<&Missed> = public.wants.iter().chain(&private.wants).collect();
+    told.keep_only(&kept);
+    let (chosen, others) = match filter.private {
+        true => (private, public),
+        false => (public, private),
+    };
+    let mut listing = Listing {
+        others: others.wants.len(),
+        left_out: chosen.left_out,
+        written: Time::from_seconds(chosen.written).filter(|_| chosen.written > 0),
+        told,
+        ..Listing::default()
+    };
+    let mut missed = chosen.wants;
+    missed.sort_by(|a, b| a.want.cmp(&b.want));
+    if let Some(view) = view {
+        missed = lacking(view, missed, &mut listing.here)?;
+    }
+    let mut groups = group(missed);
+    if let Some(view) = view
+        && !filter.guesses
+    {
+        groups = without_guesses(view, groups, &mut listing.guesses)?;
+    }
+    for Group { missed, or } in groups {
+        let path = missed.want.path().as_str();
+        let chosen = filter.patterns.is_empty() || match_prefix_patterns(&filter.patterns, path);
+        if !chosen || missed.last < filter.since || missed.asked < filter.at_least {
+            listing.filtered += 1;
+        } else if !filter.again && listing.told.has(&missed) {
+            listing.told_before += 1;
+        } else {
+            listing.wants.push(Listed { missed, or });
+        }
+    }
+    Ok(listing)
+}
+
+/// Those of which something is not here still.
+fn lacking(view: &View, missed: Vec<Missed>, here: &mut usize) -> Result<Vec<Missed>, StoreError> {
+    let mut lacking = Vec::with_capacity(missed.len());
+    for missed in missed {
+        match here::is_here(view, &missed)? {
+            true => *here += 1,
+            false => lacking.push(missed),
+        }
+    }
+    Ok(lacking)
+}
+
+/// Those that were not asked for by the way only; where a module is here that a want may be in, it is one of those that
+/// the want may be.
+fn without_guesses(
+    view: &View,
+    groups: Vec<Group>,
+    by_the_way: &mut usize,
+) -> Result<Vec<Group>, StoreError> {
+    let mut guesses = Guesses::new(view);
+    let mut left = Vec::with_capacity(groups.len());
+    for mut group in groups {
+        if group.missed.parts.is_certain() {
+            left.push(group);
+            continue;
+        }
+        match guesses.look(&group.missed)? {
+            Look::Guess => *by_the_way += 1,
+            Look::Want(modules) => {
+                group.or.extend(modules);
+                // All of them begin the same path: the longer, the later in bytes.
+                group.or.sort();
+                group.or.dedup();
+                group.or.reverse();
+                left.push(group);
+            }
+        }
+    }
+    Ok(left)
+}
