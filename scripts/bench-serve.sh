@@ -66,11 +66,12 @@ CONF
 PATH=$PATH:/usr/sbin nginx -c "$work/nginx.conf" -e "$work/nginx.log" &
 pids+=($!)
 
-start() { # flags of the server; its address is printed to the file
+start() { # flags of the server; its address is printed to the file. What it misses is kept, as in a site.
     local out=$1
     shift
     # shellcheck disable=SC2086
-    "$target/modferry-server" --store "$work/store" --listen 127.0.0.1:0 --access-log=false --quiet "$@" \
+    "$target/modferry-server" --store "$work/store" --listen 127.0.0.1:0 --access-log=false --quiet \
+        --wants "$out.wants" "$@" \
         ${MODFERRY_BENCH_FLAGS:-} >"$out" 2>>"$work/server.log" &
     pids+=($!)
     server_pid=$!

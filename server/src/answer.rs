@@ -18,6 +18,8 @@ const GO_HEIGHT: u8 = 8;
 pub enum Refusal {
     /// Not in this store. The text says what, and in words for the operator.
     NotCarried(String),
+    /// The same, and it was noted that somebody wants it.
+    Noted(String),
     /// No request of the protocol.
     Malformed(String),
     /// No path of the protocol at all.

@@ -4,8 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::Parser;
-use modferry_cli::{ConfigError, Exit, Fault, load_config};
+use modferry_cli::{ByteSize, ConfigError, Exit, Fault, load_config};
+use modferry_protocol::module::pattern::is_well_formed;
 use serde::Deserialize;
+
+use crate::wants::Settings;
+use crate::wants::settings::{MAX_MOST, MAX_MOST_BYTES};
 
 /// Where the server listens if no one says otherwise: only this machine reaches it there.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -59,6 +63,27 @@ pub struct Args {
     /// What an answer about a module that is not here ends with
     #[arg(long, value_name = "TEXT")]
     pub how_to_ask: Option<String>,
+    /// A folder for what is asked for and is not here [default: wants/ below the service's state folder, if it has one]
+    #[arg(long, value_name = "DIR")]
+    pub wants: Option<PathBuf>,
+    /// The most names that are kept there; 0 keeps none [default: 20000]
+    #[arg(long, value_name = "N")]
+    pub wants_most: Option<usize>,
+    /// The most bytes that they take on disk [default: 8 MiB]
+    #[arg(long, value_name = "SIZE")]
+    pub wants_most_bytes: Option<ByteSize>,
+    /// How many new names an address may bring in within an hour [default: 2000]
+    #[arg(long, value_name = "N")]
+    pub wants_new_per_address: Option<u32>,
+    /// For how long a name is kept that nobody asks for any more [default: 90]
+    #[arg(long, value_name = "DAYS")]
+    pub wants_days: Option<u32>,
+    /// How often they are written [default: 10]
+    #[arg(long, value_name = "SECONDS")]
+    pub wants_every: Option<u64>,
+    /// Module paths that are private, as in GOPRIVATE; may be repeated: what is missed of them is kept apart
+    #[arg(long, value_name = "PATTERN")]
+    pub private: Vec<String>,
     /// Tell addresses, logs and failures as JSON, one object a line
     #[arg(long)]
     pub json: bool,
@@ -79,6 +104,20 @@ struct File {
     secondary: Option<PathBuf>,
     shutdown_timeout: Option<u64>,
     how_to_ask: Option<String>,
+    wants: Wants,
+    private: Vec<String>,
+}
+
+/// What is kept of what is not here.
+#[derive(Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default, rename_all = "kebab-case")]
+struct Wants {
+    folder: Option<PathBuf>,
+    most: Option<usize>,
+    most_bytes: Option<ByteSize>,
+    new_per_address: Option<u32>,
+    days: Option<u32>,
+    every: Option<u64>,
 }
 
 /// Where TLS takes its certificate from.
@@ -110,6 +149,8 @@ pub struct Config {
     pub shutdown_timeout: Duration,
     /// How a 404 ends.
     pub how_to_ask: String,
+    /// What is kept of what is not here.
+    pub wants: Settings,
 }
 
 /// Why there are no settings.
@@ -176,6 +217,7 @@ impl Config {
                 "how-to-ask must be one line of at most {MAX_HOW_TO_ASK} bytes: go prints it"
             )));
         }
+        let wants = wants(args, file.wants, file.private)?;
         Ok(Config {
             store: args
                 .store
@@ -193,8 +235,50 @@ impl Config {
                     .unwrap_or(DEFAULT_SHUTDOWN_TIMEOUT),
             ),
             how_to_ask,
+            wants,
         })
     }
+}
+
+/// What is kept of what is not here, within its limits.
+fn wants(args: &Args, file: Wants, private: Vec<String>) -> Result<Settings, SettingsError> {
+    let default = Settings::default();
+    let most_bytes = args.wants_most_bytes.or(file.most_bytes);
+    let every = args.wants_every.or(file.every);
+    let private = match args.private.is_empty() {
+        true => private,
+        false => args.private.clone(),
+    };
+    for pattern in private.iter().flat_map(|patterns| patterns.split(',')) {
+        if !is_well_formed(pattern) {
+            return Err(value(format!(
+                "private: {pattern:?} is no pattern and would match nothing"
+            )));
+        }
+    }
+    let settings = Settings {
+        folder: args.wants.clone().or(file.folder),
+        most: args.wants_most.or(file.most).unwrap_or(default.most),
+        most_bytes: most_bytes.map_or(default.most_bytes, |size| size.0),
+        new_per_address: (args.wants_new_per_address.or(file.new_per_address))
+            .unwrap_or(default.new_per_address),
+        days: args.wants_days.or(file.days).unwrap_or(default.days),
+        every: every.map_or(default.every, Duration::from_secs),
+        private: private.join(","),
+    };
+    if settings.most > MAX_MOST {
+        return Err(value(format!(
+            "wants: most is {}, more than {MAX_MOST}",
+            settings.most
+        )));
+    }
+    if settings.most_bytes > MAX_MOST_BYTES {
+        return Err(value(format!(
+            "wants: most-bytes is {}, more than {MAX_MOST_BYTES}",
+            settings.most_bytes
+        )));
+    }
+    Ok(settings)
 }
 
 fn value(what: String) -> SettingsError {
@@ -225,6 +309,8 @@ access-log: false
 secondary: /run/x
 shutdown-timeout: 7
 how-to-ask: write to mirror@example.com
+wants: {folder: /w, most: 5, most-bytes: 1 MiB, new-per-address: 7, days: 3, every: 2}
+private: ['*.corp.example', github.com/ours]
 ";
 
     #[test]
@@ -241,6 +327,7 @@ how-to-ask: write to mirror@example.com
         assert!(config.access_log);
         assert_eq!(config.shutdown_timeout, Duration::from_secs(30));
         assert!((1..=MAX_WORKERS).contains(&config.workers));
+        assert_eq!(config.wants, Settings::default());
     }
 
     #[test]
@@ -254,6 +341,16 @@ how-to-ask: write to mirror@example.com
         assert_eq!(config.secondary, Some("/run/x".into()));
         assert_eq!(config.shutdown_timeout, Duration::from_secs(7));
         assert_eq!(config.how_to_ask, "write to mirror@example.com");
+        let wants = Settings {
+            folder: Some("/w".into()),
+            most: 5,
+            most_bytes: 1 << 20,
+            new_per_address: 7,
+            days: 3,
+            every: Duration::from_secs(2),
+            private: "*.corp.example,github.com/ours".into(),
+        };
+        assert_eq!(config.wants, wants);
     }
 
     #[test]
@@ -269,6 +366,14 @@ how-to-ask: write to mirror@example.com
             "--secondary=/x",
             "--shutdown-timeout=1",
             "--how-to-ask=ask",
+            "--wants=/v",
+            "--wants-most=0",
+            "--wants-most-bytes=2 kB",
+            "--wants-new-per-address=1",
+            "--wants-days=1",
+            "--wants-every=1",
+            "--private=a.b,c.d",
+            "--private=e.f",
         ];
         let config = load(WHOLE, &flags).unwrap();
         assert_eq!(config.store, PathBuf::from("/s"));
@@ -279,6 +384,16 @@ how-to-ask: write to mirror@example.com
         assert_eq!(config.secondary, Some("/x".into()));
         assert_eq!(config.shutdown_timeout, Duration::from_secs(1));
         assert_eq!(config.how_to_ask, "ask");
+        let wants = Settings {
+            folder: Some("/v".into()),
+            most: 0,
+            most_bytes: 2000,
+            new_per_address: 1,
+            days: 1,
+            every: Duration::from_secs(1),
+            private: "a.b,c.d,e.f".into(),
+        };
+        assert_eq!(config.wants, wants);
     }
 
     #[test]
@@ -289,6 +404,10 @@ how-to-ask: write to mirror@example.com
             ("how-to-ask: \"a\\nb\"", "one line"),
             ("stor: /x", "unknown field `stor`"),
             ("tls: {cert: /c}", "missing field `key`"),
+            ("wants: {most: 200001}", "most is 200001"),
+            ("wants: {most-bytes: 65 MiB}", "most-bytes is 68157440"),
+            ("wants: {size: 1}", "unknown field `size`"),
+            ("private: ['[a']", "\"[a\" is no pattern"),
         ] {
             let error = load(file, &[]).unwrap_err().to_string();
             assert!(error.contains(words), "{file}: {error}");
@@ -297,5 +416,6 @@ how-to-ask: write to mirror@example.com
         assert!(load(&format!("how-to-ask: {most}"), &[]).is_ok());
         assert!(load(&format!("how-to-ask: {most}x"), &[]).is_err());
         assert!(load("workers: 512", &[]).is_ok());
+        assert!(load("wants: {most: 200000, most-bytes: 64 MiB}", &[]).is_ok());
     }
 }

@@ -8,6 +8,7 @@
 //! - [`tail`]: how answers reach the connection; [`chunks`], [`recent`]: what is kept of those given lately, in
 //!   bounded memory ([`clock`])
 //! - [`store`]: the store as it is seen from here: read-only, growing, perhaps empty yet; [`site`] what all share
+//! - [`wants`]: what is asked for and not here is kept, for whoever decides what comes in next
 //! - [`access`], [`logging`]: the access log and the log; [`notify`]: what the service manager is told
 
 pub mod access;
@@ -28,3 +29,4 @@ pub mod site;
 pub mod store;
 pub mod tail;
 pub mod tls;
+pub mod wants;

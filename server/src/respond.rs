@@ -48,7 +48,9 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
-            Refusal::NotCarried(_) | Refusal::NoSuchPath(_) => StatusCode::NOT_FOUND,
+            Refusal::NotCarried(_) | Refusal::Noted(_) | Refusal::NoSuchPath(_) => {
+                StatusCode::NOT_FOUND
+            }
             Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::TooLong(_) => StatusCode::URI_TOO_LONG,
             Refusal::Fault(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -61,6 +63,9 @@ impl Refusal {
         match self {
             Refusal::NotCarried(what) => {
                 format!("not carried: {what} ({})", site.how_to_ask)
+            }
+            Refusal::Noted(what) => {
+                format!("not carried: {what} (noted as wanted; {})", site.how_to_ask)
             }
             Refusal::Malformed(why) => format!("malformed request: {why}"),
             Refusal::NoSuchPath(why) => format!("not found: {why}"),
@@ -269,6 +274,7 @@ mod tests {
     fn nothing_is_gone() {
         for refusal in [
             Refusal::NotCarried(String::new()),
+            Refusal::Noted(String::new()),
             Refusal::Malformed(String::new()),
             Refusal::NoSuchPath(String::new()),
             Refusal::TooLong(String::new()),

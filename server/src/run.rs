@@ -25,11 +25,12 @@ use crate::config::Config;
 use crate::gate::Gate;
 use crate::notify::{State, notify, watchdog};
 use crate::recent::Recent;
-use crate::service::serve;
+use crate::service::{Worker, serve};
 use crate::site::Site;
 use crate::store::{OpenError, Pulse, Store, follow};
 use crate::tail::NoBody;
 use crate::tls::{self, TlsError};
+use crate::wants::Keeper;
 
 /// How long a connection may stay open without a request.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
@@ -142,8 +143,13 @@ pub fn run(config: &Config, json: bool) -> Result<(), RunError> {
             .map_err(system("start a thread"))?
     };
 
+    let keeper = Arc::new(Keeper::start(
+        &config.wants,
+        config.workers * listeners.len(),
+    ));
+    let buffers = keeper.clone();
     let ended = actix_rt::System::new().block_on(async move {
-        let server = start(config, site, listeners, tls)?;
+        let server = start(config, site, buffers, listeners, tls)?;
         let signals = Signals::new(catch_up)?;
         tell(&urls, json, &store);
         actix_rt::spawn(signals.handle(server.handle()));
@@ -152,6 +158,7 @@ pub fn run(config: &Config, json: bool) -> Result<(), RunError> {
     });
     // The channel's sender went with the runtime, so the follower ends by itself.
     let _ = follower.join();
+    keeper.stop();
     if ended.is_ok() {
         tracing::info!("stopped");
     }
@@ -201,6 +208,7 @@ fn bind(address: &str) -> Result<Vec<(SocketAddr, TcpListener)>, RunError> {
 fn start(
     config: &Config,
     site: Arc<Site>,
+    keeper: Arc<Keeper>,
     listeners: Vec<(SocketAddr, TcpListener)>,
     tls: Option<rustls::ServerConfig>,
 ) -> Result<Server, RunError> {
@@ -217,7 +225,7 @@ fn start(
             builder,
             address,
             listener,
-            site.clone(),
+            (site.clone(), keeper.clone()),
             tls.clone(),
             workers,
         )
@@ -231,7 +239,7 @@ fn listen(
     builder: ServerBuilder,
     address: SocketAddr,
     listener: TcpListener,
-    site: Arc<Site>,
+    (site, keeper): (Arc<Site>, Arc<Keeper>),
     tls: Option<rustls::ServerConfig>,
     workers: usize,
 ) -> io::Result<ServerBuilder> {
@@ -239,7 +247,10 @@ fn listen(
     macro_rules! http {
         () => {{
             let (site, stopping) = (site.clone(), stopping.clone());
-            let recent = Rc::new(Recent::new(workers));
+            let worker = Rc::new(Worker {
+                recent: Recent::new(workers),
+                waiting: keeper.buffer(),
+            });
             HttpService::build()
                 .keep_alive(KeepAlive::Timeout(KEEP_ALIVE))
                 .client_request_timeout(FIRST_REQUEST)
@@ -251,7 +262,7 @@ fn listen(
                     data.insert(gate.latch());
                 })
                 .h1(fn_service(move |request: Request| {
-                    let response: Response<NoBody> = serve(&site, &recent, &request);
+                    let response: Response<NoBody> = serve(&site, &worker, &request);
                     std::future::ready(Ok::<_, std::convert::Infallible>(response))
                 }))
         }};

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Instant;
 
-use actix_http::{Method, Request as HttpRequest, Response, StatusCode};
+use actix_http::{Method, Request as HttpRequest, RequestHead, Response, StatusCode};
 use bytes::Bytes;
 use modferry_appliance::store::{CHUNK, PinnedState, Zip};
 use modferry_protocol::request::{Request, RequestError, SumdbRequest};
@@ -17,10 +17,19 @@ use crate::recent::Recent;
 use crate::respond::Exchange;
 use crate::site::Site;
 use crate::tail::{MAX_HELD, NoBody};
+use crate::wants::{Client, Waiting};
 
-/// Answers one request; `recent` is its worker's memory. Everything but the bytes of a long zip is decided and read before this returns: it
+/// What a worker has of its own.
+pub struct Worker {
+    /// What it answered lately.
+    pub recent: Recent,
+    /// Where it notes what is not here; `None` where nobody keeps that.
+    pub waiting: Option<Arc<Waiting>>,
+}
+
+/// Answers one request, in that worker. Everything but the bytes of a long zip is decided and read before this returns: it
 /// is a few microseconds of work from memory, and handing it to another thread would cost more.
-pub fn serve(site: &Arc<Site>, recent: &Recent, request: &HttpRequest) -> Response<NoBody> {
+pub fn serve(site: &Arc<Site>, worker: &Worker, request: &HttpRequest) -> Response<NoBody> {
     let head = request.head();
     let Some(latch) = request.conn_data::<Latch>() else {
         // Each connection is given one when it is accepted, so this is no request's fault.
@@ -38,9 +47,10 @@ pub fn serve(site: &Arc<Site>, recent: &Recent, request: &HttpRequest) -> Respon
     }
     let path = head.uri.path();
     let state = site.store.state();
-    let found = match recent.get(path, state) {
+    let found = match worker.recent.get(path, state) {
         Some(found) => Ok(found),
-        None => decide(site, path).inspect(|found| recent.put(path, state, found)),
+        None => decide(site, path, |request| note(worker, head, request))
+            .inspect(|found| worker.recent.put(path, state, found)),
     };
     exchange.respond(found.and_then(|found| match found {
         Found::Small(small) => Ok(Answer::Small(small)),
@@ -70,11 +80,29 @@ fn zip_in(pin: &PinnedState, path: &str) -> Result<Option<Zip>, Refusal> {
     }
 }
 
+/// Notes that this was asked for and is not here. Says whether it was noted: only a GET is somebody's want.
+fn note(worker: &Worker, head: &RequestHead, request: &Request) -> bool {
+    let Some(waiting) = worker
+        .waiting
+        .as_ref()
+        .filter(|_| head.method == Method::GET)
+    else {
+        return false;
+    };
+    let client = Client::at(head.peer_addr.map(|address| address.ip()));
+    waiting.note(head.uri.path(), request, client)
+}
+
 fn not_carried(path: &str) -> Refusal {
     Refusal::NotCarried(format!("{path} any more"))
 }
 
-fn decide(site: &Site, path: &str) -> Result<Found, Refusal> {
+/// `missed` is called with what is not here, and says whether it was noted.
+fn decide(
+    site: &Site,
+    path: &str,
+    missed: impl FnOnce(&Request) -> bool,
+) -> Result<Found, Refusal> {
     match path {
         "/healthz" => return Ok(state("ok\n".into())),
         "/readyz" => return ready(site),
@@ -99,6 +127,10 @@ fn decide(site: &Site, path: &str) -> Result<Found, Refusal> {
                 "a client has seen a newer tree than the store has"
             );
         }
+    });
+    let found = found.map_err(|refusal| match refusal {
+        Refusal::NotCarried(what) if missed(&request) => Refusal::Noted(what),
+        refusal => refusal,
     })?;
     match found {
         Found::Zip(zip) if zip.size <= CHUNK as u64 => read_at_once(site, path, zip),

@@ -56,6 +56,13 @@ impl Server {
         self.url.strip_prefix("http://").unwrap()
     }
 
+    /// Waits for the process to end by itself, as after a signal.
+    #[track_caller]
+    pub fn wait(mut self) {
+        let ended = self.child.wait().unwrap();
+        assert!(ended.success(), "the server ended with {ended}");
+    }
+
     /// The process id, for signals.
     pub fn pid(&self) -> u32 {
         self.child.id()

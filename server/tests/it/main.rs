@@ -8,3 +8,4 @@ mod lifecycle;
 mod ranges;
 mod removal;
 mod tls;
+mod wants;

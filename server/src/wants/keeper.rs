@@ -1,0 +1,186 @@
+//! The thread that takes misses down: each second from the workers' buffers into the table, and from there to the disk.
+
+use std::path::{Path, PathBuf};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+use super::journal::Journal;
+use super::table::Table;
+use super::{Settings, Waiting};
+
+/// How often the buffers are emptied.
+pub const TAKE_EVERY: Duration = Duration::from_secs(1);
+
+/// How often a failure to write that goes on is logged again.
+const LOG_AGAIN_AFTER: Duration = Duration::from_secs(3600);
+
+/// Keeps what is missed, or does not, where there is no place for it.
+#[derive(Default)]
+pub struct Keeper {
+    running: Option<Running>,
+}
+
+struct Running {
+    buffers: Arc<Mutex<Vec<Arc<Waiting>>>>,
+    workers: usize,
+    /// What ends it: its sender, dropped, and the thread.
+    end: Mutex<Option<(Sender<()>, JoinHandle<()>)>>,
+}
+
+impl Keeper {
+    /// Begins to keep what is missed, in the folder that is set, else below the service manager's. Where that cannot be, it is
+    /// said once in the log, and nothing is kept.
+    pub fn start(settings: &Settings, workers: usize) -> Keeper {
+        if settings.most == 0 {
+            return Keeper::default();
+        }
+        let Some(folder) = folder(settings) else {
+            tracing::info!(
+                "what is not here and is asked for is not kept: there is no place for it (wants: folder)"
+            );
+            return Keeper::default();
+        };
+        let begun = Journal::open(&folder)
+            .map_err(|error| modferry_cli::in_one_line(&error))
+            .and_then(|journal| run(settings, workers, journal).map_err(|error| error.to_string()));
+        match begun {
+            Ok(running) => Keeper {
+                running: Some(running),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "what is not here and is asked for is not kept");
+                Keeper::default()
+            }
+        }
+    }
+
+    /// A buffer for a worker; `None` where nothing is kept.
+    pub fn buffer(&self) -> Option<Arc<Waiting>> {
+        let running = self.running.as_ref()?;
+        let buffer = Arc::new(Waiting::new(running.workers));
+        let mut buffers = running
+            .buffers
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        buffers.push(buffer.clone());
+        Some(buffer)
+    }
+
+    /// Takes down what there is, writes it, and ends.
+    pub fn stop(&self) {
+        let Some(running) = &self.running else { return };
+        let end = running
+            .end
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .take();
+        if let Some((stop, thread)) = end {
+            drop(stop);
+            let _ = thread.join();
+        }
+    }
+}
+
+/// The folder that is set, else one below the service manager's for this service.
+fn folder(settings: &Settings) -> Option<PathBuf> {
+    settings.folder.clone().or_else(|| {
+        // Several folders are separated by colons.
+        let folders = std::env::var_os("STATE_DIRECTORY")?;
+        let first = std::env::split_paths(&folders).find(|path| path.is_absolute());
+        first.map(|folder: PathBuf| folder.join(Path::new("wants")))
+    })
+}
+
+fn run(settings: &Settings, workers: usize, journal: Journal) -> std::io::Result<Running> {
+    let buffers: Arc<Mutex<Vec<Arc<Waiting>>>> = Arc::default();
+    let (stop, stopped) = channel();
+    let every = settings.every;
+    let (wants, left_out) = journal.load();
+    let table = Table::new(settings.clone(), wants, left_out, now());
+    let thread = {
+        let buffers = buffers.clone();
+        let keep = move || keep(&buffers, table, &journal, &stopped, every);
+        std::thread::Builder::new()
+            .name("wants".into())
+            .spawn(keep)?
+    };
+    Ok(Running {
+        buffers,
+        workers,
+        end: Mutex::new(Some((stop, thread))),
+    })
+}
+
+fn keep(
+    buffers: &Mutex<Vec<Arc<Waiting>>>,
+    mut table: Table,
+    journal: &Journal,
+    stopped: &Receiver<()>,
+    every: Duration,
+) {
+    // The first round writes: names may be private now that were not before, and a place that cannot be written
+    // is told at once.
+    let (mut changed, mut saved) = (true, None::<Instant>);
+    let mut trouble = Trouble::default();
+    loop {
+        let end = stopped.recv_timeout(TAKE_EVERY) == Err(RecvTimeoutError::Disconnected);
+        let now = now();
+        changed |= take(buffers, &mut table, now);
+        changed |= table.make_room(now);
+        if changed && (end || saved.is_none_or(|saved| saved.elapsed() >= every)) {
+            let written = journal.save(&table, now);
+            changed = written.is_err();
+            trouble.tell(written);
+            saved = Some(Instant::now());
+        }
+        if end {
+            return;
+        }
+    }
+}
+
+/// Takes everything out of the buffers. Returns whether there was anything.
+fn take(buffers: &Mutex<Vec<Arc<Waiting>>>, table: &mut Table, now: u64) -> bool {
+    table.tick(now);
+    let over = Arc::new(table.over());
+    let buffers = buffers.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut any = false;
+    for buffer in &*buffers {
+        let misses = buffer.take(&over);
+        any |= !misses.missed.is_empty() || misses.left_out > 0;
+        table.leave_out(misses.left_out);
+        for (_, miss) in misses.missed {
+            table.add(miss, now);
+        }
+    }
+    any
+}
+
+fn now() -> u64 {
+    let since = SystemTime::now().duration_since(UNIX_EPOCH);
+    since.map_or(0, |since| since.as_secs())
+}
+
+/// A failure to write, told once and then ever more rarely.
+#[derive(Default)]
+struct Trouble(Option<(String, Instant)>);
+
+impl Trouble {
+    fn tell(&mut self, written: std::io::Result<()>) {
+        let Err(error) = written else {
+            if self.0.take().is_some() {
+                tracing::info!("what is missed can be written again");
+            }
+            return;
+        };
+        let text = error.to_string();
+        let told = (self.0.as_ref())
+            .is_some_and(|(last, at)| *last == text && at.elapsed() < LOG_AGAIN_AFTER);
+        if !told {
+            tracing::error!(error = %text, "cannot write what is missed; it is kept in memory");
+            self.0 = Some((text, Instant::now()));
+        }
+    }
+}

@@ -1,0 +1,201 @@
+//! All that was missed, bounded.
+//!
+//! When there is too much, what goes is decided by what an entry is worth: how often it was asked for, halved for each
+//! week since anybody last did; among equals the one goes that nobody has asked for the longest. So what builds
+//! fail on stays, what was invented once and never asked for again goes, and what was wanted much a year ago does
+//! not stand in the way of what is wanted a little today.
+
+use std::collections::{HashMap, HashSet};
+
+use modferry_appliance::wants::kept::{BESIDE_THE_ENTRIES, BESIDE_THE_NAME};
+use modferry_appliance::wants::{Missed, Parts};
+use modferry_cli::wants::Want;
+use modferry_protocol::module::pattern::match_prefix_patterns;
+
+use super::waiting::Miss;
+use super::{Client, Settings};
+
+/// For how long an address's new names are counted, in seconds.
+pub const PERIOD: u64 = 3600;
+
+/// How many addresses are counted one by one; all further ones of a period count as one.
+pub const MAX_CLIENTS: usize = 65_536;
+
+/// After how many seconds without being asked for an entry is worth half.
+const HALVED_AFTER: f64 = 7.0 * 86_400.0;
+
+/// What was missed.
+pub struct Table {
+    settings: Settings,
+    wants: HashMap<Want, Held>,
+    bytes: u64,
+    left_out: u64,
+    /// When the period began in which new names are counted.
+    since: u64,
+    new: HashMap<Client, u32>,
+}
+
+struct Held {
+    missed: Missed,
+    private: bool,
+}
+
+impl Table {
+    /// A table that begins with what was kept; `left_out` is how many requests were left out before.
+    pub fn new(settings: Settings, kept: Vec<Missed>, left_out: u64, now: u64) -> Table {
+        let mut table = Table {
+            settings,
+            wants: HashMap::new(),
+            bytes: 2 * BESIDE_THE_ENTRIES as u64,
+            left_out,
+            since: now,
+            new: HashMap::new(),
+        };
+        for missed in kept {
+            table.hold(missed);
+        }
+        table.make_room(now);
+        table
+    }
+
+    /// Takes a miss down.
+    pub fn add(&mut self, miss: Miss, now: u64) {
+        if let Some(Held { missed, .. }) = self.wants.get_mut(&miss.want) {
+            missed.asked = missed.asked.saturating_add(miss.asked);
+            missed.parts = missed.parts.and(Parts::from(miss.part));
+            // A clock that was put back counts from then on.
+            missed.first = missed.first.min(now);
+            missed.last = now;
+            return;
+        }
+        if !self.may_bring_in(miss.client, now) {
+            self.left_out = self.left_out.saturating_add(miss.asked);
+            return;
+        }
+        self.hold(Missed {
+            want: miss.want,
+            parts: miss.part.into(),
+            asked: miss.asked,
+            first: now,
+            last: now,
+        });
+    }
+
+    /// Notes that so many requests were not taken down.
+    pub fn leave_out(&mut self, requests: u64) {
+        self.left_out = self.left_out.saturating_add(requests);
+    }
+
+    /// Who may bring in no new name for now.
+    pub fn over(&self) -> HashSet<Client> {
+        let most = self.settings.new_per_address;
+        let over = self.new.iter().filter(|(_, new)| **new >= most);
+        over.map(|(client, _)| *client).collect()
+    }
+
+    /// Forgets what nobody asks for any more, and what there is no room for. Returns whether there was anything.
+    pub fn make_room(&mut self, now: u64) -> bool {
+        let before = self.wants.len();
+        let longest = u64::from(self.settings.days) * 86_400;
+        let old = |held: &Held| now.saturating_sub(held.missed.last) > longest;
+        let gone: Vec<Want> = (self.wants.values())
+            .filter(|held| old(held))
+            .map(|held| held.missed.want.clone())
+            .collect();
+        for want in &gone {
+            self.forget(want);
+        }
+        if self.is_full() {
+            let mut all: Vec<(f64, u64, Want)> = (self.wants.values())
+                .map(|held| {
+                    let Missed { last, want, .. } = &held.missed;
+                    (worth(&held.missed, now), *last, want.clone())
+                })
+                .collect();
+            all.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, &a.2).cmp(&(b.1, &b.2))));
+            let mut least = all.into_iter();
+            while self.is_full()
+                && let Some((_, _, want)) = least.next()
+            {
+                self.left_out = self.left_out.saturating_add(self.forget(&want));
+            }
+        }
+        self.wants.len() != before
+    }
+
+    /// Begins a new period, where this one is over.
+    pub fn tick(&mut self, now: u64) {
+        if now < self.since || now - self.since >= PERIOD {
+            self.since = now;
+            self.new.clear();
+        }
+    }
+
+    /// What is kept of public or of private names, in the order of their paths.
+    pub fn kept(&self, private: bool) -> Vec<Missed> {
+        let held = self.wants.values().filter(|held| held.private == private);
+        let mut kept: Vec<Missed> = held.map(|held| held.missed.clone()).collect();
+        kept.sort_by(|a, b| a.want.cmp(&b.want));
+        kept
+    }
+
+    /// How many requests were not taken down.
+    pub fn left_out(&self) -> u64 {
+        self.left_out
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        self.wants.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.wants.is_empty()
+    }
+
+    fn is_full(&self) -> bool {
+        self.wants.len() > self.settings.most || self.bytes > self.settings.most_bytes
+    }
+
+    fn hold(&mut self, missed: Missed) {
+        let private = match_prefix_patterns(&self.settings.private, missed.want.path().as_str());
+        let size = size(&missed.want);
+        let held = Held { missed, private };
+        if self.wants.insert(held.missed.want.clone(), held).is_none() {
+            self.bytes += size;
+        }
+    }
+
+    /// Returns how often it was asked for.
+    fn forget(&mut self, want: &Want) -> u64 {
+        let Some(held) = self.wants.remove(want) else {
+            return 0;
+        };
+        self.bytes -= size(want);
+        held.missed.asked
+    }
+
+    fn may_bring_in(&mut self, client: Client, now: u64) -> bool {
+        self.tick(now);
+        let known = self.new.len() < MAX_CLIENTS || self.new.contains_key(&client);
+        let client = if known { client } else { Client::Unknown };
+        let new = self.new.entry(client).or_default();
+        let may = *new < self.settings.new_per_address;
+        *new = new.saturating_add(1);
+        may
+    }
+}
+
+/// The bytes that an entry has in a file, or some more.
+fn size(want: &Want) -> u64 {
+    (want.path().as_str().len() + want.query().len() + BESIDE_THE_NAME) as u64
+}
+
+fn worth(missed: &Missed, now: u64) -> f64 {
+    let silent = now.saturating_sub(missed.last) as f64;
+    missed.asked as f64 * (-silent / HALVED_AFTER).exp2()
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,215 @@
+#![allow(clippy::unwrap_used)]
+
+use super::*;
+use modferry_appliance::wants::Part;
+use modferry_appliance::wants::kept::{FORMAT, Kept};
+
+const NOW: u64 = 1_795_000_000;
+const DAY: u64 = 86_400;
+
+fn miss(want: &str, client: u32) -> Miss {
+    Miss {
+        want: want.parse().unwrap(),
+        part: Part::Info,
+        asked: 1,
+        client: Client::V4(client),
+    }
+}
+
+fn table(settings: Settings) -> Table {
+    Table::new(settings, Vec::new(), 0, NOW)
+}
+
+fn names(table: &Table) -> Vec<String> {
+    let kept = table.kept(false);
+    kept.iter().map(|missed| missed.want.to_string()).collect()
+}
+
+fn name(n: usize) -> String {
+    format!("a.b/c{n:05}@v1.0.0")
+}
+
+#[test]
+fn a_name_is_held_once_with_its_parts_count_and_times() {
+    let mut table = table(Settings::default());
+    table.add(miss("a.b/c@v1.0.0", 1), NOW);
+    let mut zip = miss("a.b/c@v1.0.0", 2);
+    (zip.part, zip.asked) = (Part::Record, 5);
+    table.add(zip, NOW + 7);
+    table.add(miss("a.b/c@latest", 1), NOW + 7);
+    let kept = table.kept(false);
+    assert_eq!(names(&table), ["a.b/c@latest", "a.b/c@v1.0.0"]);
+    let both = &kept[1];
+    assert_eq!((both.asked, both.first, both.last), (6, NOW, NOW + 7));
+    assert!(both.parts.has(Part::Info) && both.parts.has(Part::Record));
+    assert!(both.parts.is_certain() && !kept[0].parts.is_certain());
+    // A clock that is put back neither panics nor keeps an entry for ever.
+    table.add(miss("a.b/c@latest", 1), NOW - DAY);
+    assert_eq!(table.kept(false)[0].last, NOW - DAY);
+}
+
+#[test]
+fn when_it_is_full_what_is_asked_for_least_goes() {
+    let most = 100;
+    let mut table = table(Settings {
+        most,
+        ..Settings::default()
+    });
+    for n in 0..most {
+        table.add(miss(&name(n), 1), NOW + n as u64);
+    }
+    assert!(!table.make_room(NOW + most as u64));
+    assert_eq!(table.len(), most);
+    // One that a build fails on again and again, and one more than fits.
+    table.add(miss(&name(0), 1), NOW);
+    table.add(miss(&name(most), 2), NOW + most as u64);
+    assert!(table.make_room(NOW + most as u64));
+    let left = names(&table);
+    assert_eq!(left.len(), most);
+    assert!(left.contains(&name(0)) && left.contains(&name(most)));
+    assert!(
+        !left.contains(&name(1)),
+        "of those asked for once, the oldest goes"
+    );
+    assert_eq!(table.left_out(), 1);
+}
+
+#[test]
+fn what_is_asked_for_no_more_counts_less_each_week_and_goes_after_some_days() {
+    let settings = Settings {
+        most: 1,
+        days: 30,
+        ..Settings::default()
+    };
+    let mut old = miss("a.b/old@v1.0.0", 1);
+    old.asked = 3;
+    for (days, stays) in [(10, "a.b/old@v1.0.0"), (12, "a.b/new@v1.0.0")] {
+        let mut table = table(settings.clone());
+        table.add(
+            Miss {
+                want: old.want.clone(),
+                ..old
+            },
+            NOW,
+        );
+        table.add(miss("a.b/new@v1.0.0", 1), NOW + days * DAY);
+        table.make_room(NOW + days * DAY);
+        assert_eq!(names(&table), [stays], "{days}");
+    }
+    let mut table = table(settings);
+    table.add(old, NOW);
+    assert!(!table.make_room(NOW + 30 * DAY));
+    assert!(table.make_room(NOW + 30 * DAY + 1));
+    assert!(table.is_empty());
+}
+
+#[test]
+fn an_address_brings_in_so_many_new_names_an_hour() {
+    let mut table = table(Settings {
+        new_per_address: 10,
+        ..Settings::default()
+    });
+    for n in 0..9 {
+        table.add(miss(&name(n), 1), NOW);
+    }
+    assert!(table.over().is_empty());
+    table.add(miss(&name(9), 1), NOW);
+    assert_eq!(table.over(), HashSet::from([Client::V4(1)]));
+    table.add(miss(&name(10), 1), NOW);
+    assert_eq!((table.len(), table.left_out()), (10, 1));
+    // What is known is counted still, others are not concerned, and the next hour begins anew.
+    table.add(miss(&name(3), 1), NOW);
+    table.add(miss(&name(11), 2), NOW);
+    assert_eq!((table.len(), table.kept(false)[3].asked), (11, 2));
+    table.add(miss(&name(12), 1), NOW + PERIOD - 1);
+    assert_eq!(table.len(), 11);
+    table.tick(NOW + PERIOD);
+    assert!(table.over().is_empty());
+    table.add(miss(&name(12), 1), NOW + PERIOD);
+    assert_eq!(table.len(), 12);
+}
+
+#[test]
+fn many_addresses_take_no_more_than_one_table() {
+    let mut table = table(Settings {
+        most: usize::MAX,
+        new_per_address: 2,
+        ..Settings::default()
+    });
+    for client in 0..MAX_CLIENTS as u32 + 5 {
+        table.add(miss(&name(client as usize), client), NOW);
+    }
+    assert!(table.new.len() <= MAX_CLIENTS + 1);
+    // Those that are not counted one by one have the share of one.
+    assert_eq!(table.len(), MAX_CLIENTS + 2);
+    assert_eq!(table.left_out(), 3);
+}
+
+#[test]
+fn files_are_never_larger_than_they_may_be() {
+    let most_bytes = 100_000;
+    let settings = Settings {
+        most_bytes,
+        new_per_address: u32::MAX,
+        private: "private.example".into(),
+        ..Settings::default()
+    };
+    let mut table = table(settings);
+    for n in 0..2000_usize {
+        let host = ["a.b", "private.example"][n % 2];
+        let mut miss = miss(&format!("{host}/{}@v1.0.0-{n}", "x".repeat(n % 300 + 1)), 1);
+        // The most that any number has digits.
+        miss.asked = u64::MAX;
+        for part in [
+            Part::Mod,
+            Part::Zip,
+            Part::Record,
+            Part::Versions,
+            Part::Query,
+        ] {
+            let want = miss.want.clone();
+            table.add(Miss { part, want, ..miss }, u64::MAX - n as u64);
+        }
+        table.add(miss, u64::MAX - n as u64);
+    }
+    assert!(table.make_room(u64::MAX));
+    let mut bytes = 0;
+    for private in [false, true] {
+        let kept = Kept {
+            format: FORMAT,
+            written: u64::MAX,
+            left_out: u64::MAX,
+            wants: table.kept(private),
+        };
+        assert!(kept.wants.len() > 50);
+        let mut file = Vec::new();
+        kept.write(&mut file).unwrap();
+        bytes += file.len() as u64;
+    }
+    assert!(bytes <= most_bytes, "{bytes}");
+    assert!(
+        bytes > most_bytes / 2,
+        "{bytes}: the estimate is too careful"
+    );
+}
+
+#[test]
+fn private_names_are_apart_and_sorted_anew_with_other_patterns() {
+    let settings = |private: &str| Settings {
+        private: private.into(),
+        ..Settings::default()
+    };
+    let mut first = table(settings("*.corp.example"));
+    for want in [
+        "a.b/c@v1.0.0",
+        "git.corp.example/x@v1.0.0",
+        "github.com/ours/y@v1.0.0",
+    ] {
+        first.add(miss(want, 1), NOW);
+    }
+    assert_eq!(first.kept(true).len(), 1);
+    let kept = [first.kept(false), first.kept(true)].concat();
+    let then = Table::new(settings("*.corp.example,github.com/ours"), kept, 0, NOW);
+    assert_eq!(names(&then), ["a.b/c@v1.0.0"]);
+    assert_eq!(then.kept(true).len(), 2);
+}
