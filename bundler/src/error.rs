@@ -10,6 +10,7 @@ use modferry_cli::{ConfigError, Exit, Failure, Fault, in_one_line};
 use modferry_protocol::bundle::{CutError, IndexError, ListError, PackError, WriteError};
 
 use crate::fetch::{self, Fatal};
+use crate::select::resolve::Unanswered;
 use crate::sumdb::prove::SumdbError;
 
 /// Why a command of the bundler failed.
@@ -41,10 +42,12 @@ pub enum Error {
     #[error(transparent)]
     Sumdb(Box<SumdbError>),
     /// Modules that cannot be had.
-    #[error("{} cannot be had from upstream{}", things(failures.len()), if *written { "; the bundle has the rest" } else { "" })]
+    #[error("{} cannot be had from upstream{}", things(failures.len() + unanswered.len()), if *written { "; the bundle has the rest" } else { "" })]
     Unavailable {
         /// All of them.
         failures: Vec<fetch::Failure>,
+        /// Queries that come to nothing.
+        unanswered: Vec<Unanswered>,
         /// Whether a bundle of the rest was written.
         written: bool,
     },
@@ -227,7 +230,14 @@ impl Failure for Error {
             Error::File { source, .. } => of_io(source),
             Error::Fetch(fatal) => fatal.exit(),
             Error::Sumdb(error) => error.exit(),
-            Error::Unavailable { .. } => Exit::Upstream,
+            Error::Unavailable {
+                failures,
+                unanswered,
+                ..
+            } => match failures.is_empty() && unanswered.iter().all(Unanswered::is_usage) {
+                true => Exit::Usage,
+                false => Exit::Upstream,
+            },
             Error::Check(error) => error.exit(),
             Error::Volumes(_) => Exit::Damaged,
             Error::Diff(error) => error.exit(),
@@ -267,8 +277,15 @@ impl Failure for Error {
 
     fn details(&self) -> Vec<String> {
         match self {
-            Error::Unavailable { failures, .. } => {
-                failures.iter().map(fetch::Failure::line).collect()
+            Error::Unavailable {
+                failures,
+                unanswered,
+                ..
+            } => {
+                let queries = unanswered.iter().map(ToString::to_string);
+                queries
+                    .chain(failures.iter().map(fetch::Failure::line))
+                    .collect()
             }
             Error::Check(error) => error.details(),
             Error::Volumes(damaged) => damaged

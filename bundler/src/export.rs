@@ -6,22 +6,22 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use modferry_cli::{Exit, Fault};
-use modferry_protocol::bundle::{MAX_MANIFEST, Missing, Sequence};
+use modferry_protocol::bundle::{MAX_MANIFEST, Missing};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::SigningKey;
 use modferry_protocol::sumdb::SignedHead;
 
 use crate::answers;
+use crate::asked::Asked;
 use crate::basis::{self, Basis, Holdings, Portion};
 use crate::error::Error;
-use crate::fetch::{Failure, Fetched, Level, Session, Sources, Want};
+use crate::fetch::{Failure, Fetched, Sources};
 use crate::files;
 use crate::interrupted::{self, Interrupted};
 use crate::pack::Packing;
 use crate::pack::base::{self, Candidates};
 use crate::progress::Progress;
-use crate::select::args;
+use crate::select::resolve::Unanswered;
 use crate::settings::Config;
 use crate::state::{Exported as Earlier, State};
 use crate::sumdb::prove::{Claims, prove};
@@ -37,6 +37,8 @@ pub struct Exported {
     pub basis: String,
     /// What cannot be had and is named in the manifest.
     pub failures: Vec<Failure>,
+    /// Queries that come to nothing.
+    pub unanswered: Vec<Unanswered>,
     /// Module versions that are selected.
     pub selected: usize,
     /// Records in the newest tree.
@@ -86,32 +88,30 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
 
     let exported = state.exported()?;
     let basis = basis::choose(config, &state, &exported, true)?;
-    let (wants, more) = wants(config, &basis, &exported)?;
-    notes.extend(basis.notes.iter().cloned().chain(more));
+    let asked = Asked::of(config, &basis, &exported)?;
+    notes.extend(basis.notes.iter().chain(&asked.notes).cloned());
     let sources = config.sources(true)?;
     let db = sources.sumdb.spec().name.clone();
     let holdings = Holdings::of(&exported, &basis.built_on.bundles, &db)?;
     notes.extend(holdings.notes.iter().cloned());
     let keep_going = config.keep_going.unwrap_or(false);
-    refuse_private(&sources, &wants, keep_going)?;
+    asked.refuse_private(&sources, keep_going)?;
     let mut claims = claims(config, &sources, &state, &basis)?;
 
     progress.phase("fetch");
-    let mut fetched = Session::new(&sources, progress, wants, &holdings).run()?;
-    if !fetched.failures.is_empty() && !keep_going {
+    let (mut fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
+    notes.extend(told.notes);
+    let unavailable = !fetched.failures.is_empty() || !told.unanswered.is_empty();
+    if unavailable && (!keep_going || fetched.modules.is_empty()) {
         return Err(Error::Unavailable {
             failures: fetched.failures,
+            unanswered: told.unanswered,
             written: false,
         });
     }
     if fetched.modules.is_empty() {
-        return Err(match fetched.failures.is_empty() {
-            true => Error::usage("nothing to export: what was asked for names no module"),
-            false => Error::Unavailable {
-                failures: fetched.failures,
-                written: false,
-            },
-        });
+        let text = "nothing to export: what was asked for names no module";
+        return Err(Error::usage(text));
     }
 
     progress.phase("prove");
@@ -180,6 +180,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         written,
         basis: basis.words,
         failures: fetched.failures,
+        unanswered: told.unanswered,
         selected: fetched.modules.len(),
         tree_size,
         older_heads: proof.older,
@@ -217,79 +218,6 @@ fn written_and_remembered(
         return Err(error);
     }
     Ok(written)
-}
-
-/// What is asked for: what the settings name; with `--cumulative-from`, also what the bundles since carried; if
-/// nothing is named, what the stream has named so far.
-pub fn wants(
-    config: &Config,
-    basis: &Basis,
-    exported: &[Earlier],
-) -> Result<(Vec<Want>, Vec<String>), Error> {
-    let named = !config.modules.is_empty() || !config.go_mod.is_empty();
-    let prune = config.prune.unwrap_or(false);
-    let again = |first: Sequence, name: String| -> Result<Want, Error> {
-        let modules: BTreeMap<ModuleVersion, Level> = basis::carried_since(exported, first)?;
-        Ok(Want::Again { name, modules })
-    };
-    if !named && !exported.is_empty() {
-        if prune {
-            return Err(Error::usage(
-                "--prune takes back what is not selected, and nothing is: name modules, or go.mod files with --go-mod",
-            ));
-        }
-        let want = again(Sequence::FIRST, "what the stream carried before".into())?;
-        let note = "nothing is named: what the stream has carried so far is taken as selected";
-        return Ok((vec![want], vec![note.into()]));
-    }
-    let (mut wants, notes) = args::wants(&config.modules, &config.go_mod)?;
-    if let Some(first) = basis.again_from
-        && !prune
-    {
-        wants.push(again(first, format!("--cumulative-from {first}"))?);
-    }
-    Ok((wants, notes))
-}
-
-/// Modules that are private are refused before any request could name them.
-pub fn refuse_private(sources: &Sources, wants: &[Want], keep_going: bool) -> Result<(), Error> {
-    let mut refused: BTreeMap<String, &'static str> = BTreeMap::new();
-    for want in wants {
-        let modules: Vec<_> = match want {
-            Want::Sums { sums, .. } => sums.keys().collect(),
-            Want::Build { main, .. } => {
-                let required = main.summary.require.iter();
-                required.filter_map(|module| main.fetched(module)).collect()
-            }
-            Want::Again { modules, .. } => modules.keys().collect(),
-        };
-        for module in modules {
-            if let Some(variable) = sources.private_by(module) {
-                refused.insert(module.to_string(), variable);
-            }
-        }
-    }
-    let Some((first, variable)) = refused.first_key_value() else {
-        return Ok(());
-    };
-    if keep_going {
-        return Ok(());
-    }
-    let names: Vec<&str> = refused.keys().map(String::as_str).collect();
-    Err(Fault::new(
-        Exit::Usage,
-        match names.len() {
-            1 => format!(
-                "{first} is private ({variable} names it): no public upstream is asked for it"
-            ),
-            _ => format!(
-                "private modules, for which no public upstream is asked: {}",
-                names.join(", ")
-            ),
-        },
-    )
-    .advise("private modules come later; --keep-going exports the rest")
-    .into())
 }
 
 /// Heads that clients may hold: what this stream shipped, what the destination says that it served, what the

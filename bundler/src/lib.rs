@@ -6,6 +6,7 @@
 //! ([`export`]).
 
 pub mod answers;
+pub mod asked;
 pub mod basis;
 pub mod bundle;
 pub mod cache;

@@ -8,12 +8,14 @@ use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::closure;
 use serde::Serialize;
 
+use crate::asked::Asked;
 use crate::basis::{self, Holdings, Parts, Portion};
 use crate::error::Error;
 use crate::estimate::{Load, Rule};
-use crate::export::{claims, refuse_private, wants};
-use crate::fetch::{Failure, Level, Session};
+use crate::export::claims;
+use crate::fetch::{Failure, Level};
 use crate::progress::Progress;
+use crate::select::resolve::Unanswered;
 use crate::settings::Config;
 use crate::state::State;
 
@@ -66,6 +68,9 @@ pub struct Plan {
     /// What cannot be had.
     #[serde(skip)]
     pub failures: Vec<Failure>,
+    /// Queries that come to nothing.
+    #[serde(skip)]
+    pub unanswered: Vec<Unanswered>,
     /// Worth telling.
     pub notes: Vec<String>,
 }
@@ -76,16 +81,17 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     let state = State::read(&config.state_folder(&stream)?, &stream);
     let exported = state.exported()?;
     let basis = basis::choose(config, &state, &exported, false)?;
-    let (wants, more) = wants(config, &basis, &exported)?;
+    let asked = Asked::of(config, &basis, &exported)?;
     let sources = config.sources(false)?;
     let db = sources.sumdb.spec().name.clone();
     let holdings = Holdings::of(&exported, &basis.built_on.bundles, &db)?;
-    let mut notes: Vec<String> = basis.notes.iter().cloned().chain(more).collect();
+    let mut notes: Vec<String> = basis.notes.iter().chain(&asked.notes).cloned().collect();
     notes.extend(holdings.notes.iter().cloned());
-    refuse_private(&sources, &wants, config.keep_going.unwrap_or(false))?;
+    asked.refuse_private(&sources, config.keep_going.unwrap_or(false))?;
     let claims = claims(config, &sources, &state, &basis)?;
     progress.phase("plan");
-    let fetched = Session::new(&sources, progress, wants, &holdings).run()?;
+    let (fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
+    notes.extend(told.notes);
 
     let tree_size = sources.sumdb.heads().last().map(|head| head.head().size);
     let size = tree_size.unwrap_or(0);
@@ -127,6 +133,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         tombstones: portion.tombstones.iter().map(gone).collect(),
         list: Vec::new(),
         failures: Vec::new(),
+        unanswered: told.unanswered,
         notes,
     };
     let mut new_zips = Vec::new();

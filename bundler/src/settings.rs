@@ -12,6 +12,9 @@ use crate::cache::Cache;
 use crate::error::Error;
 use crate::fetch::Sources;
 use crate::pack::Packing;
+use crate::select::exclude::Exclude;
+use crate::select::steps::{Choice, Newest};
+use crate::select::toolchains::{self, Platform, Toolchains};
 use crate::sumdb::client::Client;
 use crate::sumdb::spec::SumdbSpec;
 use crate::upstream::env::GoEnv;
@@ -50,6 +53,18 @@ pub struct Config {
     pub modules: Vec<String>,
     /// go.mod files.
     pub go_mod: Vec<PathBuf>,
+    /// What is never chosen.
+    pub exclude: Vec<Exclude>,
+    /// Whether pre-releases count like releases.
+    pub pre_releases: Option<bool>,
+    /// Whether retracted versions are chosen.
+    pub retracted: Option<bool>,
+    /// Of which modules the newest version is carried.
+    pub newest: Option<Newest>,
+    /// Which Go toolchains are carried.
+    pub toolchains: Option<Toolchains>,
+    /// For which platforms.
+    pub platforms: Vec<Platform>,
     /// Heads that clients hold: files or sizes.
     pub known_head: Vec<String>,
     /// Trust notes to carry.
@@ -127,6 +142,12 @@ impl Config {
             gosumdb: self.gosumdb.or(file.gosumdb),
             modules: if asked { self.modules } else { file.modules },
             go_mod: if asked { self.go_mod } else { file.go_mod },
+            exclude: list(self.exclude, file.exclude),
+            pre_releases: self.pre_releases.or(file.pre_releases),
+            retracted: self.retracted.or(file.retracted),
+            newest: self.newest.or(file.newest),
+            toolchains: self.toolchains.or(file.toolchains),
+            platforms: list(self.platforms, file.platforms),
             known_head: list(self.known_head, file.known_head),
             trust: list(self.trust, file.trust),
             keep_going: self.keep_going.or(file.keep_going),
@@ -149,6 +170,20 @@ impl Config {
         let name = self.stream.as_deref().unwrap_or("default");
         StreamName::new(name)
             .map_err(|source| Error::usage_because(format!("stream {name:?}"), source))
+    }
+
+    /// How versions are chosen.
+    pub fn choice(&self) -> Choice {
+        let platforms = match self.platforms.is_empty() {
+            true => toolchains::platforms(),
+            false => self.platforms.clone(),
+        };
+        Choice {
+            exclude: self.exclude.clone(),
+            newest: self.newest.unwrap_or_default(),
+            toolchains: self.toolchains.clone().unwrap_or_default(),
+            platforms,
+        }
     }
 
     /// The key to sign with; its passphrase is asked for, where it has one and no file is named.

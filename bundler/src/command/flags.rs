@@ -8,6 +8,9 @@ use modferry_cli::Rate;
 use modferry_protocol::bundle::Sequence;
 
 use crate::pack::Packing;
+use crate::select::exclude::Exclude;
+use crate::select::steps::Newest;
+use crate::select::toolchains::{Platform, Toolchains};
 use crate::settings::Config;
 use crate::volume_size::VolumeSize;
 
@@ -60,6 +63,12 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
   modules:                         # arguments of export and plan
     - github.com/caddyserver/caddy/v2@v2.11.9
   go-mod: [app/go.mod]             # --go-mod
+  exclude: [example.com/a@<1.8]    # --exclude
+  pre-releases: false              # --pre-releases
+  retracted: false                 # --retracted
+  newest: named                    # --newest
+  toolchains: auto                 # --toolchains
+  platforms: [linux/amd64]         # --platforms
   known-head: [41234567]           # --known-head
   trust: [trust-2.note]            # --trust
   keep-going: false                # --keep-going
@@ -87,6 +96,14 @@ What is carried:
   --go-mod FILE     With a go.sum beside it: exactly what the go.sum names. Without: what the file lists; if
                     it was not tidied (no // indirect line), also what that requires. Replacements by module
                     versions and exclusions count; replacements by folders are skipped and told.
+  MODULE@QUERY      The same of the versions that the query comes to: latest, upgrade, patch, v1, v1.2, <v1.2.3 and
+                    the like mean what they mean to the go command; a branch or a commit is resolved to its
+                    pseudo-version. ^1.8, ~1.8 and '>=1.7 <2' give the newest version within; all, 'newest 3' and
+                    'since 2025-01-31' give several, of a range if one follows: 'newest 3 ^1.8'. Pre-releases count
+                    where there is no release, retracted versions do not. upgrade and patch go on from what else
+                    is selected, or else from what the stream has carried.
+  PATTERN@QUERY     The query for each module that matches and is known otherwise (... is any text): selected by
+                    something else, or carried before. No upstream can be asked which modules there are.
 Several are resolved each for itself, and united. Every zip and go.mod must have the hash of its record in
 the checksum database, and every record must be in the newest signed tree; that tree must continue every
 tree seen before. A hash or a head that contradicts stops the export with exit code 6, --keep-going or not.
@@ -281,12 +298,34 @@ pub struct VolumeSizeFlag {
 /// What to carry, and how.
 #[derive(Args, Clone, Debug)]
 pub struct Selection {
-    /// Modules to carry with all that building them needs, as path@version
+    /// Modules to carry with all that building them needs, as path@version or path@query
     #[arg(value_name = "MODULE@VERSION")]
     pub modules: Vec<String>,
     /// Carry what this go.mod needs; a go.sum beside it names that exactly
     #[arg(long, value_name = "FILE")]
     pub go_mod: Vec<PathBuf>,
+    /// Never choose these: a module or a pattern, with or without versions, as in example.com/a@<1.8
+    ///
+    /// Queries, patterns and newest versions pass over them. What a build requires is carried all the same.
+    #[arg(long, value_name = "PATTERN[@RANGE]")]
+    pub exclude: Vec<Exclude>,
+    /// Let pre-releases count like releases, for queries
+    #[arg(long)]
+    pub pre_releases: bool,
+    /// Let queries choose versions that their authors have retracted
+    #[arg(long)]
+    pub retracted: bool,
+    /// Carry the newest version too, for go list -u and retractions inside: of modules that are named, all or none
+    /// [default: named]
+    #[arg(long, value_name = "named|all|none", hide_possible_values = true)]
+    pub newest: Option<Newest>,
+    /// Carry Go toolchains: those that the selection's go.mod files want (auto), or versions as in 1.25.3,latest
+    /// [default: none]
+    #[arg(long, value_name = "auto|none|VERSION,…")]
+    pub toolchains: Option<Toolchains>,
+    /// Carry toolchains for these platforms [default: linux/amd64]
+    #[arg(long, value_name = "OS/ARCH,…", value_delimiter = ',')]
+    pub platforms: Vec<Platform>,
     /// Sign with this key
     #[arg(long, value_name = "FILE")]
     pub key: Option<PathBuf>,
@@ -382,6 +421,12 @@ impl Selection {
             gosumdb: flags.gosumdb,
             modules: flags.modules,
             go_mod: flags.go_mod,
+            exclude: flags.exclude,
+            pre_releases: flags.pre_releases.then_some(true),
+            retracted: flags.retracted.then_some(true),
+            newest: flags.newest,
+            toolchains: flags.toolchains,
+            platforms: flags.platforms,
             known_head: flags.known_head,
             trust: flags.trust,
             keep_going: flags.keep_going.then_some(true),

@@ -59,9 +59,10 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             let exported = export::export(&config, progress)?;
             progress.finish();
             tell::export(&exported, &config, progress.elapsed(), cli)?;
-            if !exported.failures.is_empty() {
+            if !exported.failures.is_empty() || !exported.unanswered.is_empty() {
                 return Err(Error::Unavailable {
                     failures: exported.failures,
+                    unanswered: exported.unanswered,
                     written: true,
                 });
             }
@@ -71,9 +72,10 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             let plan = plan::plan(&config, progress)?;
             progress.finish();
             tell::plan(&plan, &config, flags.list, cli)?;
-            if !plan.failures.is_empty() {
+            if !plan.failures.is_empty() || !plan.unanswered.is_empty() {
                 return Err(Error::Unavailable {
                     failures: plan.failures,
+                    unanswered: plan.unanswered,
                     written: false,
                 });
             }

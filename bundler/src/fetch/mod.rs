@@ -17,7 +17,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use modferry_protocol::module::{ModulePath, ModuleVersion, pattern};
+use modferry_protocol::module::{ModulePath, ModuleVersion, Version, pattern};
 use modferry_protocol::sumdb::Record;
 
 pub use failure::{Failure, Fatal, Part};
@@ -73,6 +73,23 @@ pub enum Want {
         /// How much of each.
         modules: BTreeMap<ModuleVersion, Level>,
     },
+    /// What nobody named: what cannot be had of it is told, and is no failure.
+    Optional(Box<Want>),
+}
+
+impl Want {
+    /// The modules that are fetched because they are named.
+    pub fn named(&self) -> Vec<&ModuleVersion> {
+        match self {
+            Want::Sums { sums, .. } => sums.keys().collect(),
+            Want::Build { main, .. } => {
+                let required = main.summary.require.iter();
+                required.filter_map(|module| main.fetched(module)).collect()
+            }
+            Want::Again { modules, .. } => modules.keys().collect(),
+            Want::Optional(want) => want.named(),
+        }
+    }
 }
 
 /// Where things come from and go.
@@ -144,16 +161,50 @@ pub struct Session<'s> {
     progress: &'s Progress,
     builds: Vec<Build>,
     sums: Vec<(PathBuf, BTreeMap<ModuleVersion, Sums>)>,
-    again: Vec<(String, BTreeMap<ModuleVersion, Level>)>,
+    again: Vec<Again>,
     /// What the destination holds: zips and infos of that are not fetched.
     held: &'s Holdings,
     state: Mutex<State>,
     checkers: Mutex<Vec<modferry_protocol::zip::Checker>>,
 }
 
+/// What is selected so far, by whatever way.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Selected {
+    /// The highest version of each module.
+    pub versions: BTreeMap<ModulePath, Version>,
+    /// The `go` lines of what is carried whole.
+    pub go_lines: BTreeSet<String>,
+}
+
+impl Selected {
+    fn add(&mut self, module: &ModuleVersion) {
+        let version = self.versions.entry(module.path().clone());
+        let version = version.or_insert_with(|| module.version().clone());
+        if module.version() > version {
+            *version = module.version().clone();
+        }
+    }
+}
+
+/// How many wants were begun.
+#[derive(Debug, Default, PartialEq, Eq)]
+struct Begun {
+    builds: usize,
+    sums: usize,
+    again: usize,
+}
+
+struct Again {
+    name: String,
+    modules: BTreeMap<ModuleVersion, Level>,
+    optional: bool,
+}
+
 struct Build {
     name: String,
     named: Option<ModuleVersion>,
+    optional: bool,
     resolver: Mutex<Resolver>,
     first: Mutex<Vec<ModuleVersion>>,
     asked_own_sums: Mutex<bool>,
@@ -177,15 +228,30 @@ impl<'s> Session<'s> {
             state: Mutex::new(State::default()),
             checkers: Mutex::new(Vec::new()),
         };
+        session.add(wants);
+        session
+    }
+
+    fn add(&mut self, wants: Vec<Want>) {
         for want in wants {
+            let (want, optional) = match want {
+                Want::Optional(want) => (*want, true),
+                want => (want, false),
+            };
             match want {
-                Want::Sums { file, sums } => session.sums.push((file, sums)),
-                Want::Again { name, modules } => session.again.push((name, modules)),
+                Want::Optional(want) => self.add(vec![Want::Optional(want)]),
+                Want::Sums { file, sums } => self.sums.push((file, sums)),
+                Want::Again { name, modules } => self.again.push(Again {
+                    name,
+                    modules,
+                    optional,
+                }),
                 Want::Build { name, main, named } => {
                     let (resolver, first) = Resolver::new(*main);
-                    session.builds.push(Build {
+                    self.builds.push(Build {
                         name,
                         named,
+                        optional,
                         resolver: Mutex::new(resolver),
                         first: Mutex::new(first),
                         asked_own_sums: Mutex::new(false),
@@ -193,16 +259,33 @@ impl<'s> Session<'s> {
                 }
             }
         }
-        session
     }
 
     /// Fetches until nothing is left to fetch, or something is found that nobody may carry on after.
-    pub fn run(self) -> Result<Fetched, Fatal> {
-        Pool::run(self.sources.transfers, |pool| self.begin(pool));
-        let mut state = std::mem::take(&mut *self.lock());
-        if let Some(fatal) = state.fatal.take() {
-            return Err(fatal);
+    ///
+    /// `more` is told what is selected so far, and says what is wanted besides: nothing ends it.
+    pub fn run<E: From<Fatal>>(
+        mut self,
+        mut more: impl FnMut(&Selected) -> Result<Vec<Want>, E>,
+    ) -> Result<Fetched, E> {
+        let mut begun = Begun::default();
+        loop {
+            Pool::run(self.sources.transfers, |pool| self.begin(pool, &begun));
+            if let Some(fatal) = self.lock().fatal.take() {
+                return Err(fatal.into());
+            }
+            let wants = more(&self.selected_so_far())?;
+            if wants.is_empty() {
+                return Ok(self.fetched());
+            }
+            begun = self.begun();
+            self.add(wants);
         }
+    }
+
+    /// What was fetched, and what was not.
+    fn fetched(&self) -> Fetched {
+        let state = std::mem::take(&mut *self.lock());
         let mut fetched = Fetched {
             notes: state.notes,
             uncertain: state.uncertain,
@@ -274,16 +357,54 @@ impl<'s> Session<'s> {
             };
             fetched.modules.insert(module, entry);
         }
-        Ok(fetched)
+        fetched
     }
 
-    fn begin<'t>(&'t self, pool: &Pool<'t>) {
-        pool.spawn(|_| {
-            if let Err(error) = self.sources.sumdb.latest() {
-                tracing::debug!(%error, "no latest head");
+    fn begun(&self) -> Begun {
+        Begun {
+            builds: self.builds.len(),
+            sums: self.sums.len(),
+            again: self.again.len(),
+        }
+    }
+
+    fn selected_so_far(&self) -> Selected {
+        let mut selected = Selected::default();
+        for build in &self.builds {
+            if let Some(selection) = lock(&build.resolver).selection() {
+                selection.selected.values().for_each(|m| selected.add(m));
             }
-        });
+            build.named.iter().for_each(|module| selected.add(module));
+        }
         for (_, sums) in &self.sums {
+            let whole = sums.iter().filter(|(_, sum)| sum.zip.is_some());
+            whole.for_each(|(module, _)| selected.add(module));
+        }
+        for again in &self.again {
+            let whole = again
+                .modules
+                .iter()
+                .filter(|(_, level)| **level == Level::Whole);
+            whole.for_each(|(module, _)| selected.add(module));
+        }
+        for slot in self.lock().slots.values() {
+            if let (Level::Whole, Some(Some(summary))) = (slot.level, &slot.loaded) {
+                selected.go_lines.extend(summary.go.clone());
+            }
+        }
+        selected
+    }
+
+    /// Begins what was not begun before.
+    fn begin<'t>(&'t self, pool: &Pool<'t>, begun: &Begun) {
+        if *begun == Begun::default() {
+            pool.spawn(|_| {
+                if let Err(error) = self.sources.sumdb.latest() {
+                    tracing::debug!(%error, "no latest head");
+                }
+            });
+        }
+        for (_, sums) in &self.sums[begun.sums..] {
             for (module, sum) in sums {
                 // Which of the others are in the build list a go.sum does not tell: `go list -m all` asks
                 // for the infos of those.
@@ -295,18 +416,18 @@ impl<'s> Session<'s> {
                 self.want(pool, module, level, None, false);
             }
         }
-        for (_, modules) in &self.again {
-            for (module, level) in modules {
-                self.want(pool, module, *level, None, false);
+        for again in &self.again[begun.again..] {
+            for (module, level) in &again.modules {
+                self.want(pool, module, *level, None, again.optional);
             }
         }
-        for (index, build) in self.builds.iter().enumerate() {
+        for (index, build) in self.builds.iter().enumerate().skip(begun.builds) {
             for module in std::mem::take(&mut *lock(&build.first)) {
-                self.want(pool, &module, Level::Mod, Some(index), false);
+                self.want(pool, &module, Level::Mod, Some(index), build.optional);
             }
             // Also where its own requirements select a newer version of it: it is what was asked for.
             if let Some(named) = &build.named {
-                self.want(pool, named, Level::Whole, None, false);
+                self.want(pool, named, Level::Whole, None, build.optional);
             }
             self.selected(pool, index);
         }
@@ -388,9 +509,10 @@ impl<'s> Session<'s> {
         for index in builds {
             let (module, loaded) = (module.clone(), loaded.clone());
             pool.spawn(move |pool| {
-                let wanted = lock(&self.builds[index].resolver).loaded(&module, loaded);
+                let build = &self.builds[index];
+                let wanted = lock(&build.resolver).loaded(&module, loaded);
                 for module in wanted {
-                    self.want(pool, &module, Level::Mod, Some(index), false);
+                    self.want(pool, &module, Level::Mod, Some(index), build.optional);
                 }
                 self.selected(pool, index);
             });
@@ -399,10 +521,11 @@ impl<'s> Session<'s> {
 
     /// Fetches what a build's selection came to, once it has.
     fn selected<'t>(&'t self, pool: &Pool<'t>, index: usize) {
-        let selection = lock(&self.builds[index].resolver).selection().cloned();
+        let build = &self.builds[index];
+        let selection = lock(&build.resolver).selection().cloned();
         if let Some(selection) = selection {
             for module in &selection.whole {
-                self.want(pool, module, Level::Whole, None, false);
+                self.want(pool, module, Level::Whole, None, build.optional);
             }
             for module in &selection.listed {
                 self.want(pool, module, Level::Listed, None, true);
@@ -477,9 +600,9 @@ impl<'s> Session<'s> {
                 return file.display().to_string();
             }
         }
-        for (name, modules) in &self.again {
-            if modules.contains_key(module) {
-                return name.clone();
+        for again in &self.again {
+            if again.modules.contains_key(module) {
+                return again.name.clone();
             }
         }
         let mut shortest: Option<String> = None;

@@ -1,71 +1,54 @@
 //! From what was asked for to what is fetched.
 
 use std::io;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use modferry_protocol::module::{ModuleVersion, Revision};
 use modferry_protocol::zip::MAX_GO_MOD;
 
 use super::gomod::GoMod;
 use super::mvs::Main;
+use super::sought::Sought;
+use super::toolchains::Lines;
 use super::{gosum, mvs};
+use crate::asked::Asked;
 use crate::error::Error;
 use crate::fetch::Want;
 use crate::files;
+use crate::settings::Config;
 
 /// The largest go.sum file that is read, in bytes.
 pub const MAX_GO_SUM: u64 = 64 << 20;
 
-/// What to fetch for these arguments and go.mod files, and what to tell about it.
-pub fn wants(modules: &[String], go_mods: &[PathBuf]) -> Result<(Vec<Want>, Vec<String>), Error> {
-    if modules.is_empty() && go_mods.is_empty() {
+/// What the settings ask for.
+pub fn asked(config: &Config) -> Result<Asked, Error> {
+    if config.modules.is_empty() && config.go_mod.is_empty() {
         return Err(Error::usage(
             "nothing to export: name modules (path@version), or go.mod files with --go-mod",
         ));
     }
-    let (mut wants, mut notes) = (Vec::new(), Vec::new());
-    for argument in modules {
-        let module = module_version(argument)?;
-        wants.push(Want::Build {
-            name: argument.clone(),
-            main: Box::new(Main::requiring(module.clone())),
-            named: Some(module),
+    let mut asked = Asked::default();
+    for argument in &config.modules {
+        let sought = Sought::parse(argument).map_err(|error| Error::usage(error.to_string()))?;
+        asked.sought.push(Sought {
+            pre_releases: config.pre_releases.unwrap_or(false),
+            retracted: config.retracted.unwrap_or(false),
+            ..sought
         });
     }
-    for path in go_mods {
-        wants.push(of_file(path, &mut notes)?);
+    for path in &config.go_mod {
+        of_file(path, &mut asked)?;
     }
-    Ok((wants, notes))
+    Ok(asked)
 }
 
-/// `path@version`. Queries (`@latest`, a branch) have their place here and come later.
-fn module_version(argument: &str) -> Result<ModuleVersion, Error> {
-    let Some((path, version)) = argument.split_once('@') else {
-        return Err(Error::usage(format!(
-            "{argument}: no version: say {argument}@vX.Y.Z (queries come later: give a version)"
-        )));
-    };
-    if path.contains("...") {
-        return Err(Error::usage(format!(
-            "{argument}: patterns come later: name one module"
-        )));
-    }
-    ModuleVersion::parse(path, version).map_err(|source| {
-        let looks_like_query = !version.starts_with('v') || version.split('.').count() < 3;
-        if looks_like_query && Revision::new(version).is_ok() {
-            Error::usage(format!(
-                "{argument}: queries come later: give a version (vX.Y.Z)"
-            ))
-        } else {
-            Error::usage_because(format!("{argument}: not a module version"), source)
-        }
-    })
-}
-
-fn of_file(path: &Path, notes: &mut Vec<String>) -> Result<Want, Error> {
+fn of_file(path: &Path, asked: &mut Asked) -> Result<(), Error> {
     let text = files::read_bounded(path, MAX_GO_MOD).map_err(Error::file("read", path))?;
     let file = GoMod::parse(&text)
         .map_err(|source| Error::usage_because(path.display().to_string(), source))?;
+    asked.lines.push(Lines {
+        go: file.go.clone(),
+        toolchain: file.toolchain.clone(),
+    });
     let sum_path = path.with_extension("sum");
     let sum = match files::read_bounded(&sum_path, MAX_GO_SUM) {
         Ok(text) => Some(text),
@@ -75,10 +58,11 @@ fn of_file(path: &Path, notes: &mut Vec<String>) -> Result<Want, Error> {
     if let Some(text) = sum {
         let sums = gosum::parse(&text)
             .map_err(|source| Error::usage_because(sum_path.display().to_string(), source))?;
-        return Ok(Want::Sums {
+        asked.wants.push(Want::Sums {
             file: sum_path,
             sums,
         });
+        return Ok(());
     }
     let main = Main::of(&file)
         .map_err(|source| Error::usage_because(path.display().to_string(), source))?;
@@ -94,54 +78,42 @@ fn of_file(path: &Path, notes: &mut Vec<String>) -> Result<Want, Error> {
         )));
     }
     if summary.pruned && !lists_everything && !summary.require.is_empty() {
-        notes.push(format!(
+        asked.notes.push(format!(
             "{} has no go.sum and lists no indirect requirement: taken as a list of wishes, with all that they require",
             path.display()
         ));
     }
-    Ok(Want::Build {
+    asked.wants.push(Want::Build {
         name: path.display().to_string(),
         main: Box::new(main),
         named: None,
-    })
+    });
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use std::path::PathBuf;
 
-    fn refusal(argument: &str) -> String {
-        wants(&[argument.to_owned()], &[]).unwrap_err().to_string()
+    fn of(modules: &[&str], go_mod: &[PathBuf]) -> Result<Asked, Error> {
+        asked(&Config {
+            modules: modules.iter().map(|name| (*name).to_owned()).collect(),
+            go_mod: go_mod.to_vec(),
+            ..Config::default()
+        })
     }
 
     #[test]
-    fn arguments_are_module_versions() {
-        let (wants, _) = wants(&["example.com/a/v2@v2.0.1".into()], &[]).unwrap();
-        assert!(
-            matches!(&wants[0], Want::Build { named: Some(named), .. } if named.to_string() == "example.com/a/v2@v2.0.1")
-        );
-        for query in [
-            "a.b/c@latest",
-            "a.b/c@master",
-            "a.b/c@v1",
-            "a.b/c@v1.2",
-            "a.b/c@abcdef",
-            "a.b/c",
-        ] {
-            assert!(
-                refusal(query).contains("queries come later"),
-                "{}",
-                refusal(query)
-            );
-        }
-        assert!(refusal("a.b/...@v1.0.0").contains("patterns come later"));
-        assert!(refusal("a.b/c@v2.0.0").contains("not a module version"));
-        assert!(wants_nothing().contains("nothing to export"));
-    }
-
-    fn wants_nothing() -> String {
-        wants(&[], &[]).unwrap_err().to_string()
+    fn arguments_are_sought() {
+        let asked = of(&["example.com/a/v2@v2.0.1", "a.b/c@latest"], &[]).unwrap();
+        let names: Vec<String> = asked.sought.iter().map(ToString::to_string).collect();
+        assert_eq!(names, ["example.com/a/v2@v2.0.1", "a.b/c@latest"]);
+        let refusal = |names: &[&str]| of(names, &[]).unwrap_err().to_string();
+        assert!(refusal(&["a.b/c"]).contains("say a.b/c@latest"));
+        assert!(refusal(&["a.b/c@newest 0"]).contains("say how many"));
+        assert!(refusal(&[]).contains("nothing to export"));
     }
 
     #[test]
@@ -149,13 +121,18 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("go.mod");
         std::fs::write(&path, "module m\ngo 1.21\nrequire a.b/c v1.0.0\n").unwrap();
-        let (found, notes) = wants(&[], std::slice::from_ref(&path)).unwrap();
-        assert!(matches!(&found[0], Want::Build { named: None, .. }));
-        assert!(notes[0].contains("list of wishes"), "{notes:?}");
+        let found = of(&[], std::slice::from_ref(&path)).unwrap();
+        assert!(matches!(&found.wants[0], Want::Build { named: None, .. }));
+        assert!(
+            found.notes[0].contains("list of wishes"),
+            "{:?}",
+            found.notes
+        );
+        assert_eq!(found.lines[0].go.as_deref(), Some("1.21"));
         let line = "a.b/c v1.0.0/go.mod h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";
         std::fs::write(dir.path().join("go.sum"), line).unwrap();
-        let (found, _) = wants(&[], &[path]).unwrap();
-        assert!(matches!(&found[0], Want::Sums { sums, .. } if sums.len() == 1));
+        let found = of(&[], &[path]).unwrap();
+        assert!(matches!(&found.wants[0], Want::Sums { sums, .. } if sums.len() == 1));
     }
 
     #[test]
@@ -163,7 +140,7 @@ mod tests {
         let dir = tempfile::tempdir().unwrap();
         let path = dir.path().join("go.mod");
         std::fs::write(&path, "module m\nrequire a.b/c master\n").unwrap();
-        let error = wants(&[], &[path]).unwrap_err();
+        let error = of(&[], &[path]).unwrap_err();
         let source = std::error::Error::source(&error).unwrap().to_string();
         assert!(
             error.to_string().ends_with("go.mod") && source.starts_with("line 2"),

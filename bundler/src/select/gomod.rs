@@ -235,7 +235,7 @@ fn canonical(token: &str, strict: bool) -> Result<String, String> {
         return Err(format!("version {version:?} must be of the form v1.2.3"));
     }
     Err(format!(
-        "version {version:?} is a query, not a canonical version (vX.Y.Z): run `go mod tidy` first, queries come later"
+        "version {version:?} is a query, not a canonical version (vX.Y.Z): run `go mod tidy` first"
     ))
 }
 

@@ -16,6 +16,8 @@ pub struct Summary {
     pub malformed: Vec<String>,
     /// Whether the graph may be pruned behind it.
     pub pruned: bool,
+    /// Its `go` line.
+    pub go: Option<String>,
 }
 
 impl Summary {
@@ -23,6 +25,7 @@ impl Summary {
     pub fn of(file: &GoMod) -> Summary {
         let mut summary = Summary {
             pruned: file.is_pruned(),
+            go: file.go.clone(),
             ..Summary::default()
         };
         for require in &file.require {
@@ -79,8 +82,8 @@ impl Main {
         Main {
             summary: Summary {
                 require: vec![module],
-                malformed: Vec::new(),
                 pruned: true,
+                ..Summary::default()
             },
             ..Main::default()
         }

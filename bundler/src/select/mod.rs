@@ -14,5 +14,7 @@ pub mod packages;
 pub mod pattern;
 pub mod query;
 pub mod resolve;
+pub mod sought;
+pub mod steps;
 pub mod toolchains;
 pub mod wants;

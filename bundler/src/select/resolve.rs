@@ -8,7 +8,7 @@
 //! A branch or a commit is one request, and its answer is kept as it came, with the time: it can be carried, for whoever
 //! asks the same inside.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use jiff::Timestamp;
@@ -18,7 +18,9 @@ use modferry_protocol::request::Request;
 use super::choose::{Admitted, Retractions, Terms, is_own_go_mod, newest_in_list};
 use super::exclude::Exclude;
 use super::gomod::GoMod;
+use super::gover::GoVersion;
 use super::query::{Kind, Query};
+use super::toolchains::{self, Wanted};
 use crate::cache::MAX_INFO;
 use crate::fetch::go_mod::{self, GoModError};
 use crate::fetch::{Fatal, Sources, info};
@@ -112,6 +114,14 @@ pub enum Unanswered {
         /// What it says.
         what: String,
     },
+    /// A toolchain that there is not.
+    #[error("toolchain {wanted}: upstream lists none such; the newest is {}", newest.as_ref().map_or("none", GoVersion::as_str))]
+    Toolchain {
+        /// Which.
+        wanted: Wanted,
+        /// The newest that is listed.
+        newest: Option<GoVersion>,
+    },
     /// What was named is excluded.
     #[error("{module}@{query}: {version} is excluded by {exclude}")]
     Excluded {
@@ -124,6 +134,16 @@ pub enum Unanswered {
         /// What excludes it.
         exclude: Exclude,
     },
+}
+
+impl Unanswered {
+    /// Whether it is up to whoever asked, and no upstream has a say in it.
+    pub fn is_usage(&self) -> bool {
+        matches!(
+            self,
+            Unanswered::NoCurrent { .. } | Unanswered::Excluded { .. }
+        )
+    }
 }
 
 /// What to do about a refusal, where that is not plain.
@@ -213,6 +233,21 @@ impl<'s> Oracle<'s> {
             }
         }
         Ok(all)
+    }
+
+    /// The versions of Go that upstream has toolchains of, for whatever platform.
+    pub fn toolchains(&self) -> Result<BTreeSet<GoVersion>, Box<Unanswered>> {
+        let Ok(path) = ModulePath::new(toolchains::MODULE) else {
+            return Ok(BTreeSet::new());
+        };
+        match self.list(&path) {
+            Ok((_, list)) => Ok(toolchains::listed(versions(&path, &list).iter())),
+            Err(why) => Err(Box::new(Unanswered::Unavailable {
+                module: path,
+                query: Query::latest(),
+                why,
+            })),
+        }
     }
 
     /// The answer to one question.
@@ -423,13 +458,17 @@ impl<'s> Oracle<'s> {
         Ok(known)
     }
 
-    /// Asks for the list, and reads the newest version's go.mod.
-    fn look(&self, path: &ModulePath) -> Result<Known, GoModError> {
-        let listed = self.sources.upstream.each_alone(|proxy| {
+    /// The `list` answer, and the proxy that gave it.
+    fn list(&self, path: &ModulePath) -> Result<(Upstream, String), Unavailable> {
+        self.sources.upstream.each_alone(|proxy| {
             let list = proxy.get(&Request::List(path.clone()), MAX_LIST)?;
             Ok((proxy, String::from_utf8_lossy(&list).into_owned()))
-        });
-        let (proxy, list) = listed.map_err(GoModError::Refused)?;
+        })
+    }
+
+    /// Asks for the list, and reads the newest version's go.mod.
+    fn look(&self, path: &ModulePath) -> Result<Known, GoModError> {
+        let (proxy, list) = self.list(path).map_err(GoModError::Refused)?;
         let mut known = Known {
             versions: versions(path, &list),
             proxy,

@@ -26,10 +26,6 @@ pub const MODULE: &str = "golang.org/toolchain";
 /// The oldest go that switches toolchains, and so never wants this one.
 const FIRST: &str = "1.21.0";
 
-/// The platforms, where nothing else is said. Not that of the machine that exports: what a bundle carries must not
-/// depend on who makes it, and the `.info` of this one is carried in any case.
-pub const PLATFORMS: [&str; 1] = ["linux/amd64"];
-
 /// Which toolchains are carried.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Toolchains {
@@ -101,6 +97,20 @@ fn switched_to(version: &GoVersion) -> bool {
     FIRST.parse().is_ok_and(|first: GoVersion| *version > first)
 }
 
+/// The platforms, where nothing else is said. Not that of the machine that exports: what a bundle carries must not
+/// depend on who makes it. It is the one that `go get go@…` asks for in any case.
+pub fn platforms() -> Vec<Platform> {
+    vec![asked_for()]
+}
+
+/// The platform that the go command asks for, whatever its own.
+fn asked_for() -> Platform {
+    Platform {
+        os: "linux".into(),
+        arch: "amd64".into(),
+    }
+}
+
 /// What `auto` comes to: for these main modules, and modules with these go lines.
 pub fn auto<'a>(mains: &[Lines], modules: impl Iterator<Item = &'a str>) -> BTreeSet<GoVersion> {
     let mut wanted: BTreeSet<GoVersion> = mains.iter().filter_map(Lines::wants).collect();
@@ -145,12 +155,8 @@ pub fn modules(
     platforms: &[Platform],
 ) -> BTreeMap<ModuleVersion, Level> {
     let mut modules = BTreeMap::new();
-    let asked_for = Platform {
-        os: "linux".into(),
-        arch: "amd64".into(),
-    };
     for version in versions {
-        if let Some(module) = module(version, &asked_for) {
+        if let Some(module) = module(version, &asked_for()) {
             modules.insert(module, Level::Listed);
         }
         for platform in platforms {
@@ -166,6 +172,15 @@ fn module(version: &GoVersion, platform: &Platform) -> Option<ModuleVersion> {
     let Platform { os, arch } = platform;
     let version = Version::new(&format!("v0.0.1-go{version}.{os}-{arch}")).ok()?;
     ModuleVersion::new(ModulePath::new(MODULE).ok()?, version).ok()
+}
+
+impl fmt::Display for Wanted {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Wanted::Version(version) | Wanted::Newest(version) => version.fmt(f),
+            Wanted::Latest => f.pad("latest"),
+        }
+    }
 }
 
 impl FromStr for Toolchains {

@@ -1,0 +1,146 @@
+//! What an export or a plan is asked for, from the settings to what is fetched.
+
+use std::collections::BTreeMap;
+
+use modferry_cli::{Exit, Fault};
+use modferry_protocol::bundle::Sequence;
+use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
+
+use crate::basis::{self, Basis, Holdings};
+use crate::error::Error;
+use crate::fetch::{Fetched, Level, Session, Sources, Want};
+use crate::progress::Progress;
+use crate::select::args;
+use crate::select::sought::{Place, Sought};
+use crate::select::steps::{Steps, Told};
+use crate::select::toolchains::Lines;
+use crate::settings::Config;
+use crate::state::Exported;
+
+/// What is asked for.
+#[derive(Debug, Default)]
+pub struct Asked {
+    /// What is known to be wanted.
+    pub wants: Vec<Want>,
+    /// Modules by name: versions and queries.
+    pub sought: Vec<Sought>,
+    /// The main modules' lines about Go.
+    pub lines: Vec<Lines>,
+    /// Worth telling.
+    pub notes: Vec<String>,
+}
+
+impl Asked {
+    /// What the settings name; with `--cumulative-from`, also what the bundles since carried; if nothing is named, what
+    /// the stream has named so far.
+    pub fn of(config: &Config, basis: &Basis, exported: &[Exported]) -> Result<Asked, Error> {
+        let named = !config.modules.is_empty() || !config.go_mod.is_empty();
+        let prune = config.prune.unwrap_or(false);
+        let again = |first: Sequence, name: String| -> Result<Want, Error> {
+            let modules: BTreeMap<ModuleVersion, Level> = basis::carried_since(exported, first)?;
+            Ok(Want::Again { name, modules })
+        };
+        if !named && !exported.is_empty() {
+            if prune {
+                return Err(Error::usage(
+                    "--prune takes back what is not selected, and nothing is: name modules, or go.mod files with --go-mod",
+                ));
+            }
+            let want = again(Sequence::FIRST, "what the stream carried before".into())?;
+            let note = "nothing is named: what the stream has carried so far is taken as selected";
+            return Ok(Asked {
+                wants: vec![want],
+                notes: vec![note.into()],
+                ..Asked::default()
+            });
+        }
+        let mut asked = args::asked(config)?;
+        if let Some(first) = basis.again_from
+            && !prune
+        {
+            let want = again(first, format!("--cumulative-from {first}"))?;
+            asked.wants.push(want);
+        }
+        Ok(asked)
+    }
+
+    /// Modules that are private are refused before any request could name them.
+    pub fn refuse_private(&self, sources: &Sources, keep_going: bool) -> Result<(), Error> {
+        let mut refused: BTreeMap<String, &'static str> = BTreeMap::new();
+        for module in self.wants.iter().flat_map(Want::named) {
+            if let Some(variable) = sources.private_by(module) {
+                refused.insert(module.to_string(), variable);
+            }
+        }
+        for sought in &self.sought {
+            if let Place::Path(path) = &sought.pattern
+                && let Some(variable) = sources.private_path_by(path)
+            {
+                refused.insert(sought.to_string(), variable);
+            }
+        }
+        let Some((first, variable)) = refused.first_key_value() else {
+            return Ok(());
+        };
+        if keep_going {
+            return Ok(());
+        }
+        let names: Vec<&str> = refused.keys().map(String::as_str).collect();
+        Err(Fault::new(
+            Exit::Usage,
+            match names.len() {
+                1 => format!(
+                    "{first} is private ({variable} names it): no public upstream is asked for it"
+                ),
+                _ => format!(
+                    "private modules, for which no public upstream is asked: {}",
+                    names.join(", ")
+                ),
+            },
+        )
+        .advise("private modules come later; --keep-going exports the rest")
+        .into())
+    }
+
+    /// Answers queries, selects and fetches, in the steps that this takes.
+    pub fn fetch(
+        self,
+        config: &Config,
+        sources: &Sources,
+        held: &Holdings,
+        exported: &[Exported],
+        progress: &Progress,
+    ) -> Result<(Fetched, Told), Error> {
+        let choice = config.choice();
+        let earlier = match self.sought.iter().any(Sought::is_relative) {
+            true => newest_of(&basis::carried_since(exported, Sequence::FIRST)?),
+            false => BTreeMap::new(),
+        };
+        let mut steps = Steps::new(sources, &choice, held, earlier, self.lines);
+        let stops = |steps: &Steps<'_>| match config.keep_going.unwrap_or(false) {
+            true => Ok(()),
+            false => steps.refusal(),
+        };
+        let mut wants = self.wants;
+        wants.extend(steps.first(self.sought)?);
+        stops(&steps)?;
+        let session = Session::new(sources, progress, wants, held);
+        let mut fetched = session.run(|selected| {
+            let wants = steps.next(selected)?;
+            stops(&steps)?;
+            Ok::<_, Error>(wants)
+        })?;
+        let mut told = steps.told();
+        fetched.answers = std::mem::take(&mut told.answers);
+        Ok((fetched, told))
+    }
+}
+
+/// The highest version of each module that is there whole.
+fn newest_of(modules: &BTreeMap<ModuleVersion, Level>) -> BTreeMap<ModulePath, Version> {
+    let whole = modules.iter().filter(|(_, level)| **level == Level::Whole);
+    // In the order of versions, so that the last of a module stays.
+    whole
+        .map(|(module, _)| (module.path().clone(), module.version().clone()))
+        .collect()
+}
