@@ -7,6 +7,7 @@ pub mod gomod;
 pub mod gosum;
 pub mod gover;
 mod graph;
+pub mod input;
 mod lexer;
 mod main_module;
 pub mod mvs;
