@@ -27,7 +27,8 @@ const FIRST: u64 = 600;
 /// all are below 0.5 %, one in ten is above 6.5 %. What recipes and unchanged files' names cost comes to it.
 const FURTHER: u64 = 30;
 
-/// What packing `max` leaves of what `fast` does, by the thousand: 4 to 6 % less of contents with `zstd -19` than `-12`.
+/// What packing `max` leaves of what `fast` does, by the thousand: 4 % less for 423 modules in one version each, 9 % for
+/// eight versions of 17.
 const MAX_OF_FAST: u64 = 950;
 
 /// Bytes of a module version's record, info and go.mod, packed, and of their lines in the index.
