@@ -60,15 +60,11 @@ import (
 
 func main() { caddycmd.Main() }
 EOF
-if unshare --net true 2>/dev/null; then
-    isolate=(unshare --net) isolation="a network namespace with nothing but loopback"
-elif unshare --user --map-root-user --net true 2>/dev/null; then
-    isolate=(unshare --user --map-root-user --net) isolation="an unprivileged network namespace with nothing but loopback"
-else
-    isolate=(env MODFERRY_DEMO_NO_NAMESPACE=1) isolation="no namespace (not permitted here): every route but loopback refused by a dead proxy"
-fi
-echo "isolation: $isolation"
-timed "go build inside" "${isolate[@]}" "$here/scripts/demo-inside.sh" "$bin" "$store" "$work" "$program" "$version"
+build_inside() {
+    GOCACHE=$work/gocache "$here/scripts/behind-the-gap.sh" "$bin" "$store" "$work/inside" \
+        "$here/scripts/demo-inside.sh" "$work/inside" "$program" "$version" | tee "$work/inside/told"
+}
+timed "go build inside" build_inside
 
 say "The guard: one byte of a copy of the bundle is changed"
 cp -r "$bundle" "$work/tampered"
@@ -94,4 +90,4 @@ say "Summary"
 "$bin/modferry-appliance" status --store "$store" | sed -n '/^  [a-z]/p'
 printf '  %-16s %s bytes\n' bundle "$(cat "$bundle"/* | wc -c)"
 for i in "${!steps[@]}"; do printf '  %-16s %s s\n' "${steps[$i]}" "${seconds[$i]}"; done
-printf '  %-16s %s\n' isolation "$isolation"
+printf '  %-16s %s\n' isolation "$(sed -n 's/^isolation: //p' "$work/inside/told")"
