@@ -20,6 +20,7 @@ pub mod http;
 pub mod kill;
 pub mod log;
 pub mod module;
+pub mod online;
 pub mod power;
 pub mod run;
 pub mod server;

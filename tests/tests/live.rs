@@ -18,7 +18,8 @@ use std::{
 use modferry_protocol::{module::ModuleVersion, request::Request};
 use modferry_tests::{
     http,
-    run::{bin_dir, modferry, run},
+    online::Online,
+    run::{modferry, run},
     server::Server,
 };
 use tempfile::TempDir;
@@ -89,23 +90,21 @@ fn caddy_is_carried_and_built_behind_the_gap() {
 fn every_zip_of_a_set_is_served_as_upstream_serves_it() {
     let folder = TempDir::new().unwrap();
     let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let set = set();
-    let modcache = env::var("MODFERRY_LIVE_MODCACHE").unwrap_or_else(|_| at("modcache"));
-    let upstream = download(&set, &modcache, folder.path());
+    let (list, set) = set();
+    let online = Online::new(folder.path());
+    let upstream = upstream(&online, &set);
 
     let key = at("keys/site.key");
-    bundler(
-        &["keygen", "site", "--out", &at("keys")],
-        &modcache,
-        &folder,
-    );
+    online
+        .bundler(&["keygen", "site", "--out", &at("keys")])
+        .ok();
     for pack in ["none", "fast", "max"] {
         let (out, store) = (at(&format!("bundle-{pack}")), at(&format!("store-{pack}")));
         let state = at(&format!("state-{pack}"));
         let mut words = vec!["export", "--pack", pack, "--key", &key];
         words.extend(["--out", &out, "--state", &state]);
-        words.extend(set.iter().map(String::as_str));
-        bundler(&words, &modcache, &folder);
+        words.extend(["--list", list.to_str().unwrap(), "--follow", "none"]);
+        online.bundler(&words).ok();
         for args in [
             ["trust", "add", &at("keys/site.pub")].as_slice(),
             &["import", &out],
@@ -137,33 +136,21 @@ fn every_zip_of_a_set_is_served_as_upstream_serves_it() {
     }
 }
 
-/// The modules of the set that is to be carried.
-fn set() -> Vec<String> {
+/// The modules that are to be carried, and the file that lists them.
+fn set() -> (PathBuf, Vec<String>) {
     let small = || Path::new(env!("CARGO_MANIFEST_DIR")).join("sets/small.txt");
     let file = env::var_os("MODFERRY_LIVE_SET").map_or_else(small, PathBuf::from);
     let text = std::fs::read_to_string(&file).unwrap_or_else(|e| panic!("{}: {e}", file.display()));
     let lines = text.lines().filter(|line| !line.starts_with('#'));
     let set: Vec<String> = lines.map(str::to_owned).collect();
     assert!(!set.is_empty(), "{} names no module", file.display());
-    set
+    (file, set)
 }
 
-/// Lets the go command download the set; gives what is to be asked of a server, and the file with upstream's answer.
-fn download(set: &[String], modcache: &str, folder: &Path) -> Vec<(Request, PathBuf)> {
-    let downloaded = run(Command::new("go")
-        .args(["mod", "download", "-json"])
-        .args(set)
-        .env("GOMODCACHE", modcache)
-        .env("GOFLAGS", "-modcacherw")
-        .current_dir(folder))
-    .ok();
-    let modules: Vec<serde_json::Value> = serde_json::Deserializer::from_str(&downloaded.stdout)
-        .into_iter()
-        .collect::<Result<_, _>>()
-        .unwrap();
-    assert_eq!(modules.len(), set.len(), "{downloaded}");
+/// What is to be asked of a server, and the file with upstream's answer, as the go command downloaded it.
+fn upstream(online: &Online, set: &[String]) -> Vec<(Request, PathBuf)> {
     let mut upstream = Vec::new();
-    for module in modules {
+    for module in online.download(set) {
         let text = |field: &str| module[field].as_str().unwrap().to_owned();
         let name = format!("{}@{}", text("Path"), text("Version"));
         let name: ModuleVersion = name.parse().unwrap();
@@ -174,17 +161,4 @@ fn download(set: &[String], modcache: &str, folder: &Path) -> Vec<(Request, Path
         ]);
     }
     upstream
-}
-
-/// Runs the bundler, in the environment of this machine, since it needs the upstream. What the go command has downloaded
-/// is the first place that it looks into.
-fn bundler(args: &[&str], modcache: &str, folder: &TempDir) {
-    let goproxy = run(Command::new("go").args(["env", "GOPROXY"])).ok().stdout;
-    let goproxy = format!("file://{modcache}/cache/download,{}", goproxy.trim());
-    run(Command::new(bin_dir().join("modferry-bundler"))
-        .args(args)
-        .env("GOPROXY", goproxy)
-        .env("XDG_CACHE_HOME", folder.path().join("bundler-cache"))
-        .current_dir(folder.path()))
-    .ok();
 }
