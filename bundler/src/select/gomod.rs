@@ -23,6 +23,10 @@ pub struct GoMod {
     pub replace: Vec<Replace>,
     /// Retracted ranges, both ends included.
     pub retract: Vec<(String, String)>,
+    /// Packages that are built as tools (main module only).
+    pub tool: Vec<String>,
+    /// Folders that patterns of packages pass over: `./a` in the root, `a` anywhere.
+    pub ignore: Vec<String>,
 }
 
 /// A requirement: the version is canonical and fits the path's major suffix; the path is as written.
@@ -181,9 +185,8 @@ fn add(file: &mut GoMod, line: Line, strict: bool) -> Result<(), String> {
             Err(_) => {}
         },
         ("godebug", [_]) => {}
-        ("tool" | "ignore", [path]) => {
-            string(path)?;
-        }
+        ("tool", [path]) => file.tool.push(string(path)?),
+        ("ignore", [path]) => file.ignore.push(string(path)?),
         ("godebug" | "tool" | "ignore", _) => {
             return Err(format!("{verb} directive expects exactly one argument"));
         }

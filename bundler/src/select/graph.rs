@@ -49,7 +49,9 @@ impl Known {
             None => self.files.get(module).cloned(),
             Some(With::Module(with)) => self.files.get(with).cloned(),
             // It is in the tree that is built, not upstream.
-            Some(With::Folder(folder)) => Some(self.main.local(folder)),
+            Some(With::Folder(folder)) => {
+                Some(self.main.local(folder).map(|local| local.summary.clone()))
+            }
         }
     }
 
@@ -121,6 +123,16 @@ impl Reading {
             reading.select(known, &root);
             reading.enqueue(known, root, !pruned, &mut wanted);
         }
+        let nameless: Vec<_> = known.main.nameless.values().cloned().collect();
+        for local in nameless {
+            for require in &local.summary.require {
+                known.parents.entry(require.clone()).or_insert(None);
+                reading.select(known, require);
+                if !pruned || !local.summary.pruned {
+                    reading.enqueue(known, require.clone(), true, &mut wanted);
+                }
+            }
+        }
         (reading, wanted)
     }
 
@@ -154,6 +166,11 @@ impl Reading {
     /// The version of each path that is selected.
     pub(super) fn selected(&self) -> &BTreeMap<ModulePath, ModuleVersion> {
         &self.selected
+    }
+
+    /// The same, when nothing else of the reading matters any more.
+    pub(super) fn into_selected(self) -> BTreeMap<ModulePath, ModuleVersion> {
+        self.selected
     }
 
     fn select(&mut self, known: &Known, module: &ModuleVersion) {

@@ -1,11 +1,13 @@
 //! The main module of a selection: whose build it is, and by whose `replace` and `exclude` lines others are read.
 
-use std::collections::{BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 
 use super::gomod::{GoMod, Replacement};
+use super::gover::GoVersion;
+use super::packages::folders::{Folder, Packages};
 
 /// What selection needs to know of one go.mod file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -58,8 +60,29 @@ pub struct Main {
     /// Whether its requirements are all that its build needs, as in a go.mod that `go mod tidy` wrote
     /// for go 1.17 or later. Otherwise everything in the graph is.
     pub lists_everything: bool,
-    /// What is known of the folders that stand in for modules, by their names in the go.mod file.
-    pub locals: HashMap<String, Arc<Summary>>,
+    /// Its `go` line.
+    pub go: Option<GoVersion>,
+    /// Packages that are built as tools (`tool` lines).
+    pub tools: Vec<String>,
+    /// Folders that patterns pass over (`ignore` lines).
+    pub ignore: Vec<String>,
+    /// Its path as it is written, which need not be a proper one (`myproject`).
+    pub name: String,
+    /// What its folders import, where its files are there to be read.
+    pub tree: Option<Arc<Packages>>,
+    /// The folders that stand in for modules, by their names in the go.mod file, as far as they are there.
+    pub locals: HashMap<String, Arc<Local>>,
+    /// The same of folders for what is no module path, by that.
+    pub nameless: BTreeMap<String, Arc<Local>>,
+}
+
+/// A module in a folder, which stands in for another one.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Local {
+    /// What its go.mod says.
+    pub summary: Arc<Summary>,
+    /// What its folders import.
+    pub packages: Arc<Packages>,
 }
 
 /// What stands in for a replaced module.
@@ -102,6 +125,10 @@ impl Main {
             summary: Summary::of(file),
             lists_everything: file.is_pruned()
                 && file.require.iter().any(|require| require.indirect),
+            go: file.go.as_deref().and_then(|go| go.parse().ok()),
+            tools: file.tool.clone(),
+            ignore: file.ignore.clone(),
+            name: file.module.clone().unwrap_or_default(),
             ..Main::default()
         };
         main.exclude = file
@@ -170,9 +197,31 @@ impl Main {
         }
     }
 
-    /// What the go.mod file says of a folder that stands in for a module.
-    pub(super) fn local(&self, folder: &str) -> Option<Arc<Summary>> {
-        self.locals.get(folder).cloned()
+    /// The folder of this name in the go.mod file, which stands in for a module.
+    pub(super) fn local(&self, folder: &str) -> Option<&Arc<Local>> {
+        self.locals.get(folder)
+    }
+
+    /// The packages of the module of this path, if it is this one, or one that a folder without a proper path of its
+    /// own stands in for.
+    fn own_tree(&self, module: &str) -> Option<Option<&Packages>> {
+        if !self.name.is_empty() && module == self.name {
+            return Some(self.tree.as_deref());
+        }
+        let local = self.nameless.get(module)?;
+        Some(Some(&local.packages))
+    }
+
+    /// Whether a folder of the module of this path holds Go files; `None`: it is another module. Of a main module
+    /// whose files are not there it is taken that they do.
+    pub(super) fn holds(&self, module: &str, folder: &str) -> Option<bool> {
+        let tree = self.own_tree(module)?;
+        Some(tree.is_none_or(|tree| tree.folder(folder).is_some()))
+    }
+
+    /// That folder.
+    pub(super) fn folder(&self, module: &str, folder: &str) -> Option<&Folder> {
+        self.own_tree(module)??.folder(folder)
     }
 
     /// What stands in for a module.

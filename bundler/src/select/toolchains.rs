@@ -248,6 +248,18 @@ impl<'de> Deserialize<'de> for Toolchains {
     }
 }
 
+impl Platform {
+    /// As GOOS names it.
+    pub fn os(&self) -> &str {
+        &self.os
+    }
+
+    /// As GOARCH names it.
+    pub fn arch(&self) -> &str {
+        &self.arch
+    }
+}
+
 impl FromStr for Platform {
     type Err = ToolchainError;
 

@@ -7,6 +7,7 @@
 
 use super::escape::{self, EscapeError, reserved_on_windows};
 use super::text::Quoted;
+use std::borrow::Borrow;
 use std::fmt;
 use std::str::FromStr;
 
@@ -225,6 +226,12 @@ impl FromStr for ModulePath {
 
     fn from_str(path: &str) -> Result<ModulePath, PathError> {
         ModulePath::new(path)
+    }
+}
+
+impl Borrow<str> for ModulePath {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 

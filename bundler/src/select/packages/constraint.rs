@@ -6,8 +6,7 @@
 //! platform would imply is not, and tags of one's own are not; releases (`go1.21`) and `cgo` count as both, since which
 //! Go there is behind the gap, and whether it has a C compiler, is not known here.
 
-use std::fmt;
-use std::str::FromStr;
+use crate::select::toolchains::Platform;
 
 /// Expressions with more operators than this are none, as for the go command.
 pub const MAX_OPERATORS: usize = 1000;
@@ -66,56 +65,13 @@ const ARCHITECTURES: [&str; 24] = [
 ];
 
 /// Which files count.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub enum Tags {
     /// Those that some build may take.
     #[default]
     Any,
     /// Those that a build for one of these platforms takes.
     Platforms(Vec<Platform>),
-}
-
-/// A platform, `GOOS/GOARCH`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Platform {
-    os: &'static str,
-    arch: &'static str,
-}
-
-/// Why a text names no platform.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum PlatformError {
-    /// There is not one slash in it.
-    #[error("{0}: a platform is written GOOS/GOARCH, as linux/amd64")]
-    Form(String),
-    /// Go knows no such system.
-    #[error("{0}: Go knows no system of that name")]
-    System(String),
-    /// Go knows no such architecture.
-    #[error("{0}: Go knows no architecture of that name")]
-    Architecture(String),
-}
-
-impl FromStr for Platform {
-    type Err = PlatformError;
-
-    fn from_str(text: &str) -> Result<Platform, PlatformError> {
-        let Some((os, arch)) = text.split_once('/').filter(|(_, arch)| !arch.contains('/')) else {
-            return Err(PlatformError::Form(text.into()));
-        };
-        let os = SYSTEMS.iter().find(|(name, _)| *name == os);
-        let arch = ARCHITECTURES.iter().find(|name| **name == arch);
-        Ok(Platform {
-            os: os.ok_or_else(|| PlatformError::System(text.into()))?.0,
-            arch: arch.ok_or_else(|| PlatformError::Architecture(text.into()))?,
-        })
-    }
-}
-
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.arch)
-    }
 }
 
 impl Tags {
@@ -127,8 +83,8 @@ impl Tags {
         match self {
             Tags::Any => constraint.holds(&|tag, prefer| any(tag, prefer)),
             Tags::Platforms(platforms) => platforms.iter().any(|platform| {
-                platform.takes_name(name)
-                    && constraint.holds(&|tag, prefer| platform.is(tag, prefer))
+                takes_name(platform, name)
+                    && constraint.holds(&|tag, prefer| is_set(platform, tag, prefer))
             }),
         }
     }
@@ -138,41 +94,39 @@ fn any(tag: &str, prefer: bool) -> bool {
     tag != "ignore" && prefer
 }
 
-impl Platform {
-    /// Whether the tag is set; where that is not known, it is what lets a file count.
-    fn is(&self, tag: &str, prefer: bool) -> bool {
-        if tag == self.os || tag == self.arch || tag == "gc" {
-            return true;
-        }
-        match tag {
-            "linux" if self.os == "android" => return true,
-            "solaris" if self.os == "illumos" => return true,
-            "darwin" if self.os == "ios" => return true,
-            "unix" => return SYSTEMS.contains(&(self.os, true)),
-            "cgo" => return prefer,
-            _ => {}
-        }
-        let minor = tag.strip_prefix("go1.");
-        minor.is_some_and(|n| n.parse::<u32>().is_ok()) && prefer
+/// Whether the tag is set; where that is not known, it is what lets a file count.
+fn is_set(platform: &Platform, tag: &str, prefer: bool) -> bool {
+    let (os, arch) = (platform.os(), platform.arch());
+    if tag == os || tag == arch || tag == "gc" {
+        return true;
     }
+    match tag {
+        "linux" if os == "android" => return true,
+        "solaris" if os == "illumos" => return true,
+        "darwin" if os == "ios" => return true,
+        "unix" => return SYSTEMS.contains(&(os, true)),
+        "cgo" => return prefer,
+        _ => {}
+    }
+    let minor = tag.strip_prefix("go1.");
+    minor.is_some_and(|n| n.parse::<u32>().is_ok()) && prefer
+}
 
-    /// Whether the name's suffixes (`_linux`, `_amd64`, `_linux_amd64`, each also before `_test`) fit. What stands
-    /// before the first underscore is no suffix.
-    fn takes_name(&self, name: &str) -> bool {
-        let stem = name.split('.').next().unwrap_or(name);
-        let mut words: Vec<&str> = stem.split('_').skip(1).collect();
-        if words.last() == Some(&"test") {
-            words.pop();
-        }
-        let is_os = |word: &str| SYSTEMS.iter().any(|(name, _)| *name == word);
-        let is_arch = |word: &str| ARCHITECTURES.contains(&word);
-        match words[..] {
-            [.., os, arch] if is_os(os) && is_arch(arch) => {
-                self.is(os, true) && self.is(arch, true)
-            }
-            [.., word] if is_os(word) || is_arch(word) => self.is(word, true),
-            _ => true,
-        }
+/// Whether the name's suffixes (`_linux`, `_amd64`, `_linux_amd64`, each also before `_test`) fit. What stands
+/// before the first underscore is no suffix.
+fn takes_name(platform: &Platform, name: &str) -> bool {
+    let stem = name.split('.').next().unwrap_or(name);
+    let mut words: Vec<&str> = stem.split('_').skip(1).collect();
+    if words.last() == Some(&"test") {
+        words.pop();
+    }
+    let is_os = |word: &str| SYSTEMS.iter().any(|(name, _)| *name == word);
+    let is_arch = |word: &str| ARCHITECTURES.contains(&word);
+    let is = |word: &str| is_set(platform, word, true);
+    match words[..] {
+        [.., os, arch] if is_os(os) && is_arch(arch) => is(os) && is(arch),
+        [.., word] if is_os(word) || is_arch(word) => is(word),
+        _ => true,
     }
 }
 

@@ -159,18 +159,3 @@ fn expressions_are_bounded() {
     assert!(!windows.take("a.go", old(MAX_OLD_OPERATORS + 1).as_bytes()));
     assert!(windows.take("a.go", old(MAX_OLD_OPERATORS + 2).as_bytes()));
 }
-
-#[test]
-fn platforms_are_told_from_what_is_none() {
-    let linux: Platform = "linux/amd64".parse().unwrap();
-    assert_eq!(linux.to_string(), "linux/amd64");
-    for (text, what) in [
-        ("linux", "GOOS/GOARCH"),
-        ("linux/amd64/v1", "GOOS/GOARCH"),
-        ("beos/amd64", "system"),
-        ("linux/z80", "architecture"),
-    ] {
-        let error = text.parse::<Platform>().unwrap_err().to_string();
-        assert!(error.starts_with(text) && error.contains(what), "{error}");
-    }
-}
