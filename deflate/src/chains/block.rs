@@ -13,7 +13,7 @@ use crate::header::Header;
 use crate::huffman::{CodeBuilder, Codeword, MAX_BITS, bits_of};
 use crate::symbols::{
     DISTANCE_BASE, DISTANCE_EXTRA, DISTANCES, END_OF_BLOCK, FIRST_LENGTH, LENGTH_BASE,
-    LENGTH_EXTRA, LENGTH_SYMBOL, LITERALS, MIN_LENGTH, distance_symbol,
+    LENGTH_EXTRA, LENGTH_SYMBOL, LITERALS, MIN_LENGTH, WINDOW, distance_symbol,
 };
 
 /// How many tokens make a block full.
@@ -21,8 +21,12 @@ const FULL: usize = 1 << 14;
 /// The most that a stored block holds, in bytes.
 const MAX_STORED: usize = 65_535;
 
-/// A literal; or, with this bit, a match: its distance less one above its length less three.
+/// A literal; or, with this bit, a match: the symbol of its distance, above its distance less one, above its length less three.
 const MATCH: u32 = 1 << 31;
+/// Where the distance begins.
+const DISTANCE: u32 = 8;
+/// Where its symbol begins.
+const SYMBOL: u32 = DISTANCE + 15;
 
 /// A block's tokens so far, and how often there is each symbol of a literal, a length and a distance.
 pub(super) struct Tokens {
@@ -64,9 +68,11 @@ impl Tokens {
     #[inline(always)]
     pub(super) fn push_match(&mut self, length: usize, distance: usize) {
         let length = (length - MIN_LENGTH) as u8;
-        self.push(MATCH | (distance as u32 - 1) << 8 | u32::from(length));
+        let symbol = distance_symbol(distance as u32);
+        let less = distance as u32 - 1;
+        self.push(MATCH | (symbol as u32) << SYMBOL | less << DISTANCE | u32::from(length));
         self.literals[FIRST_LENGTH + usize::from(LENGTH_SYMBOL[usize::from(length)])] += 1;
-        self.distances[distance_symbol(distance as u32)] += 1;
+        self.distances[symbol] += 1;
     }
 }
 
@@ -209,12 +215,12 @@ fn put_tokens(
         let mut count = u32::from(word.length);
         all |= u64::from(length - LENGTH_BASE[symbol]) << count;
         count += u32::from(LENGTH_EXTRA[symbol]);
-        let less = (token & !MATCH) >> 8;
-        let symbol = distance_symbol(less + 1);
+        let less = (token >> DISTANCE) as u16 & (WINDOW - 1) as u16;
+        let symbol = ((token & !MATCH) >> SYMBOL) as usize;
         let word = distances[symbol];
         all |= u64::from(word.bits) << count;
         count += u32::from(word.length);
-        all |= u64::from(less as u16 - DISTANCE_BASE[symbol]) << count;
+        all |= u64::from(less - DISTANCE_BASE[symbol]) << count;
         count += u32::from(DISTANCE_EXTRA[symbol]);
         (all, count)
     }));

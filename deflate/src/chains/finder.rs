@@ -230,8 +230,10 @@ impl Search<'_> {
         if known >= ahead {
             return None;
         }
-        // A longer match has these four bytes, which end with the first that it is longer by.
-        if known >= MIN_MATCH && self.chain(at + known - 3).newest < lowest {
+        // A longer match has the four bytes that end with the first that it is longer by. They have been seen before, if there
+        // is one: should it reach beyond this position, then a period earlier. The same goes for those one place before.
+        let seen = |place: usize| self.chain(place).newest >= lowest;
+        if known >= MIN_MATCH && !(seen(at + known - 3) & seen(at + known - 4)) {
             return None;
         }
         let at = at as u16;
@@ -279,6 +281,9 @@ impl Search<'_> {
                         break;
                     }
                     longest = length;
+                    if !seen(usize::from(at) + longest - 3) {
+                        break;
+                    }
                     needed = eight(self.bytes, at, longest - 7);
                 }
             }
