@@ -153,6 +153,20 @@ pub enum Trust {
         #[arg(long, value_name = "NAME")]
         stream: Option<StreamName>,
     },
+    /// Let a key bring private modules, which no checksum database knows
+    ///
+    /// Without this, nothing comes in that no checksum database vouches for. The pattern is as in GOPRIVATE: it covers
+    /// each module whose leading path elements match. For these modules the key's owner decides what comes.
+    Private {
+        /// Such as 'git.corp.example/*' or 'github.com/ours'
+        pattern: String,
+        /// The trusted bundle key: NAME+HASH, or NAME if only one is called so
+        #[arg(long, value_name = "NAME", required_unless_present = "remove")]
+        key: Option<String>,
+        /// Let nobody bring them any more; what came stays
+        #[arg(long, conflicts_with = "key")]
+        remove: bool,
+    },
     /// Apply trust notes: signed changes of the trusted keys; without any, those that bundles brought
     ///
     /// A note is accepted if it is the next in its row and as many of the keys trusted now have signed

@@ -98,7 +98,9 @@ impl Asked {
                 ),
             },
         )
-        .advise("private modules come later; --keep-going exports the rest")
+        .advise(
+            "say where they come from, in modferry.yaml: private, with patterns and a goproxy or direct: true; --keep-going exports the rest",
+        )
         .into())
     }
 

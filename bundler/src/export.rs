@@ -115,7 +115,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     }
 
     progress.phase("prove");
-    claims.records = records(&fetched);
+    claims.records = records(&fetched, &sources);
     let proof = prove(
         &sources.sumdb,
         &mut claims,
@@ -257,11 +257,15 @@ pub fn claims(
     Ok(claims)
 }
 
-/// The records of everything that is carried.
-pub fn records(fetched: &Fetched) -> Vec<(ModuleVersion, modferry_protocol::sumdb::Record)> {
+/// The records of everything that is carried and that a checksum database vouches for.
+pub fn records(
+    fetched: &Fetched,
+    sources: &Sources,
+) -> Vec<(ModuleVersion, modferry_protocol::sumdb::Record)> {
     fetched
         .modules
         .iter()
+        .filter(|(module, _)| !sources.is_private(module))
         .map(|(module, entry)| (module.clone(), entry.record.clone()))
         .collect()
 }

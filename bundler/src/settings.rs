@@ -21,6 +21,7 @@ use crate::upstream::env::GoEnv;
 use crate::upstream::goproxy::{ProxyList, Upstream};
 use crate::upstream::http::{Http, HttpOptions, Retry};
 use crate::upstream::netrc::{self, Netrc};
+use crate::upstream::private::PrivateConfig;
 use crate::upstream::proxyenv::ProxyEnv;
 use crate::volume_size::VolumeSize;
 
@@ -83,6 +84,8 @@ pub struct Config {
     pub deltas: Option<bool>,
     /// The public key of the appliance whose receipts come back.
     pub receipt_key: Option<PathBuf>,
+    /// Upstreams of private modules.
+    pub private: Vec<PrivateConfig>,
     /// Whether what is no longer selected is taken back.
     pub prune: Option<bool>,
     /// A receipt to build on. Not for a file: each receipt is named once.
@@ -115,6 +118,9 @@ impl Config {
         .chain(&mut config.trust)
         {
             *path = folder.join(&*path);
+        }
+        for private in &mut config.private {
+            private.in_folder(folder);
         }
         for head in &mut config.known_head {
             if head.parse::<u64>().is_err() {
@@ -150,6 +156,7 @@ impl Config {
             platforms: list(self.platforms, file.platforms),
             known_head: list(self.known_head, file.known_head),
             trust: list(self.trust, file.trust),
+            private: list(self.private, file.private),
             keep_going: self.keep_going.or(file.keep_going),
             transfers: self.transfers.or(file.transfers),
             volume_size: self.volume_size.or(file.volume_size),
@@ -227,16 +234,22 @@ impl Config {
             true => Netrc::from_system()
                 .map_err(|source| Error::usage_because("the netrc file cannot be read", source))?,
         };
-        let http = Http::new(HttpOptions {
+        let options = HttpOptions {
             connections: transfers,
             retry: Retry::default(),
             proxies: ProxyEnv::from_system(),
             netrc,
             ..HttpOptions::default()
-        })
-        .map_err(|source| Error::usage_because("unusable proxy", source))?;
-        let upstream = Upstream::new(Arc::new(http), list);
+        };
         let cache = self.cache()?;
+        let direct = cache.root().join("direct");
+        let private = self.private.iter();
+        let private = private
+            .map(|own| own.route(&options, &direct))
+            .collect::<Result<_, _>>()?;
+        let http =
+            Http::new(options).map_err(|source| Error::usage_because("unusable proxy", source))?;
+        let upstream = Upstream::new(Arc::new(http), list).with_private(private);
         Ok(Sources {
             sumdb: Client::new(spec, upstream.clone(), cache.clone()),
             upstream,

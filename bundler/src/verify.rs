@@ -39,8 +39,11 @@ pub fn policy(
             keys.len()
         )));
     }
-    Policy::new(keys, required, sumdbs)
-        .map_err(|source| Error::usage_because("these keys make no policy", source))
+    let mut policy = Policy::new(keys, required, sumdbs)
+        .map_err(|source| Error::usage_because("these keys make no policy", source))?;
+    // Which private modules may come is for each destination to say.
+    policy.leave_private_to_the_destination();
+    Ok(policy)
 }
 
 /// Reads a verifier key's file.

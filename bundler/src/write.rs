@@ -23,7 +23,7 @@ use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault, bytes};
 use modferry_protocol::bundle::{
-    self, Basis, BundleWriter, Entry, IndexWriter, Item, Manifest, Missing, Pack, PackBuilder,
+    self, Basis, BundleWriter, Entry, IndexWriter, Item, Manifest, Missing, Pack, PackBuilder, Pin,
     Sequence, StreamName, bases_texts, cut, front_size, list_texts,
 };
 use modferry_protocol::h1::H1;
@@ -237,7 +237,7 @@ fn packed<'c>(contents: &Contents<'c>, progress: &Progress) -> Result<Packed, Er
     Ok(packed)
 }
 
-/// Needs, bases, tombstones, trust notes, heads, records, tiles, infos, go.mods and answers to queries, each of the last verified as it is read.
+/// Needs, bases, tombstones, trust notes, heads, records, tiles, pins, infos, go.mods and answers to queries, each of the last verified as it is read.
 fn small_things(
     contents: &Contents<'_>,
     packed: &Packed,
@@ -263,7 +263,8 @@ fn small_things(
         spool.put(Item::Trust(*number), note)?;
     }
     spool.put(Item::Head(db.clone()), contents.proof.head.note())?;
-    for (module, entry) in contents.carried(|share| share.for_selection) {
+    let vouched = || contents.carried(|share| share.for_selection);
+    for (module, entry) in vouched().filter(|(module, _)| !sources.is_private(module)) {
         spool.put(
             Item::Record(db.clone(), module.clone()),
             &entry.record.encode(),
@@ -284,6 +285,13 @@ fn small_things(
             .map_err(Error::file("read a tile in", folder))?
             .ok_or_else(|| vanished(&item))?;
         spool.put(item, &bytes)?;
+    }
+    for (module, entry) in vouched().filter(|(module, _)| sources.is_private(module)) {
+        let pin = Pin {
+            zip: entry.record.zip(),
+            go_mod: entry.record.go_mod(),
+        };
+        spool.put(Item::Pin(module.clone()), &pin.encode(module))?;
     }
     for (module, _) in contents.carried(|share| share.info) {
         let item = Item::Info(module.clone());

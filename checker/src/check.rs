@@ -61,7 +61,7 @@ pub fn check<V: Volumes, S: Stage>(
 
     progress.step("reading the entries");
     progress.total(manifest.totals.carried_bytes);
-    let prover = Prover::new(&manifest, policy);
+    let prover = Prover::new(&manifest, policy, accepted.signers());
     let mut intake = Intake {
         manifest: &manifest,
         lists: Lists::new(&manifest, &folder, prover.dbs().to_vec()),

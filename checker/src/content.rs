@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use modferry_protocol::bundle::{Answer, Item, Query};
+use modferry_protocol::bundle::{Answer, Item, Pin, Query};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::Record;
 use modferry_protocol::trust::TrustNote;
@@ -42,6 +42,8 @@ pub(crate) enum ContentError {
         item: Item,
         source: serde_json::Error,
     },
+    #[error("{item}: not the hashes of this module version")]
+    Pin { item: Item },
     #[error("{item}: not an answer to it: {what}")]
     Answer { item: Item, what: String },
 }
@@ -95,6 +97,10 @@ pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
             }
             Ok(())
         }
+        Item::Pin(module) => match Pin::parse(bytes, module) {
+            Some(_) => Ok(()),
+            None => Err(ContentError::Pin { item: item.clone() }),
+        },
         Item::Info(module) => {
             at_most(MAX_INFO)?;
             info_is_of(bytes, module).map_err(|source| ContentError::Info {

@@ -5,7 +5,7 @@ use std::io;
 
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::ManifestError;
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use modferry_protocol::trust::TrustError;
 
@@ -93,6 +93,24 @@ pub enum CheckError {
     Unproven {
         /// The item.
         what: String,
+    },
+    /// A private module comes by the word of a key that may not vouch for it here.
+    #[error("{module} is private, and no key that signed this bundle may vouch for it here")]
+    NotPrivate {
+        /// The module.
+        module: ModulePath,
+        /// The keys that signed.
+        signers: Vec<String>,
+    },
+    /// A module was vouched for in one way, and the bundle vouches for it in the other.
+    #[error("{module} {was}, and this bundle {brings}")]
+    OtherWord {
+        /// The module version.
+        module: ModuleVersion,
+        /// What it was here.
+        was: &'static str,
+        /// What the bundle brings.
+        brings: String,
     },
     /// A checksum database has signed two trees of which neither continues the other.
     #[error(
@@ -200,12 +218,15 @@ impl Failure for CheckError {
             CheckError::Untrusted {
                 source: TrustError::Manifest(_),
             } => Exit::Damaged,
-            CheckError::Untrusted { .. } | CheckError::UnknownDb { .. } => Exit::Untrusted,
+            CheckError::Untrusted { .. }
+            | CheckError::UnknownDb { .. }
+            | CheckError::NotPrivate { .. } => Exit::Untrusted,
             CheckError::Damaged { .. } | CheckError::DamagedParts { .. } => Exit::Damaged,
             CheckError::Missing { .. } | CheckError::NoVolume { .. } => Exit::Missing,
-            CheckError::Sumdb { .. } | CheckError::Unproven { .. } | CheckError::Fork { .. } => {
-                Exit::Sumdb
-            }
+            CheckError::Sumdb { .. }
+            | CheckError::Unproven { .. }
+            | CheckError::OtherWord { .. }
+            | CheckError::Fork { .. } => Exit::Sumdb,
             CheckError::Stage { exit, .. } => *exit,
             CheckError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Exit::NoRoom
@@ -242,6 +263,14 @@ impl Failure for CheckError {
                 format!("copy {volume} from where it was exported to, and repeat with it beside the others")
             }
             CheckError::Missing { cure, .. } => cure.clone(),
+            CheckError::NotPrivate { module, signers } => format!(
+                "if it is one of your own and this key may bring it without a checksum database: modferry-appliance trust private '{module}' --key {}; otherwise refuse the bundle",
+                signers.first().map_or("NAME", String::as_str)
+            ),
+            CheckError::OtherWord { module, .. } => format!(
+                "a name does not become private, or public, by a bundle: find out which {} is; `modferry-appliance trust private` says which modules are private here, and what a store took for public stays public there",
+                module.path()
+            ),
             CheckError::Sumdb { .. } | CheckError::Unproven { .. } => {
                 "do not use this bundle; ask who exported it what became of these modules, and export again".into()
             }

@@ -127,6 +127,10 @@ impl<'a> Lists<'a> {
                 return Ok(lacking);
             }
         }
+        // What is private has a pin instead.
+        if holds(&Item::Pin(module.clone()))? {
+            return Ok(lacking);
+        }
         // Of any will do, so the one that the bundle's own modules have is named.
         let own = self.manifest.heads.first().map(|(db, _)| db);
         lacking.extend(own.or(self.dbs.first()).map(record));

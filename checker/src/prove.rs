@@ -15,25 +15,33 @@
 //! proof at once.
 
 mod missing;
+mod private;
 mod queries;
 mod tree;
 
-use modferry_protocol::bundle::{Item, Manifest};
+use modferry_protocol::bundle::{Item, Manifest, Pin};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::note::Signatory;
 use modferry_protocol::sumdb::{DbName, Record};
 use modferry_protocol::trust::Policy;
 use modferry_protocol::zip::ZipFacts;
 
 use crate::{CheckError, Report, Stage};
 pub(crate) use missing::Missing;
+use private::pin_of;
 use queries::Awaited;
 use tree::TreeProof;
+
+/// One of the two hashes: as a record has it, and as a pin does.
+type Hashes = (fn(&Record) -> H1, fn(&Pin) -> H1);
 
 /// Proves in two parts: the small things, once all of them are staged, then each zip as it comes.
 pub(crate) struct Prover<'a> {
     manifest: &'a Manifest,
     policy: &'a Policy,
+    /// The trusted keys that signed the bundle.
+    signers: &'a [Signatory],
     /// Every checksum database that is trusted: one that this bundle does not speak of may contradict it, too.
     dbs: Vec<DbName>,
     missing: Missing,
@@ -43,10 +51,15 @@ pub(crate) struct Prover<'a> {
 }
 
 impl<'a> Prover<'a> {
-    pub(crate) fn new(manifest: &'a Manifest, policy: &'a Policy) -> Prover<'a> {
+    pub(crate) fn new(
+        manifest: &'a Manifest,
+        policy: &'a Policy,
+        signers: &'a [Signatory],
+    ) -> Prover<'a> {
         Prover {
             manifest,
             policy,
+            signers,
             // A key whose name is no database's is the key of none.
             dbs: (policy.sumdbs().iter())
                 .filter_map(|key| DbName::new(key.name()).ok())
@@ -97,10 +110,14 @@ impl<'a> Prover<'a> {
                 };
                 tree.prove(&item, &mut self.missing, report)?;
                 match &item {
-                    Item::Record(db, module) => self.agrees(stage, db, module),
+                    Item::Record(db, module) => {
+                        self.is_public(module)?;
+                        self.agrees(stage, db, module)
+                    }
                     _ => Ok(()),
                 }
             }
+            Item::Pin(module) => self.may_be_private(stage, module, report),
             Item::Mod(module) => {
                 let go_mod = required(stage, &item)?;
                 report.mods += 1;
@@ -108,7 +125,7 @@ impl<'a> Prover<'a> {
                     stage,
                     module,
                     H1::of_go_mod(&go_mod),
-                    Record::go_mod,
+                    (Record::go_mod, |pin| pin.go_mod),
                     "/go.mod",
                 )
             }
@@ -148,11 +165,11 @@ impl<'a> Prover<'a> {
         facts: &ZipFacts,
     ) -> Result<(), CheckError> {
         self.awaited.came(module);
-        self.vouch(stage, module, facts.h1, Record::zip, "")
+        self.vouch(stage, module, facts.h1, (Record::zip, |pin| pin.zip), "")
     }
 
     /// Every record for the module, staged or held, must have this h1; there must be one of a database that
-    /// the bundle brings a head of.
+    /// the bundle brings a head of. Of a private module, that is its pin.
     ///
     /// Where a record is both staged and held, both count: it is the held one that goes on being served.
     fn vouch<S: Stage>(
@@ -160,10 +177,29 @@ impl<'a> Prover<'a> {
         stage: &S,
         module: &ModuleVersion,
         h1: H1,
-        recorded: impl Fn(&Record) -> H1,
+        (recorded, pinned): Hashes,
         what: &str,
     ) -> Result<(), CheckError> {
-        for (db, record) in self.records(stage, module)? {
+        let records = self.records(stage, module)?;
+        if records.is_empty()
+            && let Some(pin) = pin_of(stage, module)?
+        {
+            return match pinned(&pin) {
+                want if want == h1 => Ok(()),
+                want => Err(CheckError::OtherWord {
+                    module: module.clone(),
+                    was: "is private",
+                    brings: format!(
+                        "has {h1} of its {} where its pin has {want}",
+                        match what {
+                            "" => "zip",
+                            _ => "go.mod",
+                        }
+                    ),
+                }),
+            };
+        }
+        for (db, record) in records {
             let want = recorded(&record);
             if want != h1 {
                 let what = format!("{module}{what} has {h1}, and its record has {want}");
@@ -229,17 +265,25 @@ impl<'a> Prover<'a> {
         stage: &S,
         module: &ModuleVersion,
     ) -> Result<(), CheckError> {
-        let Some((first, _)) = self.manifest.heads.first() else {
-            return Err(CheckError::Unproven {
-                what: module.to_string(),
-            });
-        };
         for (db, _) in &self.manifest.heads {
             if find(stage, &Item::Record(db.clone(), module.clone()))?.is_some() {
                 return Ok(());
             }
         }
-        (self.missing).add(&Item::Record(first.clone(), module.clone()));
+        if pin_of(stage, module)?.is_some() {
+            return Ok(());
+        }
+        let Some((first, _)) = self.manifest.heads.first() else {
+            return Err(CheckError::Unproven {
+                what: module.to_string(),
+            });
+        };
+        // What may come by a pin alone lacks that.
+        let lacks = match self.policy.names_private(module.path()) {
+            true => Item::Pin(module.clone()),
+            false => Item::Record(first.clone(), module.clone()),
+        };
+        self.missing.add(&lacks);
         Ok(())
     }
 }

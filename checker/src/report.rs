@@ -59,9 +59,11 @@ pub struct Report {
     pub tiles: u64,
     /// Records that are in a signed tree.
     pub records: u64,
+    /// Private module versions that no checksum database knows, pinned by keys that may do so here.
+    pub pins: u64,
     /// `.info` files that say their version.
     pub infos: u64,
-    /// go.mod files whose h1 is the record's.
+    /// go.mod files whose h1 is the record's, or the pin's.
     pub mods: u64,
     /// Answers to queries that name a version which is whole here.
     pub queries: u64,
@@ -75,7 +77,7 @@ pub struct Report {
     pub deflated_bytes: u64,
     /// Zips that were put together from recipes, and have the SHA-256 of the signed index.
     pub packed_zips: u64,
-    /// Zips that keep the rules of module zips and whose h1 is the record's.
+    /// Zips that keep the rules of module zips and whose h1 is the record's, or the pin's.
     pub zips: u64,
     /// Their bytes.
     pub zip_bytes: u64,
@@ -106,6 +108,7 @@ impl Report {
             older_heads: 0,
             tiles: 0,
             records: 0,
+            pins: 0,
             infos: 0,
             mods: 0,
             queries: 0,
@@ -233,8 +236,12 @@ impl fmt::Display for Report {
         )?;
         line(self.tiles, "tiles lead to a signed tree head")?;
         line(self.records, "records are in a signed tree")?;
+        line(
+            self.pins,
+            "private module versions are pinned by a key that may vouch for them here",
+        )?;
         line(self.infos, "infos are of their version")?;
-        line(self.mods, "go.mod files have the h1 of their record")?;
+        line(self.mods, "go.mod files have the h1 of their record or pin")?;
         line(
             self.queries,
             "answers to queries name a version that is whole here",
@@ -260,7 +267,7 @@ impl fmt::Display for Report {
         line(
             self.zips,
             &format!(
-                "zips ({}, unpacked {}) keep the rules and have the h1 of their record",
+                "zips ({}, unpacked {}) keep the rules and have the h1 of their record or pin",
                 bytes(self.zip_bytes),
                 bytes(self.unpacked_bytes)
             ),

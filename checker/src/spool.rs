@@ -250,6 +250,10 @@ impl Stage for SpoolStage {
         Ok(HeldZip::None)
     }
 
+    fn is_vouched(&self, _path: &ModulePath) -> Result<bool, SpoolError> {
+        Ok(false)
+    }
+
     fn each_staged(
         &self,
         f: &mut dyn FnMut(Item) -> Result<(), CheckError>,
@@ -306,6 +310,7 @@ fn name_of(item: &Item) -> Vec<u8> {
         Item::Head(db) => format!("head {db}"),
         Item::Record(db, m) => format!("record {db} {}", module(m)),
         Item::Tile(db, tile) => format!("tile {db} {}", tile.path()),
+        Item::Pin(m) => format!("pin {}", module(m)),
         Item::Info(m) => format!("info {}", module(m)),
         Item::Mod(m) => format!("mod {}", module(m)),
         Item::Query(query) => format!("query {} {}", query.path(), query.revision()),
@@ -329,6 +334,7 @@ fn item_of(name: &[u8]) -> Option<Item> {
             ModuleVersion::parse(path, version).ok()?,
         ),
         ["tile", db, path] => Item::Tile(DbName::new(db).ok()?, Tile::parse(path).ok()?),
+        ["pin", path, version] => Item::Pin(ModuleVersion::parse(path, version).ok()?),
         ["info", path, version] => Item::Info(ModuleVersion::parse(path, version).ok()?),
         ["mod", path, version] => Item::Mod(ModuleVersion::parse(path, version).ok()?),
         ["query", path, revision] => Item::Query(
@@ -359,6 +365,7 @@ mod tests {
         ];
         items.extend((0..3000).map(|n| Item::Record(db.clone(), module(n))));
         items.extend((0..300).map(|n| Item::Tile(db.clone(), Tile::new(8, 0, n, 256).unwrap())));
+        items.extend((0..300).map(|n| Item::Pin(module(n))));
         items.extend((0..3000).map(|n| Item::Info(module(n))));
         items.extend((0..300).map(|n| Item::Mod(module(n))));
         items.extend(["a", "main"].map(|revision| {

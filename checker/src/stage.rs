@@ -11,7 +11,7 @@ use std::sync::Arc;
 
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::{Gone, Item, Level, Manifest};
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::zip::{ReadAt, ZipFacts};
 
@@ -52,8 +52,11 @@ pub trait Stage {
     /// asked for; a narrower one is `None`. For a head, the signed head that is served now.
     fn held(&self, item: &Item) -> Result<Option<Vec<u8>>, Self::Error>;
 
-    /// Whether the destination held this item before this bundle: an `.info`, `.mod`, `.zip` or record.
+    /// Whether the destination held this item before this bundle: an `.info`, `.mod`, `.zip`, record or pin.
     fn holds(&self, item: &Item) -> Result<bool, Self::Error>;
+
+    /// Whether the destination held a checksum database's record of any version of this module before this bundle.
+    fn is_vouched(&self, path: &ModulePath) -> Result<bool, Self::Error>;
 
     /// The module version's zip, if the destination held it before this bundle with that SHA-256. What it was when it was
     /// taken in will do: it is not hashed again.
@@ -335,6 +338,12 @@ impl Stage for MemoryStage {
             Item::Zip(module) => self.held_zips.contains_key(module),
             item => self.held.contains_key(item),
         })
+    }
+
+    fn is_vouched(&self, path: &ModulePath) -> Result<bool, Never> {
+        let of_path =
+            |item: &Item| matches!(item, Item::Record(_, module) if module.path() == path);
+        Ok(self.held.keys().any(of_path))
     }
 
     fn needed(&mut self, module: &ModuleVersion, level: Level) -> Result<(), Never> {

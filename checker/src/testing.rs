@@ -299,6 +299,7 @@ impl TestBundle {
                     }
                     Item::Record(..) => totals.records += 1,
                     Item::Tile(..) => totals.tiles += 1,
+                    Item::Pin(_) => totals.pins += 1,
                     Item::Info(_) => totals.infos += 1,
                     Item::Mod(_) => totals.mods += 1,
                     Item::Query(_) => totals.queries += 1,

@@ -15,9 +15,11 @@ pub use note::{MAX_TRUST_NOTE, MAX_TRUST_NUMBER, TrustNote, TrustNoteError};
 pub use thresholds::{MAX_REQUIRED, Thresholds};
 
 use crate::bundle::{MAX_MANIFEST, Manifest, ManifestError};
+use crate::module::ModulePath;
+use crate::module::pattern::match_prefix_patterns;
 use crate::note::{KeyError, NoteError, SUM_GOLANG_ORG, Signatory, VerifierKey};
 use crate::sumdb::DbName;
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 /// Which bundle keys are trusted, how many of them must have signed, and which checksum databases count.
@@ -26,7 +28,27 @@ pub struct Policy {
     bundle_keys: Vec<VerifierKey>,
     thresholds: Thresholds,
     sumdbs: Vec<VerifierKey>,
+    private: Private,
     remembered: Arc<BTreeSet<[u8; 32]>>,
+}
+
+/// Who vouches for private modules.
+#[derive(Clone, Debug)]
+enum Private {
+    /// These keys, each for modules of these patterns.
+    By(BTreeMap<String, Vec<String>>),
+    /// That is decided elsewhere.
+    LeftOpen,
+}
+
+impl Default for Private {
+    fn default() -> Private {
+        Private::By(BTreeMap::new())
+    }
+}
+
+fn matches(patterns: &[String], path: &ModulePath) -> bool {
+    (patterns.iter()).any(|pattern| match_prefix_patterns(pattern, path.as_str()))
 }
 
 /// Why a policy is none.
@@ -112,6 +134,7 @@ impl Policy {
             bundle_keys,
             thresholds,
             sumdbs,
+            private: Private::default(),
             remembered: Arc::default(),
         })
     }
@@ -134,6 +157,36 @@ impl Policy {
     /// The key of that checksum database, if it is known.
     pub fn sumdb(&self, name: &DbName) -> Option<&VerifierKey> {
         self.sumdbs.iter().find(|key| key.name() == name.as_str())
+    }
+
+    /// Who may vouch for private modules: key's `NAME+HASH`, and the glob patterns of the module paths that this key alone
+    /// can bring without a checksum database. Without this, nobody may.
+    pub fn allow_private(&mut self, by: BTreeMap<String, Vec<String>>) {
+        self.private = Private::By(by);
+    }
+
+    /// Takes pins of private modules for what they are, whatever the names: for whoever looks at a bundle and does not take it in.
+    pub fn leave_private_to_the_destination(&mut self) {
+        self.private = Private::LeftOpen;
+    }
+
+    /// Whether one of these signers may vouch for the module, so that it comes without a checksum database.
+    pub fn admits_private(&self, path: &ModulePath, signers: &[Signatory]) -> bool {
+        match &self.private {
+            Private::LeftOpen => true,
+            Private::By(by) => signers.iter().any(|signer| {
+                let patterns = by.get(&signer.to_string());
+                patterns.is_some_and(|patterns| matches(patterns, path))
+            }),
+        }
+    }
+
+    /// Whether the module is private here, whoever may vouch for it: then no checksum database does.
+    pub fn names_private(&self, path: &ModulePath) -> bool {
+        match &self.private {
+            Private::LeftOpen => false,
+            Private::By(by) => by.values().any(|patterns| matches(patterns, path)),
+        }
     }
 
     /// Has the policy accept these manifests whoever has signed them: by the SHA-256 of their texts, each of which was

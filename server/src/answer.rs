@@ -20,6 +20,8 @@ pub enum Refusal {
     NotCarried(String),
     /// The same, and it was noted that somebody wants it.
     Noted(String),
+    /// A checksum database is asked for a private module. The text says what to set.
+    Private(String),
     /// No request of the protocol.
     Malformed(String),
     /// No path of the protocol at all.
@@ -93,6 +95,13 @@ pub fn supported() -> Found {
 /// the record is in that tree too. The other way round a record could be newer than its head.
 fn lookup(reader: &Reader, name: &DbName, module: &ModuleVersion) -> Result<Found, Refusal> {
     let Some(record) = reader.record(name, module)? else {
+        if reader.is_private(module.path())? {
+            return Err(Refusal::Private(format!(
+                "{} is private, and no checksum database knows it: set GONOSUMDB={} here",
+                module.path(),
+                module.path()
+            )));
+        }
         return Err(Refusal::NotCarried(format!(
             "the {name} record of {module}"
         )));

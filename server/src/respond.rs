@@ -51,6 +51,7 @@ impl Refusal {
             Refusal::NotCarried(_) | Refusal::Noted(_) | Refusal::NoSuchPath(_) => {
                 StatusCode::NOT_FOUND
             }
+            Refusal::Private(_) => StatusCode::FORBIDDEN,
             Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::TooLong(_) => StatusCode::URI_TOO_LONG,
             Refusal::Fault(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -67,6 +68,7 @@ impl Refusal {
             Refusal::Noted(what) => {
                 format!("not carried: {what} (noted as wanted; {})", site.how_to_ask)
             }
+            Refusal::Private(why) => format!("private: {why}"),
             Refusal::Malformed(why) => format!("malformed request: {why}"),
             Refusal::NoSuchPath(why) => format!("not found: {why}"),
             Refusal::TooLong(why) => format!("path too long: {why}"),
@@ -275,6 +277,7 @@ mod tests {
         for refusal in [
             Refusal::NotCarried(String::new()),
             Refusal::Noted(String::new()),
+            Refusal::Private(String::new()),
             Refusal::Malformed(String::new()),
             Refusal::NoSuchPath(String::new()),
             Refusal::TooLong(String::new()),

@@ -15,6 +15,7 @@ pub struct Go {
     folder: PathBuf,
     goproxy: String,
     gosumdb: String,
+    set: Vec<(String, String)>,
 }
 
 impl Go {
@@ -25,6 +26,7 @@ impl Go {
             folder: folder.to_path_buf(),
             goproxy,
             gosumdb,
+            set: Vec::new(),
         }
     }
 
@@ -36,6 +38,12 @@ impl Go {
             goproxy: format!("{},off", server.url()),
             ..self
         }
+    }
+
+    /// The same client with one more variable set.
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.set.push((name.to_owned(), value.to_owned()));
+        self
     }
 
     /// The project folder, in which commands run.
@@ -75,6 +83,7 @@ impl Go {
             .env("GOPROXY", &self.goproxy)
             .env("GOSUMDB", &self.gosumdb)
             .env("CGO_ENABLED", "0")
+            .envs(self.set.iter().map(|(name, value)| (name, value)))
             .current_dir(self.project());
         run(&mut command)
     }

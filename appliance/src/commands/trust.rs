@@ -1,11 +1,11 @@
-//! `trust add|list|remove|require|apply|begin`.
+//! `trust add|list|remove|require|private|apply|begin`.
 
 use super::{failed, reader, say};
 use crate::Failed;
 use crate::args::{Args, Required, Trust};
 use modferry_appliance::trust::{
-    Applied, Kind, ListedNote, PendingNote, SignedImport, TrustStore, TrustedKey, Waiting,
-    imports_text, read_note, signed_by,
+    Applied, Kind, ListedNote, PendingNote, PrivateRule, SignedImport, TrustStore, TrustedKey,
+    Waiting, imports_text, read_note, signed_by,
 };
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::StreamName;
@@ -48,6 +48,7 @@ pub fn trust(args: &Args, store: &Path, action: &Trust) -> Result<(), Failed> {
             })
         }
         Trust::Require { number, stream } => require(args, &trust, *number, stream.as_ref()),
+        Trust::Private { pattern, key, .. } => private(args, &trust, pattern, key.as_deref()),
         Trust::Apply { notes } => apply(args, &trust, store, notes),
         Trust::Begin { note } => {
             let number = trust.begin(note).map_err(failed)?;
@@ -55,6 +56,34 @@ pub fn trust(args: &Args, store: &Path, action: &Trust) -> Result<(), Failed> {
                 format!(
                     "the keys here are taken for those that trust note {number} left; the next one is {}",
                     number + 1
+                )
+            })
+        }
+    }
+}
+
+/// Who may bring private modules; with no key nobody, any more.
+fn private(
+    args: &Args,
+    trust: &TrustStore,
+    pattern: &str,
+    key: Option<&str>,
+) -> Result<(), Failed> {
+    match key {
+        Some(key) => {
+            let rule = trust.allow_private(pattern, key).map_err(failed)?;
+            say(args, &json!({ "private": rule }), || {
+                format!(
+                    "{} may bring modules of {pattern} without a checksum database: its owner alone decides what they are",
+                    rule.key
+                )
+            })
+        }
+        None => {
+            trust.forbid_private(pattern).map_err(failed)?;
+            say(args, &json!({ "removed": pattern }), || {
+                format!(
+                    "nobody may bring private modules of {pattern}; what came stays in the store"
                 )
             })
         }
@@ -146,6 +175,8 @@ struct Listed {
     required_by_stream: BTreeMap<String, usize>,
     keys: Vec<TrustedKey>,
     revoked: Vec<TrustedKey>,
+    /// Who may bring which private modules.
+    private: Vec<PrivateRule>,
     /// What the revoked keys had signed.
     revoked_keys_imports: Vec<SignedImport>,
     notes: Vec<ListedNote>,
@@ -168,6 +199,7 @@ fn look(trust: &TrustStore, store: &Path) -> Result<Listed, Failed> {
         keys,
         revoked_keys_imports: imports(store, &revoked)?,
         revoked,
+        private: trust.private().map_err(failed)?,
         notes: trust.notes().map_err(failed)?,
         pending: trust.pending().map_err(failed)?,
     })
@@ -197,6 +229,13 @@ fn text(listed: &Listed) -> String {
     }
     text += "\nas checksum databases:";
     text += &lines(&listed.keys, Kind::Sumdb);
+    for rule in &listed.private {
+        let _ = write!(
+            text,
+            "\nprivate modules of {}: as {} says",
+            rule.pattern, rule.key
+        );
+    }
     if !listed.revoked.is_empty() {
         text += "\nrevoked, never to be trusted again:";
         text += &lines(&listed.revoked, Kind::Bundle);

@@ -6,7 +6,7 @@ use crate::trust::Carried;
 use modferry_checker::{CheckError, HeldZip, Lack, SpoolStage, Stage};
 use modferry_cli::{Exit, Failure};
 use modferry_protocol::bundle::{Gone, Item, Level, Manifest};
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use modferry_protocol::zip::{ReadAt, ZipFacts};
 use std::io::{self, Read};
@@ -85,6 +85,10 @@ impl<'s> Stage for ImportStage<'s> {
         sha256: &[u8; 32],
     ) -> Result<HeldZip<StoredZip<'s>>, StoreError> {
         held_zip(self.0.store(), module, sha256)
+    }
+
+    fn is_vouched(&self, path: &ModulePath) -> Result<bool, StoreError> {
+        self.0.store().is_vouched(path)
     }
 
     fn needed(&mut self, module: &ModuleVersion, level: Level) -> Result<(), StoreError> {
@@ -206,6 +210,13 @@ impl<'s> Stage for VerifyStage<'s> {
         }
     }
 
+    fn is_vouched(&self, path: &ModulePath) -> Result<bool, VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(view.is_vouched(path)?),
+            None => Ok(false),
+        }
+    }
+
     fn cure(&self, manifest: &Manifest, lack: Lack) -> Result<Option<String>, VerifyStageError> {
         match self.held {
             Some(view) => Ok(Some(cure(view, manifest, lack)?)),
@@ -250,6 +261,7 @@ fn held(view: &View, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
         Item::Head(db) => view.head(db),
         Item::Record(db, module) => view.record(db, module),
         Item::Tile(db, tile) => view.tile(db, tile),
+        Item::Pin(module) => view.pin(module),
         Item::Info(module) => view.info(module),
         Item::Mod(module) => view.go_mod(module),
         Item::Zip(_)

@@ -48,6 +48,8 @@ const HEADS: u8 = 0x41;
 const RECORD: u8 = 0x42;
 /// Checksum database and coordinates → the widest tile held.
 const TILE: u8 = 0x43;
+/// Module version → what it is pinned to, where it is private.
+const PIN: u8 = 0x44;
 /// Behind everything small, with nothing to say: see [`END_KEY`].
 const END: u8 = 0xef;
 /// Bundle, zip and chunk number → the chunk. Behind everything small, see above.
@@ -252,6 +254,26 @@ pub fn record(db: &DbName, module: &ModuleVersion) -> Vec<u8> {
     )
 }
 
+/// The key of a private module version's pin.
+pub fn pin(module: &ModuleVersion) -> Vec<u8> {
+    of_kind(PIN, module)
+}
+
+/// What the keys of the pins of a module begin with.
+pub fn pins(path: &ModulePath) -> Vec<u8> {
+    text(PIN, &[path.as_str(), ""])
+}
+
+/// What the keys of all pins begin with.
+pub fn all_pins() -> Vec<u8> {
+    vec![PIN]
+}
+
+/// What the keys of a checksum database's records of a module begin with.
+pub fn records_of(db: &DbName, path: &ModulePath) -> Vec<u8> {
+    text(RECORD, &[db.as_str(), path.as_str(), ""])
+}
+
 /// The key of the widest form held of a tile, whatever this one's width. Hash tiles only: the store
 /// has no data tiles, and the caller keeps them away.
 pub fn tile(db: &DbName, tile: &Tile) -> Vec<u8> {
@@ -331,7 +353,7 @@ pub fn tiles(db: &DbName) -> Vec<u8> {
 }
 
 /// Every kind there is.
-pub(super) const KINDS: [u8; 18] = [
+pub(super) const KINDS: [u8; 19] = [
     STORE,
     LEDGER,
     MANIFEST,
@@ -348,12 +370,13 @@ pub(super) const KINDS: [u8; 18] = [
     HEADS,
     RECORD,
     TILE,
+    PIN,
     END,
     ZIP_CHUNK,
 ];
 
 /// The kinds that a bundle's items have, that a store keeps, in the order of [`Item`].
-pub(super) const ITEM_KINDS: [u8; 7] = [HEAD, RECORD, TILE, INFO, MOD, QUERY, ZIP];
+pub(super) const ITEM_KINDS: [u8; 8] = [HEAD, RECORD, TILE, PIN, INFO, MOD, QUERY, ZIP];
 
 /// The kinds whose keys name a module version, zips last.
 pub(super) const MODULE_KINDS: [u8; 3] = [INFO, MOD, ZIP];
@@ -369,6 +392,7 @@ pub(super) fn of_item(item: &Item) -> Option<Vec<u8>> {
         Item::Head(db) => head(db),
         Item::Record(db, module) => record(db, module),
         Item::Tile(db, at) => tile(db, at),
+        Item::Pin(module) => pin(module),
         Item::Info(module) => info(module),
         Item::Mod(module) => go_mod(module),
         // As if it were that of a stream without a name, which there is none: only in an import under way.
@@ -383,6 +407,7 @@ pub(super) fn item(key: &[u8], value: &[u8]) -> Option<Item> {
         Named::Info(module) => Item::Info(module),
         Named::Mod(module) => Item::Mod(module),
         Named::Zip(module) => Item::Zip(module),
+        Named::Pin(module) => Item::Pin(module),
         Named::Query(query, stream) if stream.is_empty() => Item::Query(query),
         Named::Head(db) => Item::Head(db),
         Named::Record(db, module) => Item::Record(db, module),
@@ -429,6 +454,8 @@ pub enum Named {
         /// The tile's place in its level.
         index: u64,
     },
+    /// A private module version's pin.
+    Pin(ModuleVersion),
     /// What a stream, by its name, says of a module version.
     Claim(ModuleVersion, String),
     /// What a stream, by its name, was answered to a query. The name is empty where an import under way has the answer.
@@ -448,6 +475,7 @@ pub fn parse(key: &[u8]) -> Option<Named> {
         INFO => Named::Info(parse_module(name)?),
         MOD => Named::Mod(parse_module(name)?),
         ZIP => Named::Zip(parse_module(name)?),
+        PIN => Named::Pin(parse_module(name)?),
         HEAD => Named::Head(std::str::from_utf8(name).ok()?.parse().ok()?),
         RECORD => {
             let (db, module) = split_db(name)?;

@@ -105,6 +105,8 @@ pub struct Counts {
     pub tiles: u64,
     /// Signed heads of checksum databases.
     pub heads: u64,
+    /// Private module versions that are pinned.
+    pub pins: u64,
     /// Queries that are answered.
     pub queries: u64,
 }
@@ -120,6 +122,7 @@ impl Counts {
         self.records += more.records;
         self.tiles += more.tiles;
         self.heads += more.heads;
+        self.pins += more.pins;
         self.queries += more.queries;
     }
 
@@ -135,6 +138,7 @@ impl Counts {
             (&mut self.records, less.records),
             (&mut self.tiles, less.tiles),
             (&mut self.heads, less.heads),
+            (&mut self.pins, less.pins),
             (&mut self.queries, less.queries),
         ] {
             *count = count.checked_sub(less).ok_or_else(|| {

@@ -152,6 +152,26 @@ impl View {
         self.get(&keys::record(db, module))
     }
 
+    /// What a private module version is pinned to.
+    pub fn pin(&self, module: &ModuleVersion) -> Result<Option<Value>, StoreError> {
+        self.get(&keys::pin(module))
+    }
+
+    /// Whether any version of the module is pinned: then it is private, and no checksum database knows it.
+    pub fn is_private(&self, path: &ModulePath) -> Result<bool, StoreError> {
+        self.any(&keys::pins(path))
+    }
+
+    /// Whether a checksum database has a record here of any version of the module.
+    pub fn is_vouched(&self, path: &ModulePath) -> Result<bool, StoreError> {
+        for db in self.databases()? {
+            if self.any(&keys::records_of(&db, path))? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
     /// A tile's hashes at the width asked for, cut from a wider one where that is what is held. `None`
     /// where less is held than asked, and for data tiles, which no store holds.
     pub fn tile(&self, db: &DbName, tile: &Tile) -> Result<Option<Value>, StoreError> {

@@ -30,6 +30,28 @@ pub enum TrustStoreError {
         /// The file.
         path: PathBuf,
     },
+    /// The file that says which private modules may come does not.
+    #[error("{}: line {line} is not a key and a pattern of module paths", path.display())]
+    Private {
+        /// The file.
+        path: PathBuf,
+        /// The line's number, from 1.
+        line: usize,
+    },
+    /// What was given as a pattern of private modules is none, or names everything.
+    #[error("{pattern:?} is no pattern of private modules: {why}")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+        /// What is wrong with it.
+        why: &'static str,
+    },
+    /// A pattern is to be taken away that is not there.
+    #[error("no key may bring private modules of the pattern {pattern:?}")]
+    NoSuchPattern {
+        /// The pattern.
+        pattern: String,
+    },
     /// A key that is trusted and revoked at once.
     #[error("the key {key} is trusted to sign bundles, and revoked")]
     TrustedAndRevoked {
@@ -210,6 +232,14 @@ impl Failure for TrustStoreError {
                  STREAM), or look who put it there, and remove it: rm {}",
                 path.display()
             ),
+            Self::Private { path, .. } => format!(
+                "look who changed {}; lines are added and taken away with `modferry-appliance trust private`",
+                path.display()
+            ),
+            Self::Pattern { .. } => {
+                "give a pattern as in GOPRIVATE, such as 'git.corp.example/*' or github.com/ours".into()
+            }
+            Self::NoSuchPattern { .. } => "see `modferry-appliance trust list`".into(),
             Self::TrustedAndRevoked { key } => format!(
                 "look who put it there; a key that was revoked is trusted no more: modferry-appliance trust remove {key}"
             ),

@@ -4,6 +4,7 @@
 //! trust/bundle/NAME+HASH.pub    a verifier key: whoever has the other half may sign bundles
 //! trust/sumdb/NAME+HASH.pub     a checksum database's verifier key, beside sum.golang.org's, which is built in
 //! trust/revoked/NAME+HASH.pub   a key that signed bundles once, and never will again
+//! trust/private                 which keys may bring which private modules, a line each: KEY and a pattern
 //! trust/required                how many different bundle keys must have signed, a number
 //! trust/required.d/STREAM       the same for one stream, where that is another number
 //! trust/notes/NNNNNN.note       the trust notes that were applied, with their signatures: how the keys came about
@@ -26,6 +27,7 @@ mod files;
 mod imports;
 mod key;
 mod pending;
+mod private;
 mod snapshot;
 mod state;
 mod told;
@@ -36,6 +38,7 @@ pub use files::MAX_KEY_FILE;
 pub use imports::{SignedImport, imports_text, signed_by};
 pub use key::{Kind, TrustedKey};
 pub use pending::{Carried, PendingNote, Taken, Waiting};
+pub use private::PrivateRule;
 
 use crate::store::{TrustChange, hex};
 use files::Changing;

@@ -6,6 +6,7 @@
 
 use super::error::{NotAKey, TrustStoreError, io_error};
 use super::files::{FOLDERS, read_small};
+use super::private::PRIVATE;
 use modferry_protocol::trust::MAX_TRUST_NOTE;
 use std::collections::BTreeMap;
 use std::fs;
@@ -63,7 +64,7 @@ impl Snapshot {
                 read(entry.map_err(io_error("read", &folder))?.path());
             }
         }
-        for name in ["required", "applying.note"] {
+        for name in ["required", "applying.note", PRIVATE] {
             let path = trust.join(name);
             if path.symlink_metadata().is_ok() {
                 read(path);

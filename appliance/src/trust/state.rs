@@ -2,6 +2,7 @@
 
 use super::error::{NotAKey, NotANote, TrustStoreError};
 use super::key::{Kind, read_key};
+use super::private::{self, PrivateRule};
 use super::snapshot::Snapshot;
 use modferry_protocol::bundle::StreamName;
 use modferry_protocol::note::{self, VerifierKey};
@@ -21,6 +22,8 @@ pub(super) struct State {
     /// `None` where the file is missing or malformed: an error for whoever needs the number.
     required: Option<usize>,
     streams: BTreeMap<StreamName, Option<usize>>,
+    /// Which keys may bring which private modules.
+    pub(super) private: Vec<PrivateRule>,
     /// The notes that were applied, by number, without a gap.
     pub(super) notes: Vec<KeptNote>,
     /// A note of which some files may show the changes and others not. It counts as applied.
@@ -54,6 +57,7 @@ impl State {
             revoked: keys(&files, &trust.join("revoked"))?,
             required: number(&files, &required_file(store))?,
             streams,
+            private: private::rules(&files, &trust)?,
             notes: row(&files, &trust)?,
             applying: applying(&files, &trust)?,
         };
@@ -139,7 +143,9 @@ impl State {
                 keys: keys_there,
             });
         }
-        Ok(Policy::new(keys, thresholds, self.sumdbs.clone())?)
+        let mut policy = Policy::new(keys, thresholds, self.sumdbs.clone())?;
+        policy.allow_private(private::by_key(&self.private));
+        Ok(policy)
     }
 
     /// Every note that counts as applied, by number.

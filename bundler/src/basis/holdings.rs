@@ -57,7 +57,7 @@ impl Name {
 pub struct Parts(u8);
 
 impl Parts {
-    /// Its record in the checksum database.
+    /// Its record in the checksum database, or its pin where it is private.
     pub const RECORD: Parts = Parts(1);
     /// Its `.info`.
     pub const INFO: Parts = Parts(2);
@@ -105,6 +105,7 @@ impl Holdings {
         let indexed = bundle.each_item(|item, _| match item {
             Item::Record(of, module) if of == *db => self.raise(&module, Parts::RECORD),
             Item::Tile(of, tile) if of == *db => self.tile(&tile),
+            Item::Pin(module) => self.raise(&module, Parts::RECORD),
             Item::Info(module) => self.raise(&module, Parts::INFO),
             Item::Mod(module) => self.raise(&module, Parts::GO_MOD),
             Item::Zip(module) => self.raise(&module, Parts::ZIP),

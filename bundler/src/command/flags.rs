@@ -436,6 +436,7 @@ impl Selection {
             pack: flags.pack,
             deltas: flags.no_deltas.then_some(false),
             receipt_key: flags.receipt_key,
+            private: Vec::new(),
             prune: flags.prune.then_some(true),
             receipt: flags.receipt,
             basis: flags.basis,

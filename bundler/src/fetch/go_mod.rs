@@ -36,7 +36,7 @@ pub fn of(sources: &Sources, module: &ModuleVersion) -> Result<Vec<u8>, GoModErr
         let module = module.clone();
         GoModError::from(Fatal::Cache { module, source })
     };
-    let mut record = recorded(sources.sumdb.lookup(module))?;
+    let mut record = recorded(sources.record(module))?;
     let kept = sources.cache.go_mod(module).map_err(of_cache)?;
     if let Some(bytes) = kept
         && H1::of_go_mod(&bytes) == record
@@ -48,7 +48,7 @@ pub fn of(sources: &Sources, module: &ModuleVersion) -> Result<Vec<u8>, GoModErr
     let bytes = got.map_err(GoModError::Refused)?;
     let hash = H1::of_go_mod(&bytes);
     if hash != record
-        && let Some(looked) = sources.sumdb.lookup_again(module)
+        && let Some(looked) = sources.record_again(module)
     {
         record = recorded(looked)?;
     }

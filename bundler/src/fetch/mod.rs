@@ -10,6 +10,7 @@ mod failure;
 pub mod go_mod;
 mod gosum_inside;
 pub mod info;
+mod pin;
 mod slot;
 mod tasks;
 
@@ -109,13 +110,16 @@ pub struct Sources {
 }
 
 impl Sources {
-    /// The variable whose patterns keep this module away from public upstreams.
+    /// The variable whose patterns keep this module away from public upstreams, where it has no upstream of its own.
     pub fn private_by(&self, module: &ModuleVersion) -> Option<&'static str> {
         self.private_path_by(module.path())
     }
 
     /// The same of a module path.
     pub fn private_path_by(&self, path: &ModulePath) -> Option<&'static str> {
+        if self.upstream.private(path).is_some() {
+            return None;
+        }
         self.private
             .iter()
             .find(|(_, globs)| pattern::match_prefix_patterns(globs, path.as_str()))
@@ -463,7 +467,9 @@ impl<'s> Session<'s> {
                 Some(variable) => {
                     let why = Unavailable {
                         reason: Reason::Private,
-                        text: format!("{variable} names it as private: private modules come later"),
+                        text: format!(
+                            "{variable} names it as private, and no upstream of its own is set for it (private, in modferry.yaml)"
+                        ),
                     };
                     state.failures.push((module.clone(), Part::Module, why));
                     drop(state);

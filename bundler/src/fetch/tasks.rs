@@ -15,7 +15,7 @@ use crate::upstream::goproxy::{GetError, Reason, Unavailable};
 impl Session<'_> {
     /// Looks the module up, and holds what go.sum files say against the record.
     pub(super) fn record<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion) {
-        let looked = self.sources.sumdb.lookup(module);
+        let looked = self.sources.record(module);
         self.progress.record_done();
         self.looked_up(pool, module, looked);
     }
@@ -321,7 +321,7 @@ impl Session<'_> {
 
     /// Looks the module up anew, if its record is from the cache.
     fn again(&self, module: &ModuleVersion) -> Option<Result<Looked, LookupError>> {
-        let looked = self.sources.sumdb.lookup_again(module)?;
+        let looked = self.sources.record_again(module)?;
         self.progress.warn(&format!(
             "the cached checksum-database record of {module} does not fit: fetched again"
         ));

@@ -8,9 +8,11 @@
 use std::io::{self, Read};
 use std::sync::Arc;
 
+use modferry_protocol::module::ModulePath;
 use modferry_protocol::request::Request;
 
 use super::http::{Http, HttpError, Sink};
+use super::private::PrivateRoute;
 use super::url::{Base, BaseError};
 
 /// A module proxy, or a word that ends the list.
@@ -195,12 +197,31 @@ impl GetError {
 pub struct Upstream {
     http: Arc<Http>,
     list: ProxyList,
+    /// Where private modules are asked for, and nowhere else.
+    private: Arc<[PrivateRoute]>,
 }
 
 impl Upstream {
     /// The proxies of `list`, reached through `http`.
     pub fn new(http: Arc<Http>, list: ProxyList) -> Upstream {
-        Upstream { http, list }
+        Upstream {
+            http,
+            list,
+            private: [].into(),
+        }
+    }
+
+    /// The same, with private modules asked for at their own upstreams only.
+    pub fn with_private(self, routes: Vec<PrivateRoute>) -> Upstream {
+        Upstream {
+            private: routes.into(),
+            ..self
+        }
+    }
+
+    /// Where a private module is asked for; `None` of a public one.
+    pub fn private(&self, path: &ModulePath) -> Option<&PrivateRoute> {
+        self.private.iter().find(|route| route.covers(path))
     }
 
     /// The HTTP client.
@@ -223,12 +244,18 @@ impl Upstream {
         limit: u64,
         sink: &mut dyn Sink,
     ) -> Result<u64, GetError> {
+        if let Some(route) = self.route(request) {
+            return route.get_into(request, limit, sink);
+        }
         let path = request.url_path();
         self.first(|base| get_into(&self.http, base, &path, limit, sink))
     }
 
     /// The size of the answer to a request, where an upstream says it.
     pub fn size(&self, request: &Request) -> Result<Option<u64>, Unavailable> {
+        if let Some(route) = self.route(request) {
+            return route.size(request);
+        }
         let path = request.url_path();
         self.first(|base| match base {
             Base::Http(http) => self.http.size(http, &path).map_err(failed),
@@ -240,6 +267,20 @@ impl Upstream {
             },
         })
         .map_err(GetError::refused)
+    }
+
+    /// Where the request goes if it names a private module.
+    fn route(&self, request: &Request) -> Option<&PrivateRoute> {
+        match request {
+            Request::List(path) | Request::Latest(path) | Request::Query { path, .. } => {
+                self.private(path)
+            }
+            Request::Info(module) | Request::Mod(module) | Request::Zip(module) => {
+                self.private(module.path())
+            }
+            // A checksum database is never asked for a private module: its records are pins (crate::fetch::pin).
+            Request::Sumdb { .. } => None,
+        }
     }
 
     /// Asks each proxy alone, by the rules of the list, for what takes several requests that have to agree: a list of
@@ -254,6 +295,7 @@ impl Upstream {
                 proxy: Proxy::At(base.clone()),
                 after_any_failure: false,
             }]),
+            private: Arc::clone(&self.private),
         };
         self.first(|base| ask(alone(base)).map_err(GetError::Refused))
             .map_err(GetError::refused)
@@ -344,13 +386,18 @@ pub fn get_into(
     match base {
         Base::Http(at) => http.get_into(at, path, limit, sink).map_err(failed),
         Base::File(_) => match base.join(path) {
-            Base::File(file) => copy(&file, limit, sink),
+            Base::File(file) => read_file(&file, limit, sink),
             Base::Http(_) => Ok(0),
         },
     }
 }
 
-fn copy(file: &std::path::Path, limit: u64, sink: &mut dyn Sink) -> Result<u64, GetError> {
+/// A file, as a proxy that serves its folder would give it.
+pub(super) fn read_file(
+    file: &std::path::Path,
+    limit: u64,
+    sink: &mut dyn Sink,
+) -> Result<u64, GetError> {
     let unreadable = |error| GetError::Refused(unreadable(file, &error));
     let mut from = std::fs::File::open(file).map_err(unreadable)?;
     if !from.metadata().map_err(unreadable)?.is_file() {
@@ -392,7 +439,7 @@ fn failed(error: HttpError) -> GetError {
         HttpError::Write { source, .. } => return GetError::Local(source),
         HttpError::Status { status, .. } => Reason::Status(status),
         HttpError::TooLarge { .. } => Reason::TooLarge,
-        HttpError::Transport { .. } => Reason::Network,
+        HttpError::Transport { .. } | HttpError::Elsewhere { .. } => Reason::Network,
     };
     Unavailable::new(reason, &error).into()
 }

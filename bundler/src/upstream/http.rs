@@ -11,6 +11,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use ureq::config::RedirectAuthHeaders;
+use ureq::http::header::{HeaderName, HeaderValue};
 use ureq::http::{HeaderMap, Response, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
@@ -33,6 +34,8 @@ const SMALL_BODY: u64 = 16 << 20;
 /// A small body may take the time that its limit takes at this rate, in bytes a second, besides
 /// [`HttpOptions::small_body_timeout`].
 const SLOWEST: u64 = 64 << 10;
+/// Redirects that are followed for one request.
+const MAX_REDIRECTS: u32 = 10;
 /// When and how often a request is tried again.
 #[derive(Clone, Debug)]
 pub struct Retry {
@@ -76,6 +79,10 @@ pub struct HttpOptions {
     pub proxies: ProxyEnv,
     /// Passwords.
     pub netrc: Netrc,
+    /// A header that goes with each request.
+    pub header: Option<Header>,
+    /// Whether what is asked for is for that host only: no redirect leads to another.
+    pub one_host: bool,
 }
 
 impl Default for HttpOptions {
@@ -89,7 +96,33 @@ impl Default for HttpOptions {
             small_body_timeout: Duration::from_secs(60),
             proxies: ProxyEnv::default(),
             netrc: Netrc::default(),
+            header: None,
+            one_host: false,
         }
+    }
+}
+
+/// A header with credentials, which is never shown.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Header {
+    name: HeaderName,
+    value: HeaderValue,
+}
+
+impl Header {
+    /// Reads `Name: value`.
+    pub fn parse(text: &str) -> Option<Header> {
+        let (name, value) = text.split_once(':')?;
+        Some(Header {
+            name: name.trim().parse().ok()?,
+            value: value.trim().parse().ok()?,
+        })
+    }
+}
+
+impl fmt::Debug for Header {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Header({})", self.name)
     }
 }
 
@@ -204,7 +237,40 @@ impl Http {
         })
     }
 
+    /// The answer, at the end of the redirects that may be followed.
     fn call(
+        &self,
+        base: &HttpBase,
+        url: &str,
+        method: &str,
+        limit: u64,
+    ) -> Result<Response<Body>, Failed> {
+        if !self.options.one_host {
+            return self.call_once(base, url, method, limit);
+        }
+        let mut at = url.to_owned();
+        for _ in 0..=MAX_REDIRECTS {
+            let answer = self.call_once(base, &at, method, limit)?;
+            if !answer.status().is_redirection() {
+                return Ok(answer);
+            }
+            let location = answer.headers().get(header::LOCATION);
+            let location = location.and_then(|location| location.to_str().ok());
+            match location.and_then(|location| base.same_host(location)) {
+                Some(next) => at = next,
+                None => break,
+            }
+        }
+        Err(Failed {
+            passing: false,
+            retry_after: None,
+            what: What::Told(HttpError::Elsewhere {
+                url: url.to_owned(),
+            }),
+        })
+    }
+
+    fn call_once(
         &self,
         base: &HttpBase,
         url: &str,
@@ -250,6 +316,9 @@ impl Http {
             let token =
                 base64::engine::general_purpose::STANDARD.encode(format!("{user}:{password}"));
             request = request.header(header::AUTHORIZATION, format!("Basic {token}"));
+        }
+        if let Some(header) = &self.options.header {
+            request = request.header(header.name.clone(), header.value.clone());
         }
         request
             .call()
@@ -302,6 +371,8 @@ fn agent(options: &HttpOptions, proxy: Option<Proxy>) -> Agent {
         .max_idle_age(Duration::from_secs(60))
         // To another host a password never goes; to another path of the same one it must.
         .redirect_auth_headers(RedirectAuthHeaders::SameHost)
+        .max_redirects(if options.one_host { 0 } else { MAX_REDIRECTS })
+        .max_redirects_will_error(!options.one_host)
         .input_buffer_size(64 << 10)
         .output_buffer_size(8 << 10)
         .timeout_connect(Some(options.connect_timeout))

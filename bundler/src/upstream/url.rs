@@ -169,6 +169,18 @@ impl Base {
 }
 
 impl HttpBase {
+    /// The URL that a redirect from here leads to, if that is on the same host, at the same port, by the same scheme.
+    pub fn same_host(&self, location: &str) -> Option<String> {
+        let scheme = if self.secure { "https" } else { "http" };
+        let root = format!("{scheme}://{}", self.authority);
+        let url = match location.starts_with('/') && !location.starts_with("//") {
+            true => format!("{root}{location}"),
+            false => location.to_owned(),
+        };
+        let behind = url.strip_prefix(&root)?;
+        behind.starts_with('/').then_some(url)
+    }
+
     /// The URL to request for `path`, which begins with a slash. User and password are not in it.
     pub fn url(&self, path: &str) -> String {
         let scheme = if self.secure { "https" } else { "http" };

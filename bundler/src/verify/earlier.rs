@@ -10,7 +10,7 @@ use std::path::PathBuf;
 
 use modferry_checker::{CheckError, HeldZip, Report, SpoolError, SpoolStage, Stage};
 use modferry_protocol::bundle::Item;
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::trust::Policy;
 use modferry_protocol::zip::ZipFacts;
@@ -178,6 +178,11 @@ impl Stage for OnEarlier<'_> {
             Item::Zip(module) => Ok(self.earlier.zips.contains(&Name::of(module))),
             _ => Ok(self.held(item)?.is_some()),
         }
+    }
+
+    /// What is vouched for by whom is the destination's question: only there is all that it ever took in.
+    fn is_vouched(&self, _path: &ModulePath) -> Result<bool, SpoolError> {
+        Ok(false)
     }
 
     fn each_staged(

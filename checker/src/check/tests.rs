@@ -6,6 +6,7 @@ mod contents;
 mod heads;
 mod lists;
 mod packed;
+mod private;
 mod queries;
 mod records;
 mod stages;

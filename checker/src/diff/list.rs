@@ -21,6 +21,8 @@ struct Line {
     version: String,
     /// The zip's bytes; `null` where there is only the go.mod.
     size: Option<u64>,
+    /// Of an answer to a query: that names a version, and holds nothing of it.
+    query: Option<String>,
 }
 
 /// What the list says is held.
@@ -46,6 +48,26 @@ struct Lines<R> {
 
 impl<R: BufRead> Lines<R> {
     fn next(&mut self) -> Result<Option<Held>, DiffError> {
+        loop {
+            match self.next_line()? {
+                Some(line) if line.query.is_some() => {}
+                None => return Ok(None),
+                Some(line) => return self.held(&line).map(Some),
+            }
+        }
+    }
+
+    fn held(&self, line: &Line) -> Result<Held, DiffError> {
+        let module = ModuleVersion::parse(&line.module, &line.version)
+            .map_err(|error| self.bad(error.to_string()))?;
+        let level = match line.size {
+            Some(_) => Level::Zip,
+            None => Level::Mod,
+        };
+        Ok((module, level))
+    }
+
+    fn next_line(&mut self) -> Result<Option<Line>, DiffError> {
         let mut line = Vec::new();
         let most = MAX_LIST_LINE as u64;
         let read = self.input.by_ref().take(most).read_until(b'\n', &mut line);
@@ -61,15 +83,9 @@ impl<R: BufRead> Lines<R> {
         if line.pop() != Some(b'\n') {
             return Err(self.bad("it is cut short, or too long".into()));
         }
-        let line: Line =
-            serde_json::from_slice(&line).map_err(|error| self.bad(error.to_string()))?;
-        let module = ModuleVersion::parse(&line.module, &line.version)
-            .map_err(|error| self.bad(error.to_string()))?;
-        let level = match line.size {
-            Some(_) => Level::Zip,
-            None => Level::Mod,
-        };
-        Ok(Some((module, level)))
+        serde_json::from_slice(&line)
+            .map(Some)
+            .map_err(|error| self.bad(error.to_string()))
     }
 
     fn bad(&self, what: String) -> DiffError {

@@ -11,6 +11,7 @@
 //! head sum.golang.org 177
 //! record sum.golang.org example.com/a v1.0.0 256
 //! tile sum.golang.org tile/8/0/x001/234 8192
+//! pin git.corp.example/b v1.0.0 140
 //! info example.com/a v1.0.0 60
 //! mod example.com/a v1.0.0 120
 //! query example.com/a main 98                                an answer: which version a branch stands for
@@ -140,6 +141,7 @@ fn push_entry(out: &mut String, entry: &Entry) {
             Item::Head(db) => format!("head {db} {size}\n"),
             Item::Record(db, m) => named(&format!("record {db}"), m),
             Item::Tile(db, tile) => format!("tile {db} {} {size}\n", tile.path()),
+            Item::Pin(m) => named("pin", m),
             Item::Info(m) => named("info", m),
             Item::Mod(m) => named("mod", m),
             Item::Query(query) => {

@@ -32,6 +32,8 @@ pub enum Item {
     Record(DbName, ModuleVersion),
     /// A tile of a checksum database's tree, of that width.
     Tile(DbName, Tile),
+    /// What vouches for a private module version: its [hashes](super::Pin).
+    Pin(ModuleVersion),
     /// A module version's `.info`, as upstream served it.
     Info(ModuleVersion),
     /// A module version's `.mod`, as upstream served it.
@@ -46,7 +48,7 @@ pub enum Item {
 
 impl Item {
     /// How many kinds of items there are.
-    pub const KINDS: usize = 12;
+    pub const KINDS: usize = 13;
 
     /// The place of its kind in the order of kinds, below [`KINDS`](Self::KINDS).
     pub fn kind(&self) -> usize {
@@ -58,11 +60,12 @@ impl Item {
             Item::Head(_) => 4,
             Item::Record(..) => 5,
             Item::Tile(..) => 6,
-            Item::Info(_) => 7,
-            Item::Mod(_) => 8,
-            Item::Query(_) => 9,
-            Item::Contents(_) => 10,
-            Item::Zip(_) => 11,
+            Item::Pin(_) => 7,
+            Item::Info(_) => 8,
+            Item::Mod(_) => 9,
+            Item::Query(_) => 10,
+            Item::Contents(_) => 11,
+            Item::Zip(_) => 12,
         }
     }
 }
@@ -77,6 +80,7 @@ impl fmt::Display for Item {
             Item::Head(db) => write!(f, "head {db}"),
             Item::Record(db, module) => write!(f, "record {db} {module}"),
             Item::Tile(db, tile) => write!(f, "tile {db} {}", tile.path()),
+            Item::Pin(module) => write!(f, "pin {module}"),
             Item::Info(module) => write!(f, "info {module}"),
             Item::Mod(module) => write!(f, "mod {module}"),
             Item::Query(query) => write!(f, "query {query}"),

@@ -43,7 +43,7 @@ const FIRST_LINE: &str = "modferry bundle v1";
 
 /// Totals of what the first manifests knew nothing of: where there is nothing of it, the line is not there either, so that
 /// such a bundle is what it always was, and older readers take it.
-const LEFT_OUT_AT_0: [&str; 1] = ["queries"];
+const LEFT_OUT_AT_0: [&str; 2] = ["pins", "queries"];
 
 /// The most bytes of a reason in a `missing` line.
 pub const MAX_REASON: usize = 64;
@@ -109,6 +109,8 @@ pub struct Totals {
     pub records: u64,
     /// Checksum-database tiles.
     pub tiles: u64,
+    /// Pins of private modules.
+    pub pins: u64,
     /// `.info` files.
     pub infos: u64,
     /// `.mod` files.
@@ -243,10 +245,11 @@ impl Manifest {
 
 impl Totals {
     /// Each total as the manifest names it, in its order.
-    pub fn lines(&self) -> [(&'static str, u64); 10] {
+    pub fn lines(&self) -> [(&'static str, u64); 11] {
         [
             ("records", self.records),
             ("tiles", self.tiles),
+            ("pins", self.pins),
             ("infos", self.infos),
             ("mods", self.mods),
             ("queries", self.queries),

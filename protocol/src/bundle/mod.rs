@@ -24,6 +24,7 @@ mod manifest;
 mod names;
 mod pack;
 mod parts;
+mod pin;
 mod query;
 mod read;
 mod recipe;
@@ -51,6 +52,7 @@ pub use manifest::{Basis, DeflatedTotals, MAX_REASON, Manifest, ManifestError, M
 pub use names::{MAX_STREAM_NAME, NameError, Sequence, StreamName};
 pub use pack::{Pack, PackBuilder, PackError};
 pub use parts::{CheckedPart, VolumeParts};
+pub use pin::Pin;
 pub use query::{Answer, MAX_QUERIES, MAX_QUERY, Query, QueryError};
 pub use read::{Indexed, ReadError, Trusted, Volume};
 pub use recipe::{

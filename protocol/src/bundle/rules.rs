@@ -144,6 +144,7 @@ impl Rules {
             Item::Head(db) => self.heads.push(db.clone()),
             Item::Record(..) => self.totals.records += 1,
             Item::Tile(..) => self.totals.tiles += 1,
+            Item::Pin(_) => self.totals.pins += 1,
             Item::Info(_) => self.totals.infos += 1,
             Item::Mod(_) => self.totals.mods += 1,
             Item::Query(_) => self.totals.queries += 1,

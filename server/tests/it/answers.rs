@@ -191,6 +191,16 @@ fn what_is_refused_says_why_in_one_line() {
             &["not carried: ", "example.com/a@dev is a query", ask],
         ),
         (
+            "/sumdb/sum.golang.org/lookup/git.corp.test/ours@v1.0.0",
+            403,
+            &["private: ", "set GONOSUMDB=git.corp.test/ours here"],
+        ),
+        (
+            "/sumdb/sum.golang.org/lookup/git.corp.test/ours@v1.9.0",
+            403,
+            &["private: "],
+        ),
+        (
             "/sumdb/sum.golang.org/lookup/example.com/a@v1.9.0",
             404,
             &["not carried: ", "example.com/a@v1.9.0", ask],

@@ -5,7 +5,10 @@ use crate::store::CHUNK;
 use crate::store::Store;
 use crate::store::fsck::{Fsck, IN_MEMORY, Report, parse_head};
 use modferry_checker::testing::TestPacking;
-use modferry_protocol::bundle::{self, Answer, Basis, Gone, Manifest, Query, Sequence, StreamName};
+use modferry_protocol::bundle::{
+    self, Answer, Basis, Gone, Manifest, Pin, Query, Sequence, StreamName,
+};
+use modferry_protocol::h1::H1;
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::sumdb::TreeHead;
 
@@ -15,7 +18,7 @@ struct Checked {
 }
 
 impl Checked {
-    /// A store with two bundles in it, the second one packed and with an answer to a query, a zip of several chunks, one that is read twice, and a
+    /// A store with two bundles in it, the second one packed and with an answer to a query and a private module, a zip of several chunks, one that is read twice, and a
     /// module that is only there as go.mod.
     fn new() -> Self {
         let noise = |length: usize| -> String {
@@ -53,6 +56,24 @@ impl Checked {
         let only_mod = &modules[4].module;
         second.items.remove(&Item::Zip(only_mod.clone()));
         second.items.remove(&Item::Info(only_mod.clone()));
+        let private = TestModule::new("git.corp.test/a@v1.0.0", &[("a.go", "package a\n")]);
+        let pin = Pin {
+            zip: private.h1,
+            go_mod: H1::of_go_mod(&private.go_mod),
+        };
+        for (item, bytes) in [
+            (
+                Item::Pin(private.module.clone()),
+                pin.encode(&private.module),
+            ),
+            (Item::Info(private.module.clone()), private.info.clone()),
+            (Item::Mod(private.module.clone()), private.go_mod.clone()),
+            (Item::Zip(private.module.clone()), private.zip.clone()),
+        ] {
+            second.items.insert(item, bytes);
+        }
+        let trust = TrustStore::of(&site.store());
+        trust.allow_private("git.corp.test", "site").unwrap();
         let path = modules[0].module.path().clone();
         let query = Query::new(path, "main".parse().unwrap()).unwrap();
         let answer = Answer {
@@ -100,7 +121,7 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
         .map(|check| (check.count, check.what))
         .collect();
     let totals = reader.totals().unwrap().counts;
-    assert_eq!(totals.zips, 4);
+    assert_eq!(totals.zips, 5);
     assert_eq!(
         counts,
         [
@@ -110,19 +131,20 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
             (2, "tree heads are signed, and continued by the newest one"),
             (totals.tiles, "tiles are in the newest tree"),
             (5, "records are in the newest tree"),
-            (5, "go.mod files have the h1 of their records"),
-            (4, "infos are of their versions"),
-            (4, "zips' h1 is that of their records"),
+            (1, "pins are of private module versions"),
+            (6, "go.mod files have the h1 of their records"),
+            (5, "infos are of their versions"),
+            (5, "zips' h1 is that of their records"),
             (
-                4,
+                5,
                 "modules have the list and the latest version that they should"
             ),
-            (5, "claims are of bundles that were imported"),
+            (6, "claims are of bundles that were imported"),
             (1, "answers to queries name versions that are whole"),
             (1, "answers that are served are those that came last"),
             (1, "totals are what is held, and what the ledger makes"),
             (
-                4,
+                5,
                 "zips have their SHA-256, keep the rules, and have their h1"
             ),
         ]
@@ -144,7 +166,7 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
     .unwrap();
     assert_eq!(
         (report.damaged, report.notes.len(), report.checks.len()),
-        (0, 1, 13)
+        (0, 1, 14)
     );
 }
 
@@ -160,7 +182,7 @@ fn no_value_can_be_changed_or_taken_away_unseen() {
         .filter(|(key, _): &(Vec<u8>, Vec<u8>)| key[..] != crate::store::keys::SCHEMA_KEY)
         .collect();
     let kinds: std::collections::BTreeSet<u8> = all.iter().map(|(key, _)| key[0]).collect();
-    assert_eq!(kinds.len(), 18, "one of each kind: {kinds:x?}");
+    assert_eq!(kinds.len(), 19, "one of each kind: {kinds:x?}");
     for (key, value) in &all {
         let changes = [
             Some(value[..value.len().saturating_sub(1)].to_vec()),

@@ -4,7 +4,7 @@ use super::{Run, keys};
 use crate::store::scratch::Scratch;
 use crate::store::{Claim, Counts, Extent, StoreError, Zip, listing};
 use modferry_checker::info_is_of;
-use modferry_protocol::bundle::{Sequence, Sequences};
+use modferry_protocol::bundle::{Pin, Sequence, Sequences};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 use modferry_protocol::sumdb::{DbName, Record};
@@ -66,6 +66,7 @@ impl Run<'_> {
             },
         );
         self.answers(counts);
+        self.pins(counts);
         self.checked("go.mod files have the h1 of their records", counts.mods);
         self.checked("infos are of their versions", counts.infos);
         self.checked("zips' h1 is that of their records", counts.zips);
@@ -116,10 +117,41 @@ impl Run<'_> {
             }
         }
         if records == 0 {
-            self.found(format!(
-                "{module}{what} has no record of any checksum database"
-            ));
+            self.pinned(module, h1, what);
         }
+    }
+
+    /// A private module's file has the h1 of its pin.
+    fn pinned(&mut self, module: &ModuleVersion, h1: H1, what: &str) {
+        let pin = self.view.pin(module);
+        let Some(pin) = self.sound(|| format!("the pin of {module}"), pin) else {
+            return;
+        };
+        let Some(bytes) = pin else {
+            return self.found(format!(
+                "{module}{what} has no record of any checksum database, and no pin"
+            ));
+        };
+        // One that does not parse is told where the pins are checked.
+        let Some(pin) = Pin::parse(&bytes, module) else {
+            return;
+        };
+        let want = if what.is_empty() { pin.zip } else { pin.go_mod };
+        if want != h1 {
+            self.found(format!("{module}{what} has {h1}, and its pin has {want}"));
+        }
+    }
+
+    /// Each pin is one, of a module that no checksum database vouches for.
+    fn pins(&mut self, counts: &mut Counts) {
+        self.each_module(&keys::all_pins(), "pins", &mut |run, module, bytes| {
+            counts.pins += 1;
+            if Pin::parse(bytes, module).is_none() {
+                run.found(format!("the pin of {module} is none"));
+            }
+            run.claimed(module);
+        });
+        self.checked("pins are of private module versions", counts.pins);
     }
 
     fn is_absent(&mut self, key: Vec<u8>) -> bool {

@@ -36,6 +36,7 @@ fn items() -> impl Strategy<Value = (Item, Vec<u8>)> {
         (db(), tiles())
             .prop_filter("not so many bytes", |(_, tile)| tile.width() < 1000)
             .prop_map(|(db, tile)| (Item::Tile(db, tile), vec![0; tile.width() as usize * 32])),
+        module().prop_map(|module| (Item::Pin(module), vec![])),
         module().prop_map(|module| (Item::Info(module), vec![])),
         module().prop_map(|module| (Item::Mod(module), vec![])),
         (path(), "[a-z]{1,9}").prop_map(|(path, text)| {
@@ -129,6 +130,7 @@ fn keys_are_as_documented() {
     assert_eq!(manifest(&[0xaa; 32]), [&[0x11][..], &[0xaa; 32]].concat());
     assert_eq!(list(module.path()), b"\x20example.com/a");
     assert_eq!(latest(module.path()), b"\x21example.com/a");
+    assert_eq!(pin(&module), b"\x44example.com/a\0v1.0.0");
     let asked = Query::new(module.path().clone(), "main".parse().unwrap()).unwrap();
     assert_eq!(
         query(&asked, "platform"),

@@ -39,6 +39,12 @@ pub enum HttpError {
         /// The limit, in bytes.
         limit: u64,
     },
+    /// The upstream of private modules leads to another host, which would then know their names.
+    #[error("{url}: it redirects elsewhere, where a private module must not be asked for")]
+    Elsewhere {
+        /// The URL, without its user part.
+        url: String,
+    },
     /// What was received could not be written here.
     #[error("{url}: cannot write what was received")]
     Write {

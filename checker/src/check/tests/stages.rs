@@ -5,6 +5,7 @@ use crate::testing::{Packing, TestPacking, zip_h1, zip_of};
 use crate::{HeldZip, MemoryZip, SPOOL_ABOVE};
 use modferry_cli::{Exit, Failure, Fault};
 use modferry_protocol::h1::H1;
+use modferry_protocol::module::ModulePath;
 use modferry_protocol::sumdb::TreeHead;
 use modferry_protocol::zip::ZipFacts;
 use sha2::{Digest, Sha256};
@@ -78,6 +79,9 @@ impl Stage for Noting {
         sha256: &[u8; 32],
     ) -> Result<HeldZip<MemoryZip>, Fault> {
         Ok(self.inner.held_zip(module, sha256).unwrap())
+    }
+    fn is_vouched(&self, path: &ModulePath) -> Result<bool, Fault> {
+        Ok(self.inner.is_vouched(path).unwrap())
     }
     fn each_staged(
         &self,

@@ -243,14 +243,15 @@ fn item_line(line: &str, encoding: Encoding) -> Result<(Item, u64, Option<[u8; 3
             (Item::Record(db_name(db)?, module(path, version)?), size)
         }
         ["tile", db, path, size] => (Item::Tile(db_name(db)?, tile(path)?), size),
+        ["pin", path, version, size] => (Item::Pin(module(path, version)?), size),
         ["info", path, version, size] => (Item::Info(module(path, version)?), size),
         ["mod", path, version, size] => (Item::Mod(module(path, version)?), size),
         ["query", path, revision, size] => (Item::Query(query(path, revision)?), size),
         ["contents", number, size] => (Item::Contents(ordinal(number)?), size),
         ["zip", path, version, size] => (Item::Zip(module(path, version)?), size),
         [
-            "needs" | "bases" | "tombstones" | "trust" | "head" | "record" | "tile" | "info"
-            | "mod" | "query" | "contents" | "zip",
+            "needs" | "bases" | "tombstones" | "trust" | "head" | "record" | "tile" | "pin"
+            | "info" | "mod" | "query" | "contents" | "zip",
             ..,
         ] => {
             return Err(Fault::Bad(format!(

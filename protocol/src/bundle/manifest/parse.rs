@@ -59,12 +59,10 @@ impl<'a> Parser<'a> {
         let totals = Totals {
             records: self.total("records")?,
             tiles: self.total("tiles")?,
+            pins: self.total_if_any("pins")?,
             infos: self.total("infos")?,
             mods: self.total("mods")?,
-            queries: match self.has("queries") {
-                true => self.total("queries")?,
-                false => 0,
-            },
+            queries: self.total_if_any("queries")?,
             zips: self.total("zips")?,
             zip_bytes: self.total("zip-bytes")?,
             contents: self.total("contents")?,
@@ -233,10 +231,13 @@ impl<'a> Parser<'a> {
         })
     }
 
-    /// Whether the line under way has that key.
-    fn has(&self, key: &str) -> bool {
+    /// A total whose line is there only where it is not 0.
+    fn total_if_any(&mut self, key: &str) -> Result<u64, ManifestError> {
         let rest = self.line.and_then(|line| line.strip_prefix(key));
-        rest.is_some_and(|rest| rest.starts_with(' '))
+        match rest.is_some_and(|rest| rest.starts_with(' ')) {
+            true => self.total(key),
+            false => Ok(0),
+        }
     }
 
     /// The value of the line under way, which must have that key; then the next line is under way.
@@ -293,7 +294,7 @@ impl<'a> Parser<'a> {
 }
 
 /// Every key of this version.
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "stream",
     "sequence",
     "created",
@@ -304,6 +305,7 @@ const KEYS: [&str; 22] = [
     "head",
     "records",
     "tiles",
+    "pins",
     "infos",
     "mods",
     "queries",

@@ -61,6 +61,9 @@ impl Fixture {
             draft
                 .put(&Item::Query(query.unwrap()), &answer.encode())
                 .unwrap();
+            let ours = module("git.corp.test/ours@v1.0.0");
+            put_whole(draft, &ours, &zip_bytes("git.corp.test/ours@v1.0.0", 100));
+            draft.put(&Item::Pin(ours), b"pinned").unwrap();
             let record = Item::Record(db(), module("example.com/a@v1.0.0"));
             draft
                 .put(&record, b"7\nexample.com/a v1.0.0 h1:x\n\n")

@@ -1,0 +1,202 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::upstream::http::Retry;
+use crate::upstream::testing::{Answer, TestServer};
+use std::time::Duration;
+
+/// Each kind of request that names a module.
+fn requests(path: &str) -> Vec<Request> {
+    let module: ModulePath = path.parse().unwrap();
+    let version = || format!("{path}@v1.0.0").parse().unwrap();
+    vec![
+        Request::List(module.clone()),
+        Request::Latest(module.clone()),
+        Request::Info(version()),
+        Request::Mod(version()),
+        Request::Zip(version()),
+        Request::Query {
+            path: module,
+            query: "main".parse().unwrap(),
+        },
+    ]
+}
+
+fn options() -> HttpOptions {
+    HttpOptions {
+        retry: Retry {
+            attempts: 2,
+            pause: Duration::from_millis(1),
+            ..Retry::default()
+        },
+        ..HttpOptions::default()
+    }
+}
+
+/// An upstream whose private modules are asked for as `config` says.
+fn upstream(public: &TestServer, config: PrivateConfig) -> Upstream {
+    let route = config.route(&options(), Path::new("/nonexistent")).unwrap();
+    let http = Http::new(options()).unwrap();
+    let list = ProxyList::parse(&public.url).unwrap();
+    Upstream::new(Arc::new(http), list).with_private(vec![route])
+}
+
+fn at(private: &TestServer) -> PrivateConfig {
+    PrivateConfig {
+        patterns: vec!["*.corp.test".into(), "code.test/ours".into()],
+        goproxy: Some(private.url.clone()),
+        ..PrivateConfig::default()
+    }
+}
+
+fn public() -> TestServer {
+    TestServer::new(|asked| Answer::ok(asked.path.clone()))
+}
+
+#[test]
+fn a_private_name_reaches_its_own_upstream_and_no_other() {
+    let elsewhere = public();
+    for (status, asked_each) in [(200, 1), (404, 1), (410, 1), (403, 1), (500, 2), (302, 1)] {
+        let public = public();
+        let leads_to = elsewhere.url.clone();
+        let private = TestServer::new(move |asked| match status {
+            200 => Answer::ok(asked.path.clone()),
+            302 => Answer::status(302).header("Location", &format!("{leads_to}{}", asked.path)),
+            status => Answer::status(status),
+        });
+        let upstream = upstream(&public, at(&private));
+        for path in ["git.corp.test/a", "code.test/ours/b/v2"] {
+            let path = path.trim_end_matches("/v2");
+            for request in requests(path) {
+                let got = upstream.get(&request, 1000);
+                assert_eq!(got.is_ok(), status == 200, "{request}: {got:?}");
+                let size = upstream.size(&request);
+                assert_eq!(size.is_ok(), status == 200, "{request}: {size:?}");
+            }
+        }
+        assert_eq!(public.paths(), Vec::<String>::new(), "after {status}");
+        assert_eq!(
+            private.paths().len(),
+            2 * 2 * 6 * asked_each,
+            "after {status}"
+        );
+    }
+    assert_eq!(elsewhere.paths(), Vec::<String>::new());
+}
+
+#[test]
+fn a_public_name_reaches_the_public_upstream_only() {
+    let (public, private) = (public(), public());
+    let upstream = upstream(&public, at(&private));
+    for path in ["corp.test/a", "code.test/oursx", "code.test/theirs"] {
+        for request in requests(path) {
+            upstream.get(&request, 1000).unwrap();
+        }
+    }
+    assert_eq!(private.paths(), Vec::<String>::new());
+    assert_eq!(public.paths().len(), 18);
+}
+
+#[test]
+fn each_proxy_alone_keeps_private_names_to_their_own_upstream() {
+    let (public, private) = (public(), public());
+    let upstream = upstream(&public, at(&private));
+    let request = Request::List("git.corp.test/a".parse().unwrap());
+    let got = upstream.each_alone(|alone| alone.get(&request, 1000));
+    assert_eq!(got.unwrap(), b"/git.corp.test/a/@v/list");
+    assert_eq!(public.paths(), Vec::<String>::new());
+}
+
+#[test]
+fn a_redirect_on_the_same_host_is_followed_and_not_for_ever() {
+    let public = public();
+    let private = TestServer::new(|asked| match asked.path.strip_prefix("/store") {
+        Some("/loop") => Answer::status(302).header("Location", "/store/loop"),
+        Some(path) => Answer::ok(path),
+        None if asked.path.ends_with("/list") => {
+            Answer::status(307).header("Location", "/store/loop")
+        }
+        None => Answer::status(301).header("Location", &format!("/store{}", asked.path)),
+    });
+    let upstream = upstream(&public, at(&private));
+    let all = requests("git.corp.test/a");
+    let got = upstream.get(&all[1], 1000).unwrap();
+    assert_eq!(got, b"/git.corp.test/a/@latest");
+    let error = upstream.get(&all[0], 1000).unwrap_err();
+    assert!(error.text.contains("it redirects elsewhere"), "{error}");
+    assert_eq!(public.paths(), Vec::<String>::new());
+}
+
+#[test]
+fn credentials_go_to_the_private_upstream_and_are_never_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("header"), "Private-Token: s3cret\n").unwrap();
+    let (public, private) = (public(), TestServer::new(|_| Answer::status(401)));
+    let mut config = at(&private);
+    config.header_file = Some("header".into());
+    config.in_folder(folder.path());
+    let upstream = upstream(&public, config);
+    let error = upstream
+        .get(&requests("git.corp.test/a")[0], 1000)
+        .unwrap_err();
+    for shown in [
+        error.to_string(),
+        format!("{error:?}"),
+        format!("{upstream:?}"),
+    ] {
+        assert!(!shown.contains("s3cret"), "{shown}");
+    }
+    upstream
+        .get(&requests("code.test/theirs")[0], 1000)
+        .unwrap();
+    let sent = |server: &TestServer| {
+        let asked = server.asked.lock().unwrap();
+        asked[0].headers.get("private-token").cloned()
+    };
+    assert_eq!(sent(&private).as_deref(), Some("s3cret"));
+    assert_eq!(sent(&public), None);
+}
+
+#[test]
+fn what_says_not_where_a_module_comes_from_is_refused() {
+    let of = |text: &str| {
+        let config: PrivateConfig = modferry_cli::parse_config("test", text).unwrap();
+        config
+            .route(&options(), Path::new("/nonexistent"))
+            .unwrap_err()
+            .to_string()
+    };
+    for (text, what) in [
+        ("goproxy: https://a.test", "needs patterns"),
+        (
+            "patterns: [a.test]",
+            "want either goproxy: URL or direct: true",
+        ),
+        (
+            "{patterns: [a.test], goproxy: 'https://a.test', direct: true}",
+            "want either",
+        ),
+        (
+            "{patterns: ['*'], direct: true}",
+            "is no pattern of module paths",
+        ),
+        (
+            "{patterns: ['[a'], direct: true}",
+            "is no pattern of module paths",
+        ),
+        (
+            "{patterns: ['a.test,b.test'], direct: true}",
+            "is no pattern of module paths",
+        ),
+        (
+            "{patterns: [a.test], direct: true, header-env: X}",
+            "a header is for a goproxy",
+        ),
+        (
+            "{patterns: [a.test], goproxy: 'https://a.test', header-env: MODFERRY_NO_SUCH}",
+            "is not set",
+        ),
+        ("{patterns: [a.test], goproxy: 'off'}", "private: a.test"),
+    ] {
+        assert!(of(text).contains(what), "{text}: {}", of(text));
+    }
+}

@@ -1,0 +1,195 @@
+//! Private modules: from an upstream of their own to the go command behind the gap, and to nobody else.
+
+#![allow(clippy::unwrap_used)]
+
+use modferry_tests::{golang::Go, server::Server, site::Site, upstream::Upstream};
+use std::process::Command;
+
+const HELLO: &str = "-- go.mod --\nmodule example.com/hello\n\ngo 1.21\n-- hello.go --\npackage hello\n\nconst Word = \"hello\"\n";
+const OURS: &str = "-- go.mod --\nmodule git.corp.test/ours\n\ngo 1.21\n\nrequire example.com/hello v1.0.0\n-- ours.go --\npackage ours\n\nimport \"example.com/hello\"\n\nconst Words = hello.Word + \", colleague\"\n";
+const NAME: &str = "git.corp.test/ours@v1.0.0";
+
+/// A site whose configuration has an upstream for private modules.
+fn site_with(private: &str) -> Site {
+    let site = Site::new();
+    site.upstream.add("example.com/hello@v1.0.0", HELLO);
+    let config = format!("private:\n  - patterns: [git.corp.test]\n    {private}\n");
+    std::fs::write(site.path("modferry.yaml"), config).unwrap();
+    site
+}
+
+/// A developer's project that uses the private module.
+fn developer(site: &Site, server: &Server, name: &str) -> Go {
+    let go = site.go(server, name);
+    go.file("go.mod", "module example.com/project\n\ngo 1.21\n");
+    go.file(
+        "main.go",
+        "package main\n\nimport ours \"MODULE\"\n\nfunc main() { println(ours.Words) }\n",
+    );
+    go
+}
+
+/// Exports the module by the site's configuration.
+fn export(site: &mut Site, module: &str) -> String {
+    let config = site.path("modferry.yaml");
+    let (exported, out) = site.export(&["--config", &config, module]);
+    exported.ok();
+    out
+}
+
+/// Public hosts were asked for nothing whose path has this in it.
+#[track_caller]
+fn never_asked(public: &Upstream, name: &str) {
+    let asked = public.requests();
+    let named: Vec<_> = asked.iter().filter(|path| path.contains(name)).collect();
+    assert!(named.is_empty(), "{named:?}");
+    assert!(!asked.is_empty());
+}
+
+#[test]
+fn a_private_module_is_carried_by_its_pin_where_the_site_says_so() {
+    let own = Upstream::start();
+    own.add(NAME, OURS);
+    let mut site = site_with(&format!("goproxy: {}", own.url()));
+    let out = export(&mut site, NAME);
+    never_asked(&site.upstream, "git.corp.test");
+
+    // Nothing in the bundle makes a name private on the other side.
+    let refused = site.appliance(&["import", &out]).expect(3);
+    refused
+        .says("git.corp.test/ours is private, and no key that signed this bundle may vouch for it here")
+        .says("modferry-appliance trust private 'git.corp.test/ours' --key site+");
+    site.appliance(&["trust", "private", "*", "--key", "site"])
+        .expect(2)
+        .says("it would name every module that there is");
+    site.appliance(&["trust", "private", "git.corp.test/*", "--key", "nobody"])
+        .expect(2);
+    site.appliance(&["trust", "private", "git.corp.test/*", "--key", "site"])
+        .ok();
+    site.appliance(&["trust", "list"])
+        .ok()
+        .says("private modules of git.corp.test/*: as site+");
+    site.appliance(&["import", &out]).ok();
+    site.appliance(&["fsck"]).ok();
+
+    let server = site.serve();
+    let go = developer(&site, &server, "developer").with("GONOSUMDB", "git.corp.test");
+    go.file(
+        "main.go",
+        &go.read("main.go").replace("MODULE", "git.corp.test/ours"),
+    );
+    go.run(&["get", NAME]).ok();
+    go.run(&["run", "."]).ok().says("hello, colleague");
+    go.run(&["mod", "verify"]).ok().says("all modules verified");
+    // The same, as GOPRIVATE with the mirror for all.
+    let go = developer(&site, &server, "other")
+        .with("GOPRIVATE", "git.corp.test")
+        .with("GONOPROXY", "none");
+    go.run(&["mod", "download", NAME]).ok();
+    // Who has set nothing is told what to set.
+    let go = developer(&site, &server, "newcomer");
+    go.run(&["mod", "download", NAME])
+        .expect(1)
+        .says("403 Forbidden")
+        .says("set GONOSUMDB=git.corp.test/ours");
+
+    // The next bundle needs what is there, and says nothing of it to anybody.
+    site.upstream
+        .add("example.com/more@v1.0.0", &HELLO.replace("hello", "more"));
+    let config = site.path("modferry.yaml");
+    let (exported, out) = site.export(&["--config", &config, NAME, "example.com/more@v1.0.0"]);
+    exported.ok();
+    site.appliance(&["import", &out]).ok();
+    never_asked(&site.upstream, "git.corp.test");
+
+    // What came stays when nothing more may come.
+    site.appliance(&["trust", "private", "git.corp.test/*", "--remove"])
+        .ok();
+    site.appliance(&["list", "git.corp.test"]).ok().says(NAME);
+}
+
+#[test]
+fn without_an_upstream_of_its_own_a_private_module_is_asked_for_nowhere() {
+    let mut site = Site::new();
+    site.upstream.add("example.com/hello@v1.0.0", HELLO);
+    site.upstream.add(NAME, OURS);
+    let key = site.path("keys/site.key");
+    let out = site.path("out");
+    let mut command = site.bundler_command(&[
+        "export",
+        "--key",
+        &key,
+        "--out",
+        &out,
+        NAME,
+        "example.com/hello@v1.0.0",
+    ]);
+    command.env("GOPRIVATE", "git.corp.test");
+    modferry_tests::run::run(&mut command)
+        .expect(2)
+        .says("GOPRIVATE names it")
+        .says("private, with patterns and a goproxy or direct: true");
+    let asked = site.upstream.requests();
+    assert!(
+        !asked.iter().any(|path| path.contains("git.corp.test")),
+        "{asked:?}"
+    );
+    let (exported, _) = site.export(&["example.com/hello@v1.0.0"]);
+    exported.ok();
+}
+
+#[test]
+fn a_private_module_comes_straight_from_version_control() {
+    let mut site = site_with("direct: true");
+    // A repository where git is told to find the host's.
+    let repository = site.path("repository");
+    let git = |args: &[&str]| {
+        let mut git = Command::new("git");
+        modferry_tests::run::scrub(&mut git, site.root());
+        git.args([
+            "-C",
+            &repository,
+            "-c",
+            "user.name=x",
+            "-c",
+            "user.email=x@corp.test",
+        ]);
+        modferry_tests::run::run(git.args(args)).ok();
+    };
+    std::fs::create_dir_all(&repository).unwrap();
+    let write =
+        |name: &str, text: &str| std::fs::write(format!("{repository}/{name}"), text).unwrap();
+    write("go.mod", "module git.corp.test/direct.git\n\ngo 1.21\n");
+    write(
+        "direct.go",
+        "package direct\n\nconst Words = \"straight\"\n",
+    );
+    git(&["init", "-q"]);
+    git(&["add", "."]);
+    git(&["commit", "-q", "-m", "first"]);
+    git(&["tag", "v1.0.0"]);
+    std::fs::write(
+        site.path("home/.gitconfig"),
+        format!("[url \"file://{repository}\"]\n\tinsteadOf = https://git.corp.test/direct\n"),
+    )
+    .unwrap();
+
+    let out = export(&mut site, "git.corp.test/direct.git@v1.0.0");
+    let asked = site.upstream.requests();
+    assert!(
+        !asked.iter().any(|path| path.contains("git.corp.test")),
+        "{asked:?}"
+    );
+    site.appliance(&["trust", "private", "git.corp.test", "--key", "site"])
+        .ok();
+    site.appliance(&["import", &out]).ok();
+    let server = site.serve();
+    let go = developer(&site, &server, "developer").with("GONOSUMDB", "git.corp.test");
+    go.file(
+        "main.go",
+        &go.read("main.go")
+            .replace("MODULE", "git.corp.test/direct.git"),
+    );
+    go.run(&["get", "git.corp.test/direct.git@v1.0.0"]).ok();
+    go.run(&["run", "."]).ok().says("straight");
+}
