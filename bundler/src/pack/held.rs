@@ -101,3 +101,46 @@ fn key_of(module: &ModuleVersion, name: &[u8]) -> Key {
     hasher.update(name);
     half(hasher.finalize().into())
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use modferry_checker::testing::{Packing, zip_of};
+
+    #[test]
+    fn bases_have_together_no_more_entries_than_readers_take() {
+        let dir = tempfile::tempdir().unwrap();
+        let contents: Vec<String> = (0..9).map(|n| format!("content {n}")).collect();
+        let base = |(version, files): (usize, &std::ops::Range<usize>)| {
+            let module: ModuleVersion = format!("m.test/a@v1.{version}.0").parse().unwrap();
+            let files: Vec<(&str, &[u8])> = (contents[files.clone()].iter())
+                .map(|content| (&**content, content.as_bytes()))
+                .collect();
+            let zip = zip_of(&module, &files, Packing::Deflated);
+            let path = dir.path().join(format!("{version}.zip"));
+            std::fs::write(&path, &zip).unwrap();
+            Base {
+                module,
+                sha256: Sha256::digest(&zip).into(),
+                path,
+            }
+        };
+        let bases: Vec<Base> = [0..3, 3..7, 7..9].iter().enumerate().map(base).collect();
+        for (most, entries) in [
+            (9, [3, 4, 2]),
+            (8, [3, 4, 0]),
+            (6, [3, 0, 2]),
+            (4, [3, 0, 0]),
+        ] {
+            let held = Held::of(&bases, most, 1).unwrap();
+            assert_eq!([0, 1, 2].map(|base| held.entries(base)), entries, "{most}");
+            // What does not count is not used either.
+            let used =
+                |base: u32| held.streams.values().filter(|of| of.base == base).count() as u64;
+            assert_eq!([0, 1, 2].map(used), entries);
+            let named = held.names.values().flatten().count() as u64;
+            assert_eq!(named, entries.iter().sum::<u64>());
+        }
+    }
+}

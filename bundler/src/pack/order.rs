@@ -274,3 +274,88 @@ fn frames(contents: &[Content], most: u64) -> Vec<Frame> {
 
 /// The most bytes of the table that one content takes: a size, and a form or several.
 const TABLE_ROW: u64 = 10 + 9;
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use modferry_protocol::bundle::{MAX_PREFIX, MAX_PREFIX_PACKED};
+
+    /// Contents of a byte each, and what they were before: so many bytes, and packed to so many.
+    fn contents(before: &[Option<(usize, usize)>]) -> Vec<Content> {
+        let content = |(at, before): (usize, &Option<(usize, usize)>)| Content {
+            key: ([0; 16], at as u32),
+            origin: Origin {
+                zip: 0,
+                entry: at as u32,
+                offset: 0,
+                packed: 1,
+            },
+            packed: None,
+            size: 1,
+            forms: 1,
+            opaque: false,
+            deflated: 1,
+            number: at as u32,
+            before: before.map(|(size, packed)| HeldEntry {
+                base: 0,
+                entry: at as u32,
+                size: size as u64,
+                packed: packed as u64,
+            }),
+        };
+        before.iter().enumerate().map(content).collect()
+    }
+
+    /// How many contents each frame has, and how many entries its prefix.
+    fn cut(before: &[Option<(usize, usize)>]) -> Vec<(usize, usize)> {
+        let frames = frames(&contents(before), u64::MAX);
+        assert!(frames.is_sorted_by(|a, b| a.contents.end == b.contents.start));
+        let cut = |frame: &Frame| (frame.contents.len(), frame.prefix.len());
+        frames.iter().map(cut).collect()
+    }
+
+    #[test]
+    fn a_frame_is_cut_where_readers_would_refuse_it() {
+        assert_eq!(cut(&vec![None; MAX_CONTENTS]), [(MAX_CONTENTS, 0)]);
+        assert_eq!(
+            cut(&vec![None; MAX_CONTENTS + 1]),
+            [(MAX_CONTENTS, 0), (1, 0)]
+        );
+        let parts = vec![Some((1, 1)); MAX_PREFIX_PARTS + 1];
+        assert_eq!(cut(&parts[1..]), [(MAX_PREFIX_PARTS, MAX_PREFIX_PARTS)]);
+        assert_eq!(cut(&parts), [(MAX_PREFIX_PARTS, MAX_PREFIX_PARTS), (1, 1)]);
+        let of = |size, packed| Some((size, packed));
+        assert_eq!(cut(&[of(MAX_PREFIX - 1, 1), of(1, 1), None]), [(3, 2)]);
+        assert_eq!(
+            cut(&[of(MAX_PREFIX - 1, 1), of(2, 1), None]),
+            [(1, 1), (2, 1)]
+        );
+        assert_eq!(cut(&[of(1, MAX_PREFIX_PACKED - 1), of(1, 1)]), [(2, 2)]);
+        assert_eq!(
+            cut(&[of(1, MAX_PREFIX_PACKED - 1), of(1, 2)]),
+            [(1, 1), (1, 1)]
+        );
+    }
+
+    #[test]
+    fn what_is_too_large_for_a_prefix_is_in_none() {
+        assert_eq!(cut(&[Some((MAX_PREFIX, MAX_PREFIX_PACKED))]), [(1, 1)]);
+        assert_eq!(cut(&[Some((MAX_PREFIX + 1, 1)), Some((1, 1))]), [(2, 1)]);
+        assert_eq!(
+            cut(&[Some((1, MAX_PREFIX_PACKED + 1)), Some((1, 1))]),
+            [(2, 1)]
+        );
+    }
+
+    #[test]
+    fn a_frame_has_as_many_bytes_as_it_may() {
+        let all = contents(&[None; 5]);
+        let three = TABLE_ROW + 3 * (1 + TABLE_ROW);
+        for (most, sizes) in [(three, &[3, 2][..]), (three - 1, &[2, 2, 1])] {
+            let frames = frames(&all, most);
+            let lens: Vec<usize> = frames.iter().map(|frame| frame.contents.len()).collect();
+            assert_eq!(lens, sizes);
+        }
+    }
+}
