@@ -341,6 +341,33 @@ mod tests {
     }
 
     #[test]
+    fn only_zips_of_recipes_have_a_sha256_of_their_own() {
+        let zip = |encoding, zip_sha256: &[[u8; 32]]| Entry {
+            number: 1,
+            encoding,
+            stored: 1,
+            sha256: [0; 32],
+            items: vec![(Item::Zip("example.com/a@v1.0.0".parse().unwrap()), 1)],
+            zip_sha256: zip_sha256.to_vec(),
+        };
+        let admit = |encoding, zip_sha256: &[[u8; 32]]| {
+            let admitted = Rules::default().admit(&zip(encoding, zip_sha256));
+            admitted.map_err(|error| error.to_string())
+        };
+        admit(Encoding::Raw, &[]).unwrap();
+        admit(Encoding::Recipes, &[[0; 32]]).unwrap();
+        let error = admit(Encoding::Raw, &[[0; 32]]).unwrap_err();
+        assert!(
+            error.contains("only zips that travel as recipes"),
+            "{error}"
+        );
+        for wrong in [&[][..], &[[0; 32]; 2]] {
+            let error = admit(Encoding::Recipes, wrong).unwrap_err();
+            assert!(error.contains("has a size and a SHA-256"), "{error}");
+        }
+    }
+
+    #[test]
     fn a_bundle_has_100_heads_at_most() {
         // In several packs, since it is not one pack's items that are limited here.
         let pack = |number: u32, databases: std::ops::Range<usize>| Entry {
