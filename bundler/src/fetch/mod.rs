@@ -10,6 +10,7 @@ mod failure;
 pub mod go_mod;
 mod gosum_inside;
 pub mod info;
+mod loads;
 mod pin;
 mod slot;
 mod tasks;
@@ -22,7 +23,9 @@ use modferry_protocol::module::{ModulePath, ModuleVersion, Version, pattern};
 use modferry_protocol::sumdb::Record;
 
 pub use failure::{Failure, Fatal, Part};
-use slot::{Due, GoModBytes, Slot, State, Step};
+use loads::Load;
+pub use loads::Loading;
+use slot::{Due, GoModBytes, Slot, State, Step, Waiter};
 
 use crate::basis::{Holdings, Parts};
 use crate::cache::{Cache, ZipFile};
@@ -67,6 +70,13 @@ pub enum Want {
         /// The module that was named, whose own go.sum says what its tests need.
         named: Option<ModuleVersion>,
     },
+    /// What loading these packages opens.
+    Load {
+        /// As a failure names it: the argument, or the go.mod file.
+        name: String,
+        /// Which packages, and what for.
+        loading: Box<Loading>,
+    },
     /// Exactly these, which bundles of the stream carried before.
     Again {
         /// As a failure names them.
@@ -84,6 +94,11 @@ impl Want {
         match self {
             Want::Sums { sums, .. } => sums.keys().collect(),
             Want::Build { main, .. } => {
+                let required = main.summary.require.iter();
+                required.filter_map(|module| main.fetched(module)).collect()
+            }
+            Want::Load { loading, .. } => {
+                let main = &loading.main;
                 let required = main.summary.require.iter();
                 required.filter_map(|module| main.fetched(module)).collect()
             }
@@ -164,6 +179,7 @@ pub struct Session<'s> {
     sources: &'s Sources,
     progress: &'s Progress,
     builds: Vec<Build>,
+    loads: Vec<Load>,
     sums: Vec<(PathBuf, BTreeMap<ModuleVersion, Sums>)>,
     again: Vec<Again>,
     /// What the destination holds: zips and infos of that are not fetched.
@@ -195,6 +211,7 @@ impl Selected {
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Begun {
     builds: usize,
+    loads: usize,
     sums: usize,
     again: usize,
 }
@@ -226,6 +243,7 @@ impl<'s> Session<'s> {
             sources,
             progress,
             builds: Vec::new(),
+            loads: Vec::new(),
             sums: Vec::new(),
             again: Vec::new(),
             held,
@@ -250,6 +268,9 @@ impl<'s> Session<'s> {
                     modules,
                     optional,
                 }),
+                Want::Load { name, loading } => {
+                    self.loads.push(Load::new(name, *loading, optional));
+                }
                 Want::Build { name, main, named } => {
                     let (resolver, first) = Resolver::new(*main);
                     self.builds.push(Build {
@@ -337,15 +358,25 @@ impl<'s> Session<'s> {
         fetched
             .failures
             .sort_by(|a, b| (&a.module, a.part).cmp(&(&b.module, b.part)));
-        for build in &self.builds {
-            if let Some(selection) = lock(&build.resolver).selection() {
-                fetched.notes.extend(selection.folders.iter().map(|folder| {
-                    format!(
-                        "{}: {folder} stands in for a module and is not carried",
-                        build.name
-                    )
-                }));
-            }
+        let of_builds = self.builds.iter().filter_map(|build| {
+            let selection = lock(&build.resolver).selection().cloned()?;
+            Some((&build.name, selection.folders))
+        });
+        let of_loads = self.loads.iter().filter_map(|load| {
+            let selection = lock(&load.loader).selection().cloned()?;
+            Some((&load.name, selection.folders))
+        });
+        for (name, folders) in of_builds.chain(of_loads) {
+            fetched.notes.extend(folders.iter().map(|folder| {
+                format!("{name}: {folder} stands in for a module and is not carried")
+            }));
+        }
+        if state.unread > 0 {
+            fetched.notes.insert(format!(
+                "{} zips are not in the cache, so that what their packages need is not known: all that they require is \
+                 counted, and an export may find less",
+                state.unread
+            ));
         }
         for (module, slot) in state.slots {
             let (Step::Got(record), Some(Some(_))) = (slot.record, slot.loaded) else {
@@ -367,6 +398,7 @@ impl<'s> Session<'s> {
     fn begun(&self) -> Begun {
         Begun {
             builds: self.builds.len(),
+            loads: self.loads.len(),
             sums: self.sums.len(),
             again: self.again.len(),
         }
@@ -379,6 +411,12 @@ impl<'s> Session<'s> {
                 selection.selected.values().for_each(|m| selected.add(m));
             }
             build.named.iter().for_each(|module| selected.add(module));
+        }
+        for load in &self.loads {
+            if let Some(selection) = lock(&load.loader).selection() {
+                selection.selected.values().for_each(|m| selected.add(m));
+            }
+            load.named().iter().for_each(|module| selected.add(module));
         }
         for (_, sums) in &self.sums {
             let whole = sums.iter().filter(|(_, sum)| sum.zip.is_some());
@@ -427,13 +465,22 @@ impl<'s> Session<'s> {
         }
         for (index, build) in self.builds.iter().enumerate().skip(begun.builds) {
             for module in std::mem::take(&mut *lock(&build.first)) {
-                self.want(pool, &module, Level::Mod, Some(index), build.optional);
+                self.want(
+                    pool,
+                    &module,
+                    Level::Mod,
+                    Some(Waiter::Build(index)),
+                    build.optional,
+                );
             }
             // Also where its own requirements select a newer version of it: it is what was asked for.
             if let Some(named) = &build.named {
                 self.want(pool, named, Level::Whole, None, build.optional);
             }
             self.selected(pool, index);
+        }
+        for index in begun.loads..self.loads.len() {
+            self.begin_load(pool, index);
         }
     }
 
@@ -444,7 +491,7 @@ impl<'s> Session<'s> {
         pool: &Pool<'t>,
         module: &ModuleVersion,
         level: Level,
-        waiter: Option<usize>,
+        waiter: Option<Waiter>,
         optional: bool,
     ) {
         let mut state = self.lock();
@@ -510,15 +557,25 @@ impl<'s> Session<'s> {
         pool: &Pool<'t>,
         module: &ModuleVersion,
         loaded: Loaded,
-        builds: Vec<usize>,
+        waiters: Vec<Waiter>,
     ) {
-        for index in builds {
+        for waiter in waiters {
             let (module, loaded) = (module.clone(), loaded.clone());
             pool.spawn(move |pool| {
+                let index = match waiter {
+                    Waiter::Build(index) => index,
+                    Waiter::Load(index) => return self.tell_load(pool, index, &module, loaded),
+                };
                 let build = &self.builds[index];
                 let wanted = lock(&build.resolver).loaded(&module, loaded);
                 for module in wanted {
-                    self.want(pool, &module, Level::Mod, Some(index), build.optional);
+                    self.want(
+                        pool,
+                        &module,
+                        Level::Mod,
+                        Some(Waiter::Build(index)),
+                        build.optional,
+                    );
                 }
                 self.selected(pool, index);
             });
@@ -578,12 +635,17 @@ impl<'s> Session<'s> {
         if due.zip && self.is_left_out(module) {
             due = Due::default();
             self.progress.zip_done(0);
+            if let Some(slot) = self.lock().slots.get_mut(module) {
+                slot.left_out = true;
+                slot.zip_ended = true;
+            }
+            self.settle(pool, module);
         }
         if due.zip {
             let of = module.clone();
             pool.spawn_later(move |pool| match self.sources.zips {
                 true => self.zip(pool, &of),
-                false => self.zip_size(&of),
+                false => self.zip_size(pool, &of),
             });
         }
         // A plan counts no infos.
@@ -593,10 +655,16 @@ impl<'s> Session<'s> {
         }
     }
 
-    /// Whether the destination holds all of it. A module that was named is fetched all the same, for its go.sum.
+    /// Whether the destination holds all of it. A module that was named is fetched all the same, for its go.sum; so is one
+    /// whose packages are to be read.
     fn is_left_out(&self, module: &ModuleVersion) -> bool {
         let named = || (self.builds.iter()).any(|build| build.named.as_ref() == Some(module));
-        self.held.parts(module).has(Parts::WHOLE) && !(self.sources.zips && named())
+        let read = || {
+            let state = self.lock();
+            let slot = state.slots.get(module);
+            slot.is_some_and(|slot| !slot.readers.is_empty())
+        };
+        self.held.parts(module).has(Parts::WHOLE) && !(self.sources.zips && (named() || read()))
     }
 
     /// Who wants a module, in words: the chain of requirements that leads to it.
@@ -613,15 +681,20 @@ impl<'s> Session<'s> {
         }
         let mut shortest: Option<String> = None;
         let mut steps = usize::MAX;
-        for build in &self.builds {
+        let of_builds = self.builds.iter().filter_map(|build| {
             let resolver = lock(&build.resolver);
-            if !resolver.knows(module) {
-                continue;
-            }
-            let chain = resolver.chain(module);
+            let chain = resolver.knows(module).then(|| resolver.chain(module))?;
+            Some((&build.name, chain))
+        });
+        let of_loads = self.loads.iter().filter_map(|load| {
+            let loader = lock(&load.loader);
+            let chain = loader.knows(module).then(|| loader.chain(module))?;
+            Some((&load.name, chain))
+        });
+        for (name, chain) in of_builds.chain(of_loads) {
             if chain.len() < steps {
                 steps = chain.len();
-                let mut names: Vec<String> = vec![build.name.clone()];
+                let mut names: Vec<String> = vec![name.clone()];
                 names.extend(chain[..chain.len() - 1].iter().map(ToString::to_string));
                 names.dedup();
                 shortest = Some(names.join(" -> "));

@@ -1,6 +1,7 @@
 //! What a run knows so far.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
+use std::sync::Arc;
 
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{Record, Tile};
@@ -8,6 +9,8 @@ use modferry_protocol::sumdb::{Record, Tile};
 use super::{Fatal, Level, Part};
 use crate::cache::ZipFile;
 use crate::select::mvs::Loaded;
+use crate::select::packages::constraint::Tags;
+use crate::select::packages::folders::Packages;
 use crate::upstream::goproxy::Unavailable;
 
 #[derive(Default)]
@@ -18,8 +21,19 @@ pub(super) struct State {
     /// Whether something that says what is wanted could not be read.
     pub(super) uncertain: bool,
     pub(super) fatal: Option<Fatal>,
+    /// Zips that a plan could not read, since the cache does not have them.
+    pub(super) unread: usize,
     /// Tiles that are fetched ahead.
     pub(super) tiles: HashSet<Tile>,
+}
+
+/// Who waits for what a go.mod says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Waiter {
+    /// A build, by its place.
+    Build(usize),
+    /// A load, by its place.
+    Load(usize),
 }
 
 /// What is known of one module so far.
@@ -31,9 +45,17 @@ pub(super) struct Slot {
     pub(super) go_mod: Step<GoModBytes>,
     /// What the verified go.mod says, or that there is none.
     pub(super) loaded: Option<Loaded>,
-    pub(super) waiting: Vec<usize>,
+    pub(super) waiting: Vec<Waiter>,
+    /// Loaders that wait for its packages.
+    pub(super) readers: Vec<usize>,
+    /// Its packages, under the tags that were asked for.
+    pub(super) packages: Vec<(Tags, Option<Arc<Packages>>)>,
     pub(super) info_begun: bool,
     pub(super) zip_begun: bool,
+    /// Whether nothing more is done about its zip.
+    pub(super) zip_ended: bool,
+    /// Whether its zip is not fetched because the destination holds it.
+    pub(super) left_out: bool,
     pub(super) info: bool,
     pub(super) zip: Option<ZipFile>,
     pub(super) zip_size: Option<u64>,
@@ -74,7 +96,7 @@ impl Slot {
         due
     }
 
-    pub(super) fn new(level: Level, waiter: Option<usize>, optional: bool) -> Slot {
+    pub(super) fn new(level: Level, waiter: Option<Waiter>, optional: bool) -> Slot {
         Slot {
             level,
             optional,
@@ -82,8 +104,12 @@ impl Slot {
             go_mod: Step::Waiting,
             loaded: None,
             waiting: waiter.into_iter().collect(),
+            readers: Vec::new(),
+            packages: Vec::new(),
             info_begun: false,
             zip_begun: false,
+            zip_ended: false,
+            left_out: false,
             info: false,
             zip: None,
             zip_size: None,

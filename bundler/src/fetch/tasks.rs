@@ -115,6 +115,7 @@ impl Session<'_> {
             let waiting = std::mem::take(&mut slot.waiting);
             drop(state);
             self.progress.module_done();
+            self.settle(pool, module);
             return self.tell(pool, module, None, waiting);
         }
         if !both {
@@ -212,10 +213,16 @@ impl Session<'_> {
         let mut checker = lock(&self.checkers).pop().unwrap_or_default();
         let outcome = self.zip_with(pool, module, recorded, &mut checker);
         lock(&self.checkers).push(checker);
-        let Some(zip) = outcome else { return };
-        self.progress.zip_done(zip.size);
+        self.progress
+            .zip_done(outcome.as_ref().map_or(0, |zip| zip.size));
+        let there = outcome.is_some();
         if let Some(slot) = self.lock().slots.get_mut(module) {
-            slot.zip = Some(zip);
+            slot.zip = outcome;
+            slot.zip_ended = true;
+        }
+        self.settle(pool, module);
+        if !there {
+            return;
         }
         for (index, build) in self.builds.iter().enumerate() {
             if build.named.as_ref() == Some(module) {
@@ -299,14 +306,17 @@ impl Session<'_> {
     }
 
     /// Asks how large the zip is, without fetching it.
-    pub(super) fn zip_size(&self, module: &ModuleVersion) {
+    pub(super) fn zip_size<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion) {
         let path = self.sources.cache.path(module, "zip");
         let size = match std::fs::metadata(&path) {
             Ok(meta) => Some(meta.len()),
             Err(_) => match self.sources.upstream.size(&Request::Zip(module.clone())) {
                 Ok(size) => size,
                 // Only that says that there is no zip: many upstreams do not know HEAD, and each refuses it in its way.
-                Err(why) if why.is_absence() => return self.fail(module, Part::Zip, why),
+                Err(why) if why.is_absence() => {
+                    self.fail(module, Part::Zip, why);
+                    None
+                }
                 Err(why) => {
                     tracing::debug!(%module, %why, "its zip's size is not said");
                     None
@@ -316,7 +326,9 @@ impl Session<'_> {
         self.progress.zip_done(size.unwrap_or(0));
         if let Some(slot) = self.lock().slots.get_mut(module) {
             slot.zip_size = size;
+            slot.zip_ended = true;
         }
+        self.settle(pool, module);
     }
 
     /// Looks the module up anew, if its record is from the cache.

@@ -1,0 +1,209 @@
+//! Builds whose packages are loaded: which zips they open is known from what is in the zips that they open before.
+//!
+//! A [`Loader`] says what it wants, and is asked again once all of that is there. Its zips are read as soon as they are
+//! verified; those that the destination holds are fetched for it as well, since what is in them says what else is needed.
+//! A plan fetches no zip: it reads those that the cache has, and counts what the others may need as needed.
+
+use std::fs::File;
+use std::sync::{Arc, Mutex};
+
+use modferry_protocol::module::ModuleVersion;
+
+use super::slot::Waiter;
+use super::{Level, Session, lock};
+use crate::cache::FileAt;
+use crate::pool::Pool;
+use crate::select::mvs::{Loaded, Main};
+use crate::select::packages::constraint::Tags;
+use crate::select::packages::folders::Packages;
+use crate::select::packages::load::{Loader, Subject, Task};
+use crate::select::packages::zip_packages;
+
+/// What packages are loaded for.
+#[derive(Clone, Debug)]
+pub struct Loading {
+    /// The main module.
+    pub main: Main,
+    /// Which packages.
+    pub subject: Subject,
+    /// What for.
+    pub task: Task,
+    /// Which files count.
+    pub tags: Tags,
+}
+
+/// A loader at work.
+pub(super) struct Load {
+    pub(super) name: String,
+    pub(super) optional: bool,
+    pub(super) loader: Mutex<Loader>,
+    subject: Subject,
+    tags: Tags,
+    /// How much it waits for.
+    missing: Mutex<usize>,
+}
+
+impl Load {
+    pub(super) fn new(name: String, loading: Loading, optional: bool) -> Load {
+        Load {
+            name,
+            optional,
+            tags: Loader::tags(loading.task, &loading.tags),
+            subject: loading.subject.clone(),
+            loader: Mutex::new(Loader::new(loading.main, loading.subject, loading.task)),
+            missing: Mutex::new(0),
+        }
+    }
+
+    /// The module that was named.
+    pub(super) fn named(&self) -> Option<&ModuleVersion> {
+        match &self.subject {
+            Subject::Main => None,
+            Subject::Module(module) => Some(module),
+        }
+    }
+}
+
+impl Session<'_> {
+    /// Begins a load: what was named is wanted, whatever else is.
+    pub(super) fn begin_load<'t>(&'t self, pool: &Pool<'t>, index: usize) {
+        let load = &self.loads[index];
+        if let Some(named) = load.named() {
+            self.want(pool, named, Level::Whole, None, load.optional);
+        }
+        pool.spawn(move |pool| self.go_on(pool, index));
+    }
+
+    /// Asks the loader, which has all that it wanted, what it wants next.
+    fn go_on<'t>(&'t self, pool: &Pool<'t>, index: usize) {
+        let load = &self.loads[index];
+        let needs = lock(&load.loader).wanted();
+        let count = needs.go_mods.len() + needs.zips.len();
+        if count == 0 {
+            let selection = lock(&load.loader).selection().cloned().unwrap_or_default();
+            for module in &selection.whole {
+                self.want(pool, module, Level::Whole, None, load.optional);
+            }
+            for module in &selection.listed {
+                self.want(pool, module, Level::Listed, None, true);
+            }
+            return;
+        }
+        *lock(&load.missing) = count;
+        for module in &needs.go_mods {
+            self.want(
+                pool,
+                module,
+                Level::Mod,
+                Some(Waiter::Load(index)),
+                load.optional,
+            );
+        }
+        for module in &needs.zips {
+            self.want_packages(pool, module, index);
+        }
+    }
+
+    /// Tells a loader what a go.mod says.
+    pub(super) fn tell_load<'t>(
+        &'t self,
+        pool: &Pool<'t>,
+        index: usize,
+        module: &ModuleVersion,
+        loaded: Loaded,
+    ) {
+        lock(&self.loads[index].loader).loaded(module, loaded);
+        self.one_less(pool, index);
+    }
+
+    fn one_less<'t>(&'t self, pool: &Pool<'t>, index: usize) {
+        let mut missing = lock(&self.loads[index].missing);
+        *missing -= 1;
+        if *missing == 0 {
+            drop(missing);
+            self.go_on(pool, index);
+        }
+    }
+
+    /// Asks for a module for a loader that wants to know its packages.
+    fn want_packages<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion, index: usize) {
+        let optional = self.loads[index].optional;
+        self.want(pool, module, Level::Mod, None, optional);
+        if let Some(slot) = self.lock().slots.get_mut(module) {
+            slot.readers.push(index);
+            if slot.left_out && self.sources.zips {
+                slot.left_out = false;
+                slot.zip_begun = false;
+                slot.zip_ended = false;
+                self.progress.raised();
+            }
+        }
+        self.want(pool, module, Level::Whole, None, optional);
+        self.settle(pool, module);
+    }
+
+    /// Where a module's zip is there, or never will be: tells the loaders that wait for it.
+    pub(super) fn settle<'t>(&'t self, pool: &Pool<'t>, module: &ModuleVersion) {
+        let mut state = self.lock();
+        let Some(slot) = state.slots.get_mut(module) else {
+            return;
+        };
+        if slot.zip.is_none() && !slot.zip_ended && !matches!(slot.loaded, Some(None)) {
+            return;
+        }
+        let readers = std::mem::take(&mut slot.readers);
+        drop(state);
+        for index in readers {
+            let module = module.clone();
+            pool.spawn(move |pool| {
+                let packages = self.packages(&module, &self.loads[index].tags);
+                lock(&self.loads[index].loader).opened(&module, packages);
+                self.one_less(pool, index);
+            });
+        }
+    }
+
+    /// The packages of a module, if they can be known.
+    fn packages(&self, module: &ModuleVersion, tags: &Tags) -> Option<Arc<Packages>> {
+        let path = {
+            let state = self.lock();
+            let slot = state.slots.get(module)?;
+            if let Some((_, packages)) = slot.packages.iter().find(|(of, _)| of == tags) {
+                return packages.clone();
+            }
+            slot.zip.as_ref().map(|zip| zip.path.clone())
+        };
+        let path = match path {
+            Some(path) => path,
+            None if self.sources.zips => return None,
+            None => self.sources.cache.path(module, "zip"),
+        };
+        let read = File::open(path).and_then(FileAt::new);
+        let packages = match read.map(|zip| zip_packages::read(module, &zip, tags)) {
+            Ok(Ok(packages)) => Some(Arc::new(packages)),
+            Ok(Err(error)) => {
+                self.unknown(module, &error);
+                None
+            }
+            Err(_) if !self.sources.zips => {
+                self.lock().unread += 1;
+                None
+            }
+            Err(error) => {
+                self.unknown(module, &error);
+                None
+            }
+        };
+        if let Some(slot) = self.lock().slots.get_mut(module) {
+            slot.packages.push((tags.clone(), packages.clone()));
+        }
+        packages
+    }
+
+    fn unknown(&self, module: &ModuleVersion, error: &dyn std::error::Error) {
+        let note = format!(
+            "{module}: what its packages import cannot be read, so that all it requires is carried: {error}"
+        );
+        self.lock().notes.insert(note);
+    }
+}
