@@ -17,22 +17,10 @@ use modferry_protocol::module::ModuleVersion;
 use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 
-use super::Misplaced;
+use super::{Listing, Misplaced, some_of};
 
 /// The largest document that is read, in bytes.
 pub const MAX_SBOM: u64 = 64 << 20;
-
-/// No more names than this in a note.
-const MAX_NAMES: usize = 5;
-
-/// What a document names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Bill {
-    /// The modules.
-    pub modules: BTreeSet<ModuleVersion>,
-    /// What was passed over, to tell.
-    pub notes: Vec<String>,
-}
 
 /// Why a document is not read.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -49,7 +37,7 @@ pub enum SbomError {
 }
 
 /// Reads a document.
-pub fn parse(text: &[u8]) -> Result<Bill, SbomError> {
+pub fn parse(text: &[u8]) -> Result<Listing, SbomError> {
     let document: Document = serde_json::from_slice(text).map_err(|error| Misplaced {
         line: error.line().max(1),
         column: error.column().max(1),
@@ -219,24 +207,12 @@ impl Found {
         }
     }
 
-    fn done(self) -> Result<Bill, SbomError> {
+    fn done(self) -> Result<Listing, SbomError> {
         let mut notes = Vec::new();
         if !self.unversioned.is_empty() {
-            let names: Vec<&str> = self
-                .unversioned
-                .iter()
-                .take(MAX_NAMES)
-                .map(String::as_str)
-                .collect();
-            let more = self.unversioned.len().saturating_sub(MAX_NAMES);
             notes.push(format!(
-                "without a version that can be asked for, passed over: {}{}",
-                names.join(", "),
-                if more > 0 {
-                    format!(" and {more} more")
-                } else {
-                    String::new()
-                }
+                "without a version that can be asked for, passed over: {}",
+                some_of(&self.unversioned)
             ));
         }
         let others: usize = self.others.values().sum();
@@ -259,7 +235,7 @@ impl Found {
         }
         match self.modules.is_empty() {
             true => Err(SbomError::NoModule(notes)),
-            false => Ok(Bill {
+            false => Ok(Listing {
                 modules: self.modules,
                 notes,
             }),
@@ -272,7 +248,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
 
-    fn names(bill: &Bill) -> Vec<String> {
+    fn names(bill: &Listing) -> Vec<String> {
         bill.modules.iter().map(ToString::to_string).collect()
     }
 
