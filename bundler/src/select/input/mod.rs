@@ -1,19 +1,31 @@
 //! Files and folders that say what is asked for, a format each.
 
 pub mod binary;
+pub mod modcache;
 pub mod sbom;
 #[cfg(test)]
 mod testing;
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use modferry_protocol::module::ModuleVersion;
+
+use crate::fetch::Level;
 
 /// What a file names.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Listing {
     /// The modules.
     pub modules: BTreeSet<ModuleVersion>,
+    /// What was passed over, to tell.
+    pub notes: Vec<String>,
+}
+
+/// What a file or folder names, and how much of each.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Levels {
+    /// The modules.
+    pub modules: BTreeMap<ModuleVersion, Level>,
     /// What was passed over, to tell.
     pub notes: Vec<String>,
 }

@@ -9,6 +9,15 @@ use std::process::{Command, Output};
 use modferry_checker::testing::TestModule;
 use modferry_protocol::request::Request;
 
+use super::Levels;
+
+/// `path@version level` of each.
+pub(super) fn levels(of: &Levels) -> Vec<String> {
+    (of.modules.iter())
+        .map(|(module, level)| format!("{module} {level:?}"))
+        .collect()
+}
+
 /// A folder that all below is in.
 pub(super) struct Workshop {
     folder: tempfile::TempDir,
