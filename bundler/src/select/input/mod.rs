@@ -5,6 +5,7 @@ pub mod modcache;
 pub mod sbom;
 #[cfg(test)]
 mod testing;
+pub mod vendor;
 
 use std::collections::{BTreeMap, BTreeSet};
 
