@@ -261,6 +261,11 @@ mod tests {
 
     /// As-they-are streams of those bytes, from 0.
     fn parts(streams: &[&[u8]]) -> Parts<NoZip> {
+        parts_of(0, streams)
+    }
+
+    /// Streams of that method, of those bytes.
+    fn parts_of(method: u8, streams: &[&[u8]]) -> Parts<NoZip> {
         let folder = std::env::temp_dir();
         let totals = DeflatedTotals {
             streams: streams.len() as u64,
@@ -269,7 +274,7 @@ mod tests {
         let all = Streams::new(totals, &folder).unwrap();
         for bytes in streams {
             let stream = Stream {
-                method: 0,
+                method,
                 packed: bytes.len() as u32,
                 unpacked: bytes.len() as u32,
                 crc32: 0,
@@ -335,5 +340,17 @@ mod tests {
         assert_eq!(pieces(0, 2, 6), None);
         assert_eq!(pieces(1, 2, 6), None);
         assert_eq!(pieces(4, 1, 6), None);
+        // What a writer has made is no piece.
+        for (method, found) in [(0, Some(3)), (8, None)] {
+            let all = parts_of(method, &[b"abc"]);
+            let mut sources = Sources {
+                parts: &all,
+                reader: all.bases.reader(),
+                last: None,
+                size: 3,
+                buffer: Vec::new(),
+            };
+            assert_eq!(sources.pieces(0, 1).unwrap(), found);
+        }
     }
 }

@@ -293,6 +293,28 @@ mod tests {
     use modferry_protocol::bundle::{ContentsWriter, StoredContents};
     use std::io::Write;
 
+    #[test]
+    fn nothing_is_made_of_a_content_that_has_no_room() {
+        let limits = |bytes| DeflatedTotals { streams: 9, bytes };
+        let folder = std::env::temp_dir();
+        for form in [
+            Form::AsIs,
+            Form::Written(modferry_deflate::Writer::GoChains),
+        ] {
+            let mut tools = RebuildTools::new();
+            let all = Streams::new(limits(u64::MAX), &folder).unwrap();
+            tools.make(form, b"content", &all).unwrap();
+            let made = tools.made.len() as u64;
+            let enough = Streams::new(limits(2 * made), &folder).unwrap();
+            tools.make(form, b"content", &enough).unwrap();
+            // What this batch has made already is in it.
+            let few = Streams::new(limits(3 * made - 1), &folder).unwrap();
+            let fault = tools.make(form, b"content", &few);
+            assert!(matches!(fault, Err(Fault::TooMany)), "{form:?}");
+            assert!(tools.made.len() as u64 <= 3 * made - 1);
+        }
+    }
+
     /// How many contents each batch has.
     fn batches(sizes: &[usize]) -> Vec<usize> {
         let table: Vec<_> = (sizes.iter())

@@ -126,3 +126,22 @@ impl BasesReader {
         Ok(Base { module, sha256 })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn bases_are_written_in_order_and_each_once() {
+        let base = |version: &str| Base {
+            module: format!("example.com/a@{version}").parse().unwrap(),
+            sha256: [7; 32],
+        };
+        let texts = |versions: [&str; 2]| bases_texts(&versions.map(base));
+        assert_eq!(texts(["v1.9.0", "v1.10.0"]).unwrap().len(), 1);
+        for wrong in [["v1.10.0", "v1.9.0"], ["v1.9.0", "v1.9.0"]] {
+            assert!(matches!(texts(wrong), Err(ListError::Order { .. })));
+        }
+    }
+}

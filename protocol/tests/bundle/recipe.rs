@@ -293,6 +293,19 @@ fn a_zip_that_a_recipe_cannot_make_has_none() {
 }
 
 #[test]
+fn an_end_counts_files_modulo_65536() {
+    for count in [65_535, 65_537] {
+        let files = (0..count).map(|n| Entry {
+            encoder: Encoder::Stored,
+            ..plain(&format!("{n:x}"), b"")
+        });
+        let recipe = recipe(&of(files.collect()).build()).unwrap().unwrap();
+        // A directory in order, a plain end, and nothing behind it.
+        assert!(encode(&recipe).ends_with(&[0, 0, 0]), "{count}");
+    }
+}
+
+#[test]
 fn entries_that_share_bytes_have_no_recipe() {
     // The second file lies in the first one's data, which is stored.
     let inner = of(vec![plain("inner", b"inner")]).build();

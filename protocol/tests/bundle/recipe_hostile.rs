@@ -347,6 +347,11 @@ fn sources_are_numbers_of_32_bits() {
     let two = with(3, |p| p.sources = vec![5 << 3, 0, 1 << 2]).unwrap();
     let numbers: Vec<_> = two.sources().copied().collect();
     assert_eq!(numbers, [5, 6, 6].map(Source::Deflated));
+    // Entries anew in each base: 2 of base 0, then 0 and 1 of base 1.
+    let bases = with(3, |p| p.sources = vec![1, 2 << 1, 2 << 2 | 1, 0, 1, 0]).unwrap();
+    let entry = |base, entry| Source::Base(BaseEntry { base, entry });
+    let want = [entry(0, 2), entry(1, 0), entry(1, 1)];
+    assert!(bases.sources().eq(&want));
 }
 
 #[test]
