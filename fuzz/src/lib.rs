@@ -5,11 +5,14 @@
 //! from a mutator that sees which code they reach, so signatures and hashes, which it could never guess, are put right
 //! for it where something lies behind them ([`repair`]).
 //!
+//! One target is no parser: deflate streams have to be written bit for bit, whatever the content ([`deflate`]).
+//!
 //! The committed inputs in corpus/ are our own: made up, or what the fuzzer made of such. protocol/tests/fuzz.rs runs each
 //! target over its own with the ordinary tests. A finding goes there under a name that says what it was.
 
 #![allow(clippy::unwrap_used, reason = "a panic is how a target fails")]
 
+mod content;
 mod repair;
 mod spanning;
 
@@ -18,6 +21,7 @@ use std::fmt::Debug;
 use std::io::{self, Cursor, Write};
 use std::sync::LazyLock;
 
+use modferry_deflate::{Deflater, TooLong, Writer};
 use modferry_protocol::bundle::{
     BaseEntry, BasesReader, BundleWriter, ContentsWriter, Deflated, DeflatedFacts, Encoding,
     Entries, Entry, Gone, IndexReader, Level, ListKind, ListReader, Manifest, OneVolume, ReadError,
@@ -41,6 +45,7 @@ pub type Target = (&'static str, fn(&[u8]));
 pub const TARGETS: &[Target] = &[
     ("bases", bases),
     ("contents", contents),
+    ("deflate", deflate),
     ("index", index),
     ("lists", lists),
     ("manifest", manifest),
@@ -168,6 +173,37 @@ fn framed(data: &[u8]) -> Vec<u8> {
     }
     stored.extend([1, 0, 0]); // the last block, of nothing
     stored
+}
+
+/// Writers of deflate streams, on a content that grows from the data; the front, as long as its first two bytes say, is a
+/// stream that somebody claims to be its own. What each writer makes inflates to the content, whatever it wrote before.
+pub fn deflate(data: &[u8]) {
+    let (length, behind) = data.split_first_chunk().unwrap_or((&[0; 2], data));
+    let length = usize::from(u16::from_le_bytes(*length));
+    let (claimed, seed) = behind.split_at(length.min(behind.len()));
+    let content = content::grown(seed);
+    let mut used = Deflater::new();
+    for writer in Writer::ALL {
+        let mut stream = Vec::new();
+        (used.deflate(writer, &content, usize::MAX, &mut stream)).unwrap();
+        assert!(content::inflates(&stream, &content), "{writer:?}");
+        assert!(used.makes(writer, &content, &stream));
+        assert_eq!(used.makes(writer, &content, claimed), claimed == stream);
+
+        // Other contents, and one that was given up, leave no trace.
+        let _ = used.makes(writer, claimed, &[&stream[..], claimed].concat());
+        let most = stream.len() - 1;
+        let mut again = b"before".to_vec();
+        let short = used.deflate(writer, &content, most, &mut again);
+        assert_eq!((short, &again[..]), (Err(TooLong { most }), &b"before"[..]));
+        (used.deflate(writer, &content, stream.len(), &mut again)).unwrap();
+        assert!(again[6..] == stream, "{writer:?} wrote another stream");
+
+        // With any bit changed it is no longer its stream. Which one, the data says.
+        let byte = claimed.len() % stream.len();
+        stream[byte] ^= 1 << (claimed.first().unwrap_or(&0) & 7);
+        assert!(!used.makes(writer, &content, &stream));
+    }
 }
 
 /// A recipe: what decodes encodes to the same bytes, and makes a zip of the size that it said. A zip: it comes out as it
