@@ -11,7 +11,7 @@ WITH_ROCKSDB = . scripts/env.sh;
 help:
 	@echo "make demo       carry a real program's modules across a gap and build it there"
 	@echo "make test       every hermetic test"
-	@echo "make test-live  real modules through your GOPROXY: the demo's job, and byte identity"
+	@echo "make test-live  real modules through your GOPROXY: the demo's job, byte identity, a Go toolchain"
 	@echo "make test-faults  every fault: kills, full disks, lost power, bad media; ends with a table"
 	@echo "make lint       formatter, clippy, unit files"
 	@echo "make fuzz       every parser of untrusted bytes, SECONDS=60 each (nightly toolchain)"
@@ -33,7 +33,7 @@ test: setup
 	@$(WITH_ROCKSDB) cargo build --locked --workspace --bins && cargo test --locked --workspace
 
 test-live: build
-	@$(WITH_ROCKSDB) cargo test --locked --release --package modferry-tests --test live -- --ignored --nocapture
+	@$(WITH_ROCKSDB) cargo test --locked --release --package modferry-tests --test 'live*' -- --ignored --nocapture
 
 test-faults: setup
 	@scripts/test-faults.sh

@@ -37,7 +37,7 @@ carry() { # what, number, the export's arguments
     local what=$1 number=$2 out
     shift 2
     out=$work/bundle-$number
-    "$bin/modferry-bundler" export "$@" --key "$work/keys/bench.key" --out "$out" --cache "$cache" \
+    "$bin/modferry-bundler" export "$@" --newest none --key "$work/keys/bench.key" --out "$out" --cache "$cache" \
         --state "$work/state" --json --quiet >"$work/export.json"
     if [ "$(json nothing_new)" = True ]; then
         row "$what" "nothing new: the tree has not grown yet"

@@ -38,7 +38,7 @@ cache=${MODFERRY_BENCH_CACHE:-$work/cache}
 
 export_as() { # none|fast|max
     rm -rf "$work/bundle-$1" "$work/state"
-    measure "$bin/modferry-bundler" export "${modules[@]}" --pack "$1" --key "$work/keys/bench.key" \
+    measure "$bin/modferry-bundler" export "${modules[@]}" --newest none --pack "$1" --key "$work/keys/bench.key" \
         --out "$work/bundle-$1" --cache "$cache" --state "$work/state" --quiet
 }
 import_as() { # none|fast|max

@@ -45,7 +45,7 @@ fi
 
 export_into() { # folder of the bundle, cache, more flags
     rm -rf "$1" "$work/state"
-    measure "$bin/modferry-bundler" export "${modules[@]}" --key "$work/keys/bench.key" --out "$1" \
+    measure "$bin/modferry-bundler" export "${modules[@]}" --newest none --key "$work/keys/bench.key" --out "$1" \
         --cache "$2" --state "$work/state" "${@:3}"
 }
 go_mod_download() { # folder

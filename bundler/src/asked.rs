@@ -134,6 +134,7 @@ impl Asked {
         })?;
         let mut told = steps.told();
         fetched.answers = std::mem::take(&mut told.answers);
+        fetched.uncertain |= told.uncertain;
         Ok((fetched, told))
     }
 }

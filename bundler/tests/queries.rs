@@ -175,6 +175,7 @@ fn ours(
         current: current.map(|current| current.parse().unwrap()),
         pre_releases: false,
         retracted: false,
+        looks: false,
     };
     let answers = Oracle::new(sources, &[]).ask_all(&[question]).unwrap();
     match answers.into_iter().next().unwrap() {

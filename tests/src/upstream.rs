@@ -93,6 +93,11 @@ impl Upstream {
         state.modules.insert(name.to_owned(), module);
     }
 
+    /// Whether `path@version` was published.
+    pub fn has(&self, name: &str) -> bool {
+        self.state().modules.contains_key(name)
+    }
+
     /// From now on another history, signed by the same key: what a dishonest database would show.
     pub fn fork(&self) {
         let mut state = self.state();

@@ -191,8 +191,10 @@ pub struct Session<'s> {
 /// What is selected so far, by whatever way.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Selected {
-    /// The highest version of each module.
+    /// The highest version of each module, in build lists and besides.
     pub versions: BTreeMap<ModulePath, Version>,
+    /// The modules that are carried whole.
+    pub whole: BTreeSet<ModulePath>,
     /// The `go` lines of what is carried whole.
     pub go_lines: BTreeSet<String>,
 }
@@ -334,6 +336,8 @@ impl<'s> Session<'s> {
                 !slot.optional && (part != Part::Info || slot.level == Level::Whole)
             });
             if !needed {
+                // What it requires would be selected, too.
+                fetched.uncertain |= matches!(part, Part::Module | Part::Record | Part::GoMod);
                 optional.insert(format!(
                     "not carried, and no build needs it: {} of {module}: {}",
                     part.name(),
@@ -429,8 +433,9 @@ impl<'s> Session<'s> {
                 .filter(|(_, level)| **level == Level::Whole);
             whole.for_each(|(module, _)| selected.add(module));
         }
-        for slot in self.lock().slots.values() {
+        for (module, slot) in &self.lock().slots {
             if let (Level::Whole, Some(Some(summary))) = (slot.level, &slot.loaded) {
+                selected.whole.insert(module.path().clone());
                 selected.go_lines.extend(summary.go.clone());
             }
         }

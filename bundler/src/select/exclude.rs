@@ -13,11 +13,12 @@
 use std::fmt;
 
 use modferry_protocol::module::{ModulePath, Version};
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer};
 
 use super::choose::Terms;
 use super::pattern::PathPattern;
 use super::query::{Kind, Query, QueryError};
+use super::text;
 
 /// One entry of `exclude`.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -100,8 +101,10 @@ impl std::str::FromStr for Exclude {
 
 impl<'de> Deserialize<'de> for Exclude {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Exclude, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        Exclude::parse(&text).map_err(D::Error::custom)
+        text::deserialize(
+            deserializer,
+            "a module or a pattern, with or without versions",
+        )
     }
 }
 

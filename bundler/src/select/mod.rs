@@ -17,5 +17,6 @@ pub mod query;
 pub mod resolve;
 pub mod sought;
 pub mod steps;
+mod text;
 pub mod toolchains;
 pub mod wants;

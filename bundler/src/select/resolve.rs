@@ -43,6 +43,8 @@ pub struct Question {
     pub pre_releases: bool,
     /// Whether retracted versions count.
     pub retracted: bool,
+    /// Whether a version that is named has to be there: not everything that a pattern matches has it.
+    pub looks: bool,
 }
 
 /// What a query came to.
@@ -144,6 +146,12 @@ impl Unanswered {
             Unanswered::NoCurrent { .. } | Unanswered::Excluded { .. }
         )
     }
+
+    /// Whether there may be an answer at another time: upstream failed, and did not say that there is none.
+    pub fn may_change(&self) -> bool {
+        matches!(self, Unanswered::Unavailable { why, .. }
+            if !why.is_absence() && why.reason != Reason::Private)
+    }
 }
 
 /// What to do about a refusal, where that is not plain.
@@ -211,6 +219,12 @@ impl<'s> Oracle<'s> {
         }
     }
 
+    /// Whether a version is never chosen.
+    pub fn excludes(&self, module: &ModuleVersion) -> bool {
+        let covers = |exclude: &Exclude| exclude.covers(module.path(), module.version());
+        self.exclude.iter().any(covers)
+    }
+
     /// The answers to all questions, in their order, asked for at once.
     pub fn ask_all(
         &self,
@@ -252,25 +266,37 @@ impl<'s> Oracle<'s> {
 
     /// The answer to one question.
     pub fn ask(&self, question: &Question) -> Result<Answer, AskError> {
-        if let Some(variable) = self.sources.private_path_by(&question.path) {
+        let path = &question.path;
+        let exact = match question.query.kind() {
+            Kind::Named(name) => ModuleVersion::parse(path.as_str(), name.as_str()).ok(),
+            _ => None,
+        };
+        if let Some(variable) = self.sources.private_path_by(path)
+            && (exact.is_none() || question.looks)
+        {
             let text =
                 format!("{variable} names it as private: no public upstream is asked for it");
-            return Err(self.unavailable(
-                question,
-                Unavailable {
-                    reason: Reason::Private,
-                    text,
-                },
-            ));
+            let reason = Reason::Private;
+            return Err(self.unavailable(question, Unavailable { reason, text }));
+        }
+        if let Some(module) = exact {
+            self.refuse_excluded(question, &module)?;
+            if question.looks {
+                self.info(question, module.clone())?;
+            }
+            return Ok(Answer {
+                chosen: vec![module],
+                ..Answer::default()
+            });
         }
         if let Kind::Named(name) = question.query.kind() {
             return self.named(question, name);
         }
         if matches!(question.query.kind(), Kind::Patch) && question.current.is_none() {
-            let module = question.path.clone();
+            let module = path.clone();
             return Err(Unanswered::NoCurrent { module }.into());
         }
-        let known = self.known(&question.path)?;
+        let known = self.known(path)?;
         let known = match known.as_ref() {
             Ok(known) => known,
             Err(why) => return Err(self.unavailable(question, why.clone())),
@@ -284,17 +310,10 @@ impl<'s> Oracle<'s> {
         })
     }
 
-    /// A full version, a branch or a commit.
+    /// A branch, a commit, or a version that cannot be one of the module as it stands.
     fn named(&self, question: &Question, name: &Revision) -> Result<Answer, AskError> {
         let path = &question.path;
         let exact = |version: &str| ModuleVersion::parse(path.as_str(), version).ok();
-        if let Some(module) = exact(name.as_str()) {
-            self.refuse_excluded(question, &module)?;
-            return Ok(Answer {
-                chosen: vec![module],
-                ..Answer::default()
-            });
-        }
         let asked = Timestamp::now();
         let get = |name: &Revision| {
             let request = Request::info(path.clone(), name.clone());
@@ -484,6 +503,7 @@ impl<'s> Oracle<'s> {
             current: None,
             pre_releases: false,
             retracted: true,
+            looks: false,
         };
         let everything = Oracle::new(self.sources, &[]);
         let unknown = |why: String| {
@@ -548,13 +568,17 @@ impl<'s> Oracle<'s> {
         };
         let module = ModuleVersion::new(question.path.clone(), version.clone())
             .map_err(|error| malformed(error.to_string()))?;
-        let bytes = match info::of(self.sources, &module) {
-            Ok(bytes) => bytes,
-            Err(GetError::Refused(why)) => return Err(self.unavailable(question, why)),
-            Err(GetError::Local(source)) => return Err(Fatal::Cache { module, source }.into()),
-        };
+        let bytes = self.info(question, module)?;
         time_in(&bytes)
             .ok_or_else(|| malformed(format!("{version} has no time: {}", excerpt(&bytes))))
+    }
+
+    fn info(&self, question: &Question, module: ModuleVersion) -> Result<Vec<u8>, AskError> {
+        match info::of(self.sources, &module) {
+            Ok(bytes) => Ok(bytes),
+            Err(GetError::Refused(why)) => Err(self.unavailable(question, why)),
+            Err(GetError::Local(source)) => Err(Fatal::Cache { module, source }.into()),
+        }
     }
 
     fn unavailable(&self, question: &Question, why: Unavailable) -> AskError {

@@ -118,6 +118,7 @@ impl Sought {
             current,
             pre_releases: self.pre_releases,
             retracted: self.retracted,
+            looks: self.pattern.as_path().is_none(),
         }
     }
 

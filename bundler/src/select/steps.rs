@@ -33,7 +33,7 @@ pub enum Newest {
     /// Of those that are named, unless exactly a version of them is wanted.
     #[default]
     Named,
-    /// Of all that is selected.
+    /// Of all that is carried whole.
     All,
     /// Of none.
     None,
@@ -61,6 +61,8 @@ pub struct Told {
     pub answers: Vec<QueryAnswer>,
     /// Queries that come to nothing.
     pub unanswered: Vec<Unanswered>,
+    /// Whether more would be selected, if upstream had answered all.
+    pub uncertain: bool,
 }
 
 /// The steps.
@@ -72,7 +74,7 @@ pub struct Steps<'s> {
     earlier: BTreeMap<ModulePath, Version>,
     /// What is about the rest.
     relative: Vec<Sought>,
-    /// The modules that are named, with what was sought first of each.
+    /// The modules that are named, each as it was sought.
     named: BTreeMap<ModulePath, Sought>,
     /// The versions that were chosen.
     chosen: BTreeSet<ModuleVersion>,
@@ -173,21 +175,32 @@ impl<'s> Steps<'s> {
             match answer {
                 Ok(answer) => {
                     self.tell(sought, question, &answer.chosen);
-                    self.told.notes.extend(answer.note);
+                    let new = |note: &String| !self.told.notes.contains(note);
+                    let note = answer.note.filter(new);
+                    self.told.notes.extend(note);
                     self.told.answers.extend(answer.carried);
                     for module in answer.chosen {
                         wants.push(self.take(sought, module));
                     }
                 }
-                Err(why) => self.told.unanswered.push(why),
+                // Not everything that a pattern matches has what is asked for.
+                Err(why) if question.looks && !why.may_change() => {
+                    self.told.notes.push(format!("passed over: {why}"));
+                }
+                Err(why) => {
+                    self.told.unanswered.push(why);
+                    self.told.uncertain = true;
+                }
             }
         }
         Ok(wants)
     }
 
     fn take(&mut self, sought: &Sought, module: ModuleVersion) -> Want {
+        // Once exactly and once with what it needs: then its newest version is wanted with that, too.
         self.named
             .entry(module.path().clone())
+            .and_modify(|first| first.exactly &= sought.exactly)
             .or_insert_with(|| sought.clone());
         self.chosen.insert(module.clone());
         sought.want(module)
@@ -249,7 +262,7 @@ impl<'s> Steps<'s> {
             Newest::None => return Ok(Vec::new()),
             Newest::Named => modules.retain(|_, sought| !sought.exactly),
             Newest::All => {
-                for path in selected.versions.keys() {
+                for path in &selected.whole {
                     let entry = modules.entry(path.clone());
                     entry.or_insert_with(|| Sought::newest(path));
                 }
@@ -271,6 +284,7 @@ impl<'s> Steps<'s> {
             } = match answer {
                 Ok(answer) => answer,
                 Err(why) => {
+                    self.told.uncertain |= why.may_change();
                     unknown.push(why.to_string());
                     continue;
                 }
@@ -288,6 +302,7 @@ impl<'s> Steps<'s> {
             }
             // Retracted itself, it is only there to say so.
             if let Some(newest) = newest
+                && !self.oracle.excludes(&newest)
                 && self.chosen.insert(newest.clone())
             {
                 wants.push(exactly(&name, [(newest, Level::Whole)].into()));

@@ -18,6 +18,7 @@ use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 
 use super::gover::{GoVersion, GoVersionError};
+use super::text;
 use crate::fetch::Level;
 
 /// The module that toolchains are versions of.
@@ -286,8 +287,7 @@ impl fmt::Display for Platform {
 
 impl<'de> Deserialize<'de> for Platform {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Platform, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
+        text::deserialize(deserializer, "a platform, as in linux/amd64")
     }
 }
 

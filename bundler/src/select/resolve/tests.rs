@@ -103,6 +103,7 @@ fn question(text: &str) -> Question {
         current: None,
         pre_releases: false,
         retracted: false,
+        looks: false,
     }
 }
 
