@@ -34,6 +34,7 @@ test: setup
 
 test-live: build
 	@$(WITH_ROCKSDB) cargo test --locked --release --package modferry-tests --test 'live*' -- --ignored --nocapture
+	@$(WITH_ROCKSDB) cargo test --locked --release --package modferry-bundler --test live_selection -- --ignored --nocapture
 
 test-faults: setup
 	@scripts/test-faults.sh

@@ -61,7 +61,11 @@ const PATHS: [&str; 8] = [
 
 /// The requirements of what was made so far, and its folders, by path and minor version.
 #[derive(Default)]
-struct Made(BTreeMap<(&'static str, u64), (Required, Vec<&'static str>)>);
+struct Made {
+    modules: BTreeMap<(&'static str, u64), (Required, Vec<&'static str>)>,
+    /// Whether some imports lead nowhere, or to what is not required.
+    faults: bool,
+}
 
 /// Minor versions by path.
 type Required = BTreeMap<&'static str, u64>;
@@ -75,14 +79,14 @@ impl Made {
                 continue;
             }
             let minor = *required.entry(path).or_insert_with(|| random.below(3));
-            let folders = &self.0[&(*path, minor)].1;
-            let folder = match random.one_in(60) {
+            let folders = &self.modules[&(*path, minor)].1;
+            let folder = match self.faults && random.one_in(60) {
                 true => "q",
                 false => folders[random.below(folders.len() as u64) as usize],
             };
             let slash = if folder.is_empty() { "" } else { "/" };
             writeln!(text, "import _ \"{path}{slash}{folder}\"").unwrap();
-            if random.one_in(60) {
+            if self.faults && random.one_in(60) {
                 required.remove(path);
             }
         }
@@ -92,7 +96,7 @@ impl Made {
     /// Adds what requirements require.
     fn complete(&self, required: &mut Required) {
         for (path, minor) in required.clone() {
-            for (path, minor) in &self.0[&(path, minor)].0 {
+            for (path, minor) in &self.modules[&(path, minor)].0 {
                 let at = required.entry(path).or_insert(*minor);
                 *at = (*at).max(*minor);
             }
@@ -118,9 +122,12 @@ impl Universe {
     }
 
     /// Eight modules in three versions. What stands before another one in the list may import it.
-    fn random(random: &mut Random) -> (Universe, Made) {
+    fn random(random: &mut Random, faults: bool) -> (Universe, Made) {
         let mut modules: Vec<TestModule> = Vec::new();
-        let mut made = Made::default();
+        let mut made = Made {
+            faults,
+            ..Made::default()
+        };
         for (at, path) in PATHS.iter().enumerate().rev() {
             for minor in 0..3 {
                 let mut required = BTreeMap::new();
@@ -130,7 +137,7 @@ impl Universe {
                     // A package that comes with a later version, and one that goes: mostly into a module of its own.
                     let moved = *path == "m.test/c" && minor > 0;
                     let absent = match folder {
-                        "p" => moved != random.one_in(15),
+                        "p" => moved != (faults && random.one_in(15)),
                         "q" => minor == 0,
                         _ => false,
                     };
@@ -156,7 +163,7 @@ impl Universe {
                 if go.contains("1.17") || go.contains("1.21") {
                     // As `go mod tidy` leaves it, mostly: what requirements require is listed too.
                     made.complete(&mut required);
-                    if random.one_in(6) {
+                    if faults && random.one_in(6) {
                         required.pop_first();
                     }
                 }
@@ -164,7 +171,7 @@ impl Universe {
                 for (path, minor) in &required {
                     write!(go_mod, "\nrequire {path} v1.{minor}.0\n").unwrap();
                 }
-                made.0.insert((path, minor), (required, folders));
+                made.modules.insert((path, minor), (required, folders));
                 files.push(("go.mod".into(), go_mod));
                 let files: Vec<(&str, &str)> = files
                     .iter()
@@ -472,7 +479,7 @@ fn a_project_finds_what_it_needs() {
     let mut tally = Tally::default();
     let this = Tags::Platforms(vec!["linux/amd64".parse().unwrap()]);
     for round in 0..12 {
-        let (universe, made) = Universe::random(&mut random);
+        let (universe, made) = Universe::random(&mut random, true);
         let project = project(&universe, &made, &mut random);
         let dir = universe.path("read");
         project.in_folder(&dir);
@@ -504,4 +511,105 @@ fn a_project_finds_what_it_needs() {
         }
     }
     eprintln!("{tally:?}");
+    assert_eq!(tally.unopened, 0, "zips that building did not open");
+    assert!(
+        tally.opened > 0 && tally.same > 2 * tally.refused,
+        "too little was compared"
+    );
+}
+
+/// A project that imports packages of this module, and requires nothing else.
+fn client_of(
+    made: &Made,
+    (path, minor): (&'static str, u64),
+    only: Option<u64>,
+) -> (Project, Vec<String>) {
+    let folders = &made.modules[&(path, minor)].1;
+    let packages: Vec<String> = folders
+        .iter()
+        .map(|folder| match *folder {
+            "" => path.to_owned(),
+            folder => format!("{path}/{folder}"),
+        })
+        .collect();
+    let mut text = "package user\n\n".to_owned();
+    for (at, package) in packages.iter().enumerate() {
+        if only.is_none_or(|only| only as usize % packages.len() == at) {
+            writeln!(text, "import _ \"{package}\"").unwrap();
+        }
+    }
+    let files = vec![
+        ("u.go".to_owned(), text),
+        (
+            "go.mod".to_owned(),
+            "module user.test/user\n\ngo 1.21\n".to_owned(),
+        ),
+    ];
+    (Project { files }, packages)
+}
+
+#[test]
+fn whoever_requires_a_module_finds_what_it_needs() {
+    let Some(go) = go() else {
+        return eprintln!("no go command on PATH: nothing compared");
+    };
+    let mut random = Random(21);
+    let mut tally = Tally::default();
+    let this = Tags::Platforms(vec!["linux/amd64".parse().unwrap()]);
+    for round in 0..10 {
+        let (universe, made) = Universe::random(&mut random, false);
+        let named = (PATHS[random.below(3) as usize], random.below(3));
+        let name = format!("{}@v1.{}.0", named.0, named.1);
+        let module: ModuleVersion = name.parse().unwrap();
+        for only in [None, Some(random.below(3))] {
+            let (project, packages) = client_of(&made, named, only);
+            let with = |args: &[&'static str]| -> Vec<String> {
+                let args = args.iter().map(|arg| (*arg).to_owned());
+                args.chain(packages.iter().cloned()).collect()
+            };
+            let text = |args: &[&str]| args.iter().map(|arg| (*arg).to_owned()).collect();
+            let mut all: Vec<Vec<String>> = vec![
+                text(&["get", &name]),
+                text(&["build", "-mod=mod", "./..."]),
+                text(&["build", "./..."]),
+                with(&["build", "-mod=mod"]),
+                text(&["list", "-mod=mod", "-m", "all"]),
+                text(&["mod", "graph"]),
+            ];
+            let build = all.len();
+            all.push(with(&["vet", "-mod=mod"]));
+            let test = all.len();
+            all.extend([
+                text(&["mod", "tidy"]),
+                text(&["build", "./..."]),
+                text(&["vet", "./..."]),
+            ]);
+            let all: Vec<Vec<&str>> = all
+                .iter()
+                .map(|args| args.iter().map(String::as_str).collect())
+                .collect();
+            let all: Vec<&[&str]> = all.iter().map(Vec::as_slice).collect();
+            let online = succeed_online(&go, &universe, &project, &all);
+            tally.refused += all.len() - online;
+            for (task, commands) in [
+                (Task::Build, build),
+                (Task::Test, test),
+                (Task::Tidy, all.len()),
+            ] {
+                let commands = &all[..commands.min(online)];
+                let subject = Subject::Module(module.clone());
+                let loader = Loader::new(Main::requiring(module.clone()), subject, task);
+                let (selection, mods) = universe.load(loader, task, &this);
+                let name = format!("{round}-{task:?}-{}", only.is_some());
+                let goproxy = universe.proxy(&name, &selection, &mods);
+                succeed_inside(&go, &universe, &project, &name, goproxy, commands);
+                tally.same += commands.len();
+            }
+        }
+    }
+    eprintln!("{tally:?}");
+    assert!(
+        tally.same > 4 * tally.refused,
+        "too little was compared: {tally:?}"
+    );
 }

@@ -50,6 +50,11 @@ impl Packages {
         self.folders.get(folder)
     }
 
+    /// Whether there is no Go file at all.
+    pub fn is_empty(&self) -> bool {
+        self.folders.is_empty()
+    }
+
     /// The folders that the pattern `./...` names in the module's root: all that count, save `testdata`, those that
     /// begin with a dot or an underscore, those below `vendor`, and what `ignore` lines of its go.mod name.
     pub fn listed<'p>(&'p self, ignore: &'p [String]) -> impl Iterator<Item = &'p str> {

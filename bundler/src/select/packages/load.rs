@@ -444,3 +444,7 @@ impl Loader {
         run
     }
 }
+
+#[cfg(test)]
+#[path = "load/tests.rs"]
+mod tests;
