@@ -378,6 +378,24 @@ impl Args {
 
 #[cfg(test)]
 mod tests {
+    use super::parse_since;
+
+    #[test]
+    fn a_day_or_a_time_is_a_moment() {
+        assert_eq!(parse_since("1970-01-02"), Ok(86_400));
+        assert_eq!(parse_since("1970-01-02T01:00:00+01:00"), Ok(86_400));
+        for wrong in [
+            "",
+            "yesterday",
+            "2026-13-01",
+            "2026-1-1",
+            "20261101",
+            "1969-12-31",
+        ] {
+            assert!(parse_since(wrong).is_err(), "{wrong}");
+        }
+    }
+
     #[test]
     fn the_command_line_is_well_formed() {
         use clap::CommandFactory;

@@ -45,12 +45,15 @@ fn show(args: &Args, what: &Wants, listing: &Listing) -> Result<(), Failed> {
         let told = if args.json {
             print_json(&json!({
                 "want": entry.want, "or": or, "parts": listed.missed.parts, "asked": entry.asked,
-                "first": time(entry.first), "last": time(entry.last),
+                "first": time(entry.first), "last": time(entry.last), "only_go_mods": listed.only_go_mods,
             }))
         } else {
             let last = time(entry.last).unwrap_or_default();
             let day = last.split('T').next().unwrap_or_default();
             let mut line = format!("{:>6}  {day}  {}", listed.missed.asked, entry.want);
+            if let Some(note) = &entry.note {
+                let _ = write!(line, " ({note})");
+            }
             if !or.is_empty() {
                 let _ = write!(line, "\n{:20}or {}", "", or.join(", "));
             }

@@ -2,7 +2,7 @@
 
 use super::{Missed, Part};
 use crate::store::{StoreError, View};
-use modferry_protocol::module::{ModulePath, ModuleVersion, semver};
+use modferry_protocol::module::{ModulePath, ModuleVersion, Revision, semver};
 
 /// Whether nothing of it is missing any more.
 pub fn is_here(view: &View, missed: &Missed) -> Result<bool, StoreError> {
@@ -41,9 +41,14 @@ fn has(view: &View, missed: &Missed, part: Part) -> Result<bool, StoreError> {
     }
 }
 
-/// Whether the go command finds the answer in the list of versions: it asks for `v1` and `v1.2` by themselves only where
-/// no version that is listed begins so. For a branch or a commit the mirror would have to know what it stood for.
+/// Whether the query has an answer now: one that was carried, or, for `v1` and `v1.2`, the list of versions, which the go
+/// command reads before it asks for such a query by itself.
 fn resolves(view: &View, path: &ModulePath, query: &str) -> Result<bool, StoreError> {
+    if let Ok(revision) = Revision::new(query)
+        && view.answer(path, &revision)?.is_some()
+    {
+        return Ok(true);
+    }
     if !semver::is_valid(query) {
         return Ok(false);
     }

@@ -4,7 +4,7 @@ use super::group::{Group, group};
 use super::guesses::{Guesses, Look};
 use super::kept::{Kept, PRIVATE, PUBLIC};
 use super::told::Told;
-use super::{Missed, MissedError, here};
+use super::{Missed, MissedError, Part, here};
 use crate::store::{StoreError, View};
 use modferry_cli::wants::{Entry, Time};
 use modferry_protocol::module::ModulePath;
@@ -35,12 +35,17 @@ pub struct Listed {
     pub missed: Missed,
     /// The shorter paths that the module may have instead, longest first.
     pub or: Vec<ModulePath>,
+    /// Any version is wanted, and of the module there are only go.mod files here, which its dependents brought. Whoever looks
+    /// for updates of everything (`go list -m -u all`) asks for each of these, too.
+    pub only_go_mods: bool,
 }
 
 impl Listed {
     /// As a wants file has it.
     pub fn entry(&self) -> Entry {
+        let note = (self.only_go_mods).then(|| "only go.mod files of it are there".to_owned());
         Entry {
+            note,
             or: self.or.clone(),
             asked: Some(self.missed.asked),
             first: Time::from_seconds(self.missed.first),
@@ -119,7 +124,17 @@ pub fn list(
         } else if !filter.again && listing.told.has(&missed) {
             listing.told_before += 1;
         } else {
-            listing.wants.push(Listed { missed, or });
+            let only_go_mods = match view {
+                Some(view) if missed.parts == Part::Versions.into() => {
+                    view.list(missed.want.path())?.is_some()
+                }
+                _ => false,
+            };
+            listing.wants.push(Listed {
+                missed,
+                or,
+                only_go_mods,
+            });
         }
     }
     Ok(listing)

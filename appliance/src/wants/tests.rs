@@ -5,7 +5,7 @@ use super::*;
 use crate::store::{Source, Store};
 use modferry_checker::testing::{Packing, zip_of};
 use modferry_cli::wants::{Follow, MAX_WANTS, MAX_WANTS_FILE, Signer, open};
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{Item, Query};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::SigningKey;
@@ -129,6 +129,7 @@ fn what_one_import_asked_for_is_one_want() {
                 .map(|group| Listed {
                     missed: group.missed,
                     or: group.or,
+                    only_go_mods: false,
                 })
                 .collect(),
             ..Listing::default()
@@ -198,6 +199,21 @@ fn what_came_in_meanwhile_is_wanted_no_more() {
     site.import(1, "a.b/c@v1.1.0", false, None);
     let listing = site.list(&Filter::default());
     assert_eq!((listing.here, listing.wants.len()), (1, 7));
+    let only = |listed: &&Listed| listed.only_go_mods;
+    let only: Vec<_> = listing
+        .wants
+        .iter()
+        .filter(only)
+        .map(Listed::entry)
+        .collect();
+    assert_eq!(only.len(), 1);
+    assert_eq!(only[0].want.to_string(), "a.b/c@latest");
+    assert!(
+        only[0]
+            .note
+            .as_deref()
+            .is_some_and(|note| note.contains("go.mod"))
+    );
     site.import(2, "a.b/c@v1.0.0", true, Some(&["c.go"]));
     let listing = site.list(&Filter::default());
     assert_eq!(
@@ -206,6 +222,20 @@ fn what_came_in_meanwhile_is_wanted_no_more() {
     );
     assert_eq!(listing.here, 4);
     assert_eq!(listing.left_out, 7);
+    // A branch is answered once a bundle has brought what it stands for.
+    let store = Store::open(&site.store(), "test", false).unwrap();
+    let mut draft = store.draft(&[3; 32]).unwrap();
+    let main = Query::new("a.b/c".parse().unwrap(), "main".parse().unwrap()).unwrap();
+    let answer = b"asked 2026-11-21T09:00:00Z\n{\"Version\":\"v1.0.0\"}\n";
+    draft.put(&Item::Query(main), answer).unwrap();
+    let source = Source {
+        stream: "test".into(),
+        sequence: 3,
+        ..Source::default()
+    };
+    draft.commit(source).unwrap();
+    drop(store);
+    assert_eq!(site.list(&Filter::default()).here, 5);
 }
 
 #[test]
@@ -397,6 +427,7 @@ fn a_file_has_what_there_is_room_for_those_asked_for_most() {
             n as u64,
         ),
         or: Vec::new(),
+        only_go_mods: false,
     };
     let few = (0..3).map(|n| listed(n, 0)).collect();
     let written = file(path, few, None, Some(Follow::Build), &key).unwrap();
