@@ -31,6 +31,10 @@ fn has(view: &View, missed: &Missed, part: Part) -> Result<bool, StoreError> {
         Part::Mod => view.has_go_mod(&module),
         Part::Zip => Ok(view.zip(&module)?.is_some()),
         _ => {
+            // No database knows it, and the server says so.
+            if view.is_private(path)? {
+                return Ok(true);
+            }
             for db in view.databases()? {
                 if view.record(&db, &module)?.is_some() {
                     return Ok(true);

@@ -6,6 +6,7 @@ use super::kept::{Kept, PRIVATE, PUBLIC};
 use super::told::Told;
 use super::{Missed, MissedError, Part, here};
 use crate::store::{StoreError, View};
+use crate::trust::TrustStore;
 use modferry_cli::wants::{Entry, Time};
 use modferry_protocol::module::ModulePath;
 use modferry_protocol::module::pattern::match_prefix_patterns;
@@ -94,18 +95,25 @@ pub fn list(
     let mut told = Told::read(store)?;
     let kept: Vec<&Missed> = public.wants.iter().chain(&private.wants).collect();
     told.keep_only(&kept);
-    let (chosen, others) = match filter.private {
-        true => (private, public),
-        false => (public, private),
-    };
+    let left_out = public.left_out.max(private.left_out);
+    let written = Time::from_seconds(public.written).filter(|_| public.written > 0);
+    let apart = Private::of(store, view)?;
+    let mut missed = Vec::new();
+    let mut others = 0;
+    let wants = public.wants.into_iter().map(|missed| (missed, false));
+    for (one, known) in wants.chain(private.wants.into_iter().map(|missed| (missed, true))) {
+        match (known || apart.has(one.want.path())?) == filter.private {
+            true => missed.push(one),
+            false => others += 1,
+        }
+    }
     let mut listing = Listing {
-        others: others.wants.len(),
-        left_out: chosen.left_out,
-        written: Time::from_seconds(chosen.written).filter(|_| chosen.written > 0),
+        others,
+        left_out,
+        written,
         told,
         ..Listing::default()
     };
-    let mut missed = chosen.wants;
     missed.sort_by(|a, b| a.want.cmp(&b.want));
     if let Some(view) = view {
         missed = lacking(view, missed, &mut listing.here)?;
@@ -138,6 +146,32 @@ pub fn list(
         }
     }
     Ok(listing)
+}
+
+/// Which names are private by what the store knows, whatever the server's own patterns say: those that the administrator
+/// lets come as private modules, and those that came so.
+struct Private<'v> {
+    patterns: String,
+    view: Option<&'v View>,
+}
+
+impl<'v> Private<'v> {
+    fn of(store: &Path, view: Option<&'v View>) -> Result<Private<'v>, MissedError> {
+        let rules = TrustStore::of(store).private()?;
+        let patterns: Vec<String> = rules.into_iter().map(|rule| rule.pattern).collect();
+        Ok(Private {
+            patterns: patterns.join(","),
+            view,
+        })
+    }
+
+    fn has(&self, path: &ModulePath) -> Result<bool, StoreError> {
+        let came = match self.view {
+            Some(view) => view.is_private(path)?,
+            None => false,
+        };
+        Ok(came || match_prefix_patterns(&self.patterns, path.as_str()))
+    }
 }
 
 /// Those of which something is not here still.

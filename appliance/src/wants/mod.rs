@@ -18,6 +18,7 @@ use std::io;
 use std::path::PathBuf;
 
 use crate::store::StoreError;
+use crate::trust::TrustStoreError;
 use modferry_cli::wants::Want;
 use modferry_cli::{Exit, Failure};
 use serde::{Deserialize, Serialize};
@@ -128,6 +129,9 @@ pub enum MissedError {
     /// The store failed.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// Which names are private is not known.
+    #[error(transparent)]
+    Trust(#[from] TrustStoreError),
     /// The server has no such folder.
     #[error("the server keeps no wants in {}", folder.display())]
     NoFolder {
@@ -177,6 +181,7 @@ impl Failure for MissedError {
     fn exit(&self) -> Exit {
         match self {
             MissedError::Store(error) => error.exit(),
+            MissedError::Trust(error) => error.exit(),
             MissedError::NoFolder { .. } => Exit::Usage,
             MissedError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Exit::NoRoom
@@ -189,6 +194,7 @@ impl Failure for MissedError {
     fn advice(&self) -> Option<String> {
         match self {
             MissedError::Store(error) => error.advice(),
+            MissedError::Trust(error) => error.advice(),
             MissedError::NoFolder { .. } => Some(
                 "say where it keeps them: --from DIR, as `wants: {folder: DIR}` in the server's settings has it; the \
                  server's log says at its start if it has no place to keep them"

@@ -5,7 +5,7 @@ use super::*;
 use crate::store::{Source, Store};
 use modferry_checker::testing::{Packing, zip_of};
 use modferry_cli::wants::{Follow, MAX_WANTS, MAX_WANTS_FILE, Signer, open};
-use modferry_protocol::bundle::{Item, Query};
+use modferry_protocol::bundle::{Item, Pin, Query};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::SigningKey;
@@ -314,6 +314,61 @@ fn filters_leave_out_and_say_so() {
         with(|f| f.private = true),
         (vec![name("corp.example/p")], 0, 3)
     );
+}
+
+#[test]
+fn what_the_store_knows_as_private_is_private_whatever_the_server_says() {
+    let certain = |want: &str| missed(want, &[Part::Mod], 1);
+    let site = Site::new(
+        vec![
+            certain("git.corp.example/x@v1.0.0"),
+            certain("came.example/so@v1.9.0"),
+            missed("came.example/so@v1.0.0", &[Part::Record], 1),
+            certain("a.b/c@v1.0.0"),
+        ],
+        vec![certain("github.com/ours/y@v1.0.0")],
+    );
+    fs::create_dir(site.store().join("trust")).unwrap();
+    let rule = "site+00000000 *.corp.example\n";
+    fs::write(site.store().join("trust/private"), rule).unwrap();
+    let store = Store::open_or_create(&site.store(), "test", false).unwrap();
+    let mut draft = store.draft(&[1; 32]).unwrap();
+    let pinned: ModuleVersion = "came.example/so@v1.0.0".parse().unwrap();
+    let pin = Pin {
+        zip: H1::of_go_mod(b"zip"),
+        go_mod: H1::of_go_mod(b"mod"),
+    };
+    let pin = pin.encode(&pinned);
+    draft.put(&Item::Pin(pinned), &pin).unwrap();
+    let source = Source {
+        stream: "test".into(),
+        sequence: 1,
+        ..Source::default()
+    };
+    draft.commit(source).unwrap();
+    drop(store);
+    let public = site.list(&Filter::default());
+    assert_eq!(
+        (names(&public), public.others),
+        (vec!["a.b/c@v1.0.0".to_owned()], 4)
+    );
+    let private = site.list(&Filter {
+        private: true,
+        ..Filter::default()
+    });
+    assert_eq!(
+        names(&private),
+        [
+            "came.example/so@v1.9.0",
+            "git.corp.example/x@v1.0.0",
+            "github.com/ours/y@v1.0.0"
+        ]
+    );
+    // No checksum database will ever have a record of it.
+    assert_eq!((private.here, private.others), (1, 1));
+    fs::write(site.store().join("trust/private"), "nonsense\n").unwrap();
+    let refused = list(&site.folder(), &site.store(), None, &Filter::default()).unwrap_err();
+    assert!(matches!(refused, MissedError::Trust(_)), "{refused}");
 }
 
 #[test]
