@@ -69,14 +69,17 @@ fn scalar(text: &str) -> Cow<'_, str> {
     if plain {
         return text.into();
     }
-    // What JSON writes is YAML, too.
+    // Whatever is no letter, digit or ASCII is written by its number: YAML has its own idea of what may stand there.
     let quoted: String = text.chars().fold(String::from('"'), |mut quoted, c| {
         match c {
             '"' | '\\' => quoted.extend(['\\', c]),
-            c if c.is_control() || matches!(c, '\u{2028}' | '\u{2029}' | '\u{feff}') => {
+            c if c.is_ascii_graphic() || c == ' ' || c.is_alphanumeric() => quoted.push(c),
+            c if c <= '\u{ffff}' => {
                 let _ = write!(quoted, "\\u{:04x}", u32::from(c));
             }
-            c => quoted.push(c),
+            c => {
+                let _ = write!(quoted, "\\U{:08x}", u32::from(c));
+            }
         }
         quoted
     });

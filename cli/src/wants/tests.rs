@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use modferry_protocol::note::{SigningKey, VerifierKey};
+use proptest::prelude::*;
 
 use super::*;
 use crate::in_one_line;
@@ -194,7 +195,7 @@ fn limits_hold_on_both_sides() {
 #[test]
 fn what_is_written_is_read_again() {
     let mut wants = parse(WHOLE).unwrap();
-    wants.site = Some("a \"quoted\" \\ site: \u{2028}".into());
+    wants.site = Some("a \"quoted\" \\ site: \u{2028}\u{feff}\u{fffe}\u{1f600}ä".into());
     for odd in [
         "1.5@v1",
         "a.b/c@x #y",
@@ -277,4 +278,47 @@ fn a_file_that_windows_saved_can_be_signed_and_one_that_is_wrong_cannot() {
     assert!(matches!(error, WantsError::Sign { .. }), "{error}");
     assert!(error.advice().unwrap().contains("no tabs"));
     assert!(sign(path, b"modferry-wants: 1\nwant: x\n", &key(1)).is_err());
+}
+
+#[test]
+fn aliases_do_not_multiply() {
+    // Each line is ten times the one before: read one by one, that would never end.
+    let mut text = "modferry-wants: 1\nx0: &x0 [a.b/c]\n".to_owned();
+    for n in 1..30 {
+        let before = format!("*x{}", n - 1);
+        text += &format!("x{n}: &x{n} [{}]\n", [&before[..]; 10].join(", "));
+    }
+    assert!(parse(&text).is_err());
+    text += "wants:\n- want: a.b/c/d@v1\n  or: *x29\n";
+    assert!(parse(&text).is_err());
+}
+
+proptest! {
+    #[test]
+    fn whatever_stands_in_an_entry_is_read_again(
+        query in "[ -~]{1,40}", note in "\\PC{0,60}", site in "\\PC{0,60}", asked: u64, seconds in 0..4_000_000_000_u64,
+    ) {
+        let Ok(want) = Want::new("a.b/c".parse().unwrap(), &query) else {
+            return Ok(());
+        };
+        let mut entry = Entry::new(want);
+        (entry.note, entry.asked) = (Some(note), Some(asked));
+        (entry.first, entry.last) = (Time::from_seconds(seconds), Time::from_seconds(seconds));
+        let wants = Wants { site: Some(site), written: entry.last, wants: vec![entry] };
+        let mut again = parse(&wants.encode()).unwrap();
+        prop_assert!(again.wants[0].line.is_some());
+        again.wants[0].line = None;
+        prop_assert_eq!(again, wants);
+    }
+
+    #[test]
+    fn no_text_panics(at in 0..WHOLE.len(), cut in 0..20_usize, put in "[-\\[\\]{}:,&*!|>'\"#@%`a-z \\n\u{2014}]{0,12}") {
+        let end = (at + cut).min(WHOLE.len());
+        let text = format!("{}{put}{}", &WHOLE[..at], &WHOLE[end..]);
+        let path = Path::new("w.yaml");
+        if let Ok(opened) = open(path, text.as_bytes(), &[]) {
+            prop_assert!(parse(&opened.wants.encode()).is_ok());
+        }
+        let _ = sign(path, text.as_bytes(), &key(1));
+    }
 }
