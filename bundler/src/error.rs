@@ -10,6 +10,7 @@ use modferry_cli::{ConfigError, Exit, Failure, Fault, in_one_line};
 use modferry_protocol::bundle::{CutError, IndexError, ListError, PackError, WriteError};
 
 use crate::fetch::{self, Fatal};
+use crate::policy::is_refusal;
 use crate::select::resolve::Unanswered;
 use crate::sumdb::prove::SumdbError;
 
@@ -41,8 +42,8 @@ pub enum Error {
     /// The checksum database is not believed.
     #[error(transparent)]
     Sumdb(Box<SumdbError>),
-    /// Modules that cannot be had.
-    #[error("{} cannot be had from upstream{}", things(failures.len() + unanswered.len()), if *written { "; the bundle has the rest" } else { "" })]
+    /// Modules that cannot be had, or may not be carried.
+    #[error("{}{}", unavailable(failures, unanswered.len()), if *written { "; the bundle has the rest" } else { "" })]
     Unavailable {
         /// All of them.
         failures: Vec<fetch::Failure>,
@@ -75,6 +76,23 @@ pub enum Error {
     /// The volumes.
     #[error("the bundle's volumes cannot be written")]
     Write(#[from] WriteError),
+}
+
+fn unavailable(failures: &[fetch::Failure], unanswered: usize) -> String {
+    let refused = failures
+        .iter()
+        .filter(|failure| is_refusal(failure))
+        .count();
+    let upstream = failures.len() + unanswered - refused;
+    match (upstream, refused) {
+        (_, 0) => format!("{} cannot be had from upstream", things(upstream)),
+        (0, _) => format!("the policy refuses {}", things(refused)),
+        _ => format!(
+            "{} cannot be had from upstream, and the policy refuses {}",
+            things(upstream),
+            things(refused)
+        ),
+    }
 }
 
 fn things(count: usize) -> String {
@@ -234,7 +252,9 @@ impl Failure for Error {
                 failures,
                 unanswered,
                 ..
-            } => match failures.is_empty() && unanswered.iter().all(Unanswered::is_usage) {
+            } => match failures.iter().all(is_refusal)
+                && unanswered.iter().all(Unanswered::is_usage)
+            {
                 true => Exit::Usage,
                 false => Exit::Upstream,
             },

@@ -20,6 +20,7 @@ use crate::files;
 use crate::interrupted::{self, Interrupted};
 use crate::pack::Packing;
 use crate::pack::base::{self, Candidates};
+use crate::policy::Judge;
 use crate::progress::Progress;
 use crate::select::resolve::Unanswered;
 use crate::settings::Config;
@@ -101,14 +102,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     progress.phase("fetch");
     let (mut fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
     notes.extend(told.notes);
-    let unavailable = !fetched.failures.is_empty() || !told.unanswered.is_empty();
-    if unavailable && (!keep_going || fetched.modules.is_empty()) {
-        return Err(Error::Unavailable {
-            failures: fetched.failures,
-            unanswered: told.unanswered,
-            written: false,
-        });
-    }
+    stop_at(&fetched, &told.unanswered, keep_going)?;
     if fetched.modules.is_empty() {
         let text = "nothing to export: what was asked for names no module";
         return Err(Error::usage(text));
@@ -131,6 +125,17 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         }
     }
     state.keep_head(sources.sumdb.spec(), &proof.head)?;
+
+    // Only now are the records' places in the log proven.
+    let judge = Judge {
+        policy: &config.policy,
+        sources: &sources,
+        holdings: &holdings,
+        exported: &exported,
+        now: jiff::Timestamp::now(),
+    };
+    notes.extend(judge.judge(&mut fetched)?.notes);
+    stop_at(&fetched, &told.unanswered, keep_going)?;
 
     let prune = config.prune.unwrap_or(false);
     let portion = Portion::of(&fetched, &proof.tiles, &holdings, &basis, &exported, prune)?;
@@ -169,6 +174,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
                 volume_size: config.volume_size.map(|size| size.0),
                 packing,
                 bases: &bases.bases,
+                policy: &config.policy,
             };
             Some(written_and_remembered(
                 &contents, &key, out, &state, progress,
@@ -186,6 +192,19 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         older_heads: proof.older,
         notes,
         signer: key,
+    })
+}
+
+/// An error, if something cannot be had or is refused and nobody wants the rest, or there is no rest.
+fn stop_at(fetched: &Fetched, unanswered: &[Unanswered], keep_going: bool) -> Result<(), Error> {
+    let all = fetched.failures.is_empty() && unanswered.is_empty();
+    if all || (keep_going && !fetched.modules.is_empty()) {
+        return Ok(());
+    }
+    Err(Error::Unavailable {
+        failures: fetched.failures.clone(),
+        unanswered: unanswered.to_vec(),
+        written: false,
     })
 }
 

@@ -25,6 +25,7 @@ pub mod key;
 pub mod keygen;
 pub mod pack;
 pub mod plan;
+pub mod policy;
 pub mod pool;
 pub mod progress;
 pub mod recut;

@@ -1,5 +1,7 @@
 //! `plan`: what an export would build on and carry, and about how much that is, without fetching a zip.
 
+pub mod why;
+
 use std::collections::BTreeMap;
 
 use modferry_cli::Rate;
@@ -13,9 +15,11 @@ use crate::basis::{self, Holdings, Parts, Portion};
 use crate::error::Error;
 use crate::estimate::{Load, Rule};
 use crate::export::claims;
-use crate::fetch::{Failure, Level};
+use crate::fetch::{Because, Failure, Level};
+use crate::policy::Judge;
 use crate::progress::Progress;
 use crate::select::resolve::Unanswered;
+use crate::select::withdrawn::Withdrawn;
 use crate::settings::Config;
 use crate::state::State;
 
@@ -46,6 +50,8 @@ pub struct Plan {
     pub unsized_zips: usize,
     /// Of those zips, how many the cache has, unverified.
     pub cached_zips: usize,
+    /// Bytes of those that it does not have, as far as upstream says: what an export would fetch.
+    pub fetch_bytes: u64,
     /// Tiles of the checksum database that would be carried.
     pub new_tiles: usize,
     /// Their bytes, before they are compressed.
@@ -62,10 +68,20 @@ pub struct Plan {
     pub tree_size: Option<u64>,
     /// Module versions that would be taken back: all of it (`all`), or the zip (`zip`).
     pub tombstones: BTreeMap<String, &'static str>,
+    /// What authors have taken back of it.
+    #[serde(flatten)]
+    pub withdrawn: Withdrawn,
+    /// Why each module version is selected, or asked for.
+    #[serde(skip)]
+    pub because: BTreeMap<ModuleVersion, Because>,
     /// Every module version: `path@version`, `zip` or `mod`, `new` or `held`, bytes of its zip.
     #[serde(skip)]
     pub list: Vec<(String, Level, bool, Option<u64>)>,
-    /// What cannot be had.
+    /// How many of the modules that would be carried have which licence: of those whose zips are in the cache.
+    pub licences: BTreeMap<&'static str, usize>,
+    /// Of the others, how many there are.
+    pub unread_licences: usize,
+    /// What cannot be had, or is refused.
     #[serde(skip)]
     pub failures: Vec<Failure>,
     /// Queries that come to nothing.
@@ -90,8 +106,18 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     asked.refuse_private(&sources, config.keep_going.unwrap_or(false))?;
     let claims = claims(config, &sources, &state, &basis)?;
     progress.phase("plan");
-    let (fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
+    let (mut fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
     notes.extend(told.notes);
+
+    let judge = Judge {
+        policy: &config.policy,
+        sources: &sources,
+        holdings: &holdings,
+        exported: &exported,
+        now: jiff::Timestamp::now(),
+    };
+    let judged = judge.judge(&mut fetched)?;
+    notes.extend(judged.notes);
 
     let tree_size = sources.sumdb.heads().last().map(|head| head.head().size);
     let size = tree_size.unwrap_or(0);
@@ -123,6 +149,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         new_zip_bytes: 0,
         unsized_zips: 0,
         cached_zips: 0,
+        fetch_bytes: 0,
         new_tiles: portion.tiles.len(),
         new_tile_bytes: portion.tiles.iter().map(|tile| tile.size() as u64).sum(),
         carried_bytes_estimate: 0,
@@ -131,7 +158,11 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         media_seconds_estimate: None,
         tree_size,
         tombstones: portion.tombstones.iter().map(gone).collect(),
+        withdrawn: Withdrawn::of(&fetched, &sources.cache)?,
+        because: fetched.because,
         list: Vec::new(),
+        licences: judged.licences,
+        unread_licences: judged.unread_licences,
         failures: Vec::new(),
         unanswered: told.unanswered,
         notes,
@@ -154,7 +185,10 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
             plan.new_zip_bytes += size.unwrap_or(0);
             new_zips.push((module, size.unwrap_or(0)));
             plan.unsized_zips += usize::from(size.is_none());
-            plan.cached_zips += usize::from(sources.cache.path(module, "zip").exists());
+            match sources.cache.path(module, "zip").exists() {
+                true => plan.cached_zips += 1,
+                false => plan.fetch_bytes += size.unwrap_or(0),
+            }
         }
         plan.list
             .push((module.to_string(), Level::Whole, new, size));
@@ -168,6 +202,14 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         ..rule.load(new_zips.into_iter())
     });
     plan.carried_bytes_estimate = carried;
+    if let Some(limit) = config.policy.max_size.bundle
+        && carried > limit.0
+    {
+        plan.notes.push(format!(
+            "that is more than the policy (max-size: bundle) allows, {limit}: an export will refuse to write it, unless \
+             the estimate is wrong"
+        ));
+    }
     plan.estimated_by = rule.words();
     plan.media_seconds_estimate = config
         .media_rate

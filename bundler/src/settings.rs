@@ -12,6 +12,7 @@ use crate::cache::Cache;
 use crate::error::Error;
 use crate::fetch::Sources;
 use crate::pack::Packing;
+use crate::policy::Policy;
 use crate::select::exclude::Exclude;
 use crate::select::steps::{Choice, Newest};
 use crate::select::toolchains::{self, Platform, Toolchains};
@@ -88,6 +89,8 @@ pub struct Config {
     pub private: Vec<PrivateConfig>,
     /// Whether what is no longer selected is taken back.
     pub prune: Option<bool>,
+    /// What is refused, whatever is asked for.
+    pub policy: Policy,
     /// A receipt to build on. Not for a file: each receipt is named once.
     #[serde(skip)]
     pub receipt: Option<PathBuf>,
@@ -166,6 +169,7 @@ impl Config {
             receipt_key: self.receipt_key.or(file.receipt_key),
             // The file's prune is about the file's selection: one module named by hand must not take back all else.
             prune: self.prune.or(file.prune.filter(|_| !asked)),
+            policy: self.policy.or(file.policy),
             receipt: self.receipt,
             basis: self.basis,
             cumulative_from: self.cumulative_from,

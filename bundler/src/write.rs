@@ -40,6 +40,7 @@ use crate::files;
 use crate::hidden::{HiddenVolumes, publish};
 use crate::pack::base::Base;
 use crate::pack::{self, Packed, Packing, Zip};
+use crate::policy::Policy;
 use crate::progress::Progress;
 use crate::state::{BuiltOn, Intent, State};
 use crate::sumdb::prove::Proof;
@@ -76,6 +77,8 @@ pub struct Contents<'c> {
     pub packing: Packing,
     /// Zips that the destination holds, for packing against.
     pub bases: &'c [Base],
+    /// What says how large it may be.
+    pub policy: &'c Policy,
 }
 
 /// A bundle that was written.
@@ -162,6 +165,9 @@ pub fn write(
         contents.volume_size,
     )?;
     let volumes_bytes: u64 = plans.iter().map(|plan| plan.size).sum();
+    contents
+        .policy
+        .admit_bundle(volumes_bytes + note.len() as u64)?;
     room(out, volumes_bytes + note.len() as u64)?;
 
     progress.total(totals.carried_bytes);

@@ -4,10 +4,12 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
-use modferry_cli::Rate;
+use modferry_cli::{ByteSize, Rate};
 use modferry_protocol::bundle::Sequence;
 
 use crate::pack::Packing;
+use crate::policy::licence::Licence;
+use crate::policy::{MaxSize, Policy};
 use crate::select::exclude::Exclude;
 use crate::select::steps::Newest;
 use crate::select::toolchains::{Platform, Toolchains};
@@ -83,6 +85,11 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
   deltas: true                     # false: --no-deltas
   receipt-key: identity.pub        # --receipt-key
   prune: false                     # --prune
+  policy:                          # what is refused, whatever is asked for
+    deny: [example.com/b/...]      # --deny
+    minimum-age: 14                # --minimum-age, in days
+    licences: [MIT, Apache-2.0]    # --licences
+    max-size: {zip: 200 MB, bundle: 4 GiB}   # --max-zip-size, --max-bundle-size
 
 Exit codes: 0 done; 1 anything else; 2 usage or configuration; 3 no trusted signature; 4 damaged;
 5 something needed is missing; 6 checksum-database failure or fork; 7 no room; 9 upstream failure.";
@@ -362,6 +369,9 @@ pub struct Selection {
     /// Take back what the stream carried and is not selected now: the destination's gc then removes it
     #[arg(long)]
     pub prune: bool,
+    #[command(flatten)]
+    /// What is refused.
+    pub policy: PolicyFlags,
     /// Fetch from these proxies, in GOPROXY's form [default: as the go command]
     #[arg(long, value_name = "LIST")]
     pub goproxy: Option<String>,
@@ -395,6 +405,40 @@ pub struct Selection {
     pub transfers: Option<usize>,
 }
 
+/// What is refused.
+#[derive(Args, Clone, Debug)]
+pub struct PolicyFlags {
+    /// Refuse these: a module or a pattern, with or without versions, besides those that modferry.yaml denies
+    #[arg(long, value_name = "PATTERN[@RANGE]")]
+    pub deny: Vec<Exclude>,
+    /// Refuse versions that have been public for fewer days, as far as that is known
+    #[arg(long, value_name = "DAYS")]
+    pub minimum_age: Option<u16>,
+    /// Refuse modules with another licence than these, in SPDX's identifiers; `unknown` is what is not recognised
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub licences: Option<Vec<Licence>>,
+    /// Refuse larger zips, as in 200 MB
+    #[arg(long, value_name = "SIZE")]
+    pub max_zip_size: Option<ByteSize>,
+    /// Refuse to write a larger bundle, as in 4 GiB
+    #[arg(long, value_name = "SIZE")]
+    pub max_bundle_size: Option<ByteSize>,
+}
+
+impl PolicyFlags {
+    fn policy(self) -> Policy {
+        Policy {
+            deny: self.deny,
+            minimum_age: self.minimum_age,
+            licences: self.licences,
+            max_size: MaxSize {
+                zip: self.max_zip_size,
+                bundle: self.max_bundle_size,
+            },
+        }
+    }
+}
+
 /// Flags of `plan`.
 #[derive(Args, Clone, Debug)]
 pub struct PlanFlags {
@@ -404,6 +448,10 @@ pub struct PlanFlags {
     /// Every module version: what of it, whether it is new, its bytes
     #[arg(long)]
     pub list: bool,
+    /// Say only why these are carried: the shortest chain of requirements to each; a module or a pattern, with or
+    /// without versions
+    #[arg(long, value_name = "PATTERN[@RANGE]", conflicts_with = "list")]
+    pub why: Vec<Exclude>,
 }
 
 impl Selection {
@@ -438,6 +486,7 @@ impl Selection {
             receipt_key: flags.receipt_key,
             private: Vec::new(),
             prune: flags.prune.then_some(true),
+            policy: flags.policy.policy(),
             receipt: flags.receipt,
             basis: flags.basis,
             cumulative_from: flags.cumulative_from,

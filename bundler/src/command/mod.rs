@@ -71,6 +71,10 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             let config = flags.selection.config().or(file);
             let plan = plan::plan(&config, progress)?;
             progress.finish();
+            if !flags.why.is_empty() {
+                tell::plan_why(&plan, &flags.why, cli)?;
+                return Ok(Exit::Done);
+            }
             tell::plan(&plan, &config, flags.list, cli)?;
             if !plan.failures.is_empty() || !plan.unanswered.is_empty() {
                 return Err(Error::Unavailable {

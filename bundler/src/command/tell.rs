@@ -2,6 +2,7 @@
 
 mod diff;
 mod inspect;
+mod plan;
 mod recut;
 mod sign;
 mod trust;
@@ -20,15 +21,15 @@ use super::flags::Cli;
 use super::stdout;
 use crate::error::Error;
 use crate::export::Exported;
-use crate::fetch::{Failure, Level};
+use crate::fetch::Failure;
 use crate::keygen::Made;
 use crate::pack::Packing;
-use crate::plan::Plan;
 use crate::settings::Config;
 use crate::write::Written;
 
 pub use diff::diff;
 pub use inspect::{fingerprint as inspect_fingerprint, inspect};
+pub use plan::{plan, plan_why};
 pub use recut::recut;
 pub use sign::{as_json, signed, unsigned};
 pub use trust::trust_note;
@@ -90,7 +91,7 @@ pub fn export(
             "tiles": totals.tiles, "zip_bytes": totals.zip_bytes, "carried_bytes": totals.carried_bytes,
             "pack": written.packing, "contents": totals.contents,
             "content_bytes": totals.content_bytes, "bases": manifest.bases, "verbatim": verbatim(written), "heads": heads,
-            "older_heads_proven": exported.older_heads, "missing": missing(exported),
+            "older_heads_proven": exported.older_heads, "missing": missing(&exported.failures),
             "notes": exported.notes, "seconds": took.as_secs_f64(),
             "signer": exported.signer.verifier().to_string(),
             "media_rate": config.media_rate, "media_seconds": seconds_to_carry(config, written.bytes),
@@ -193,7 +194,7 @@ fn nothing_new(
         return print_json(&json!({
             "stream": stream.to_string(), "basis": exported.basis, "nothing_new": true,
             "files": [], "bytes": 0, "selected": exported.selected, "tree_size": exported.tree_size,
-            "missing": missing(exported), "notes": exported.notes, "seconds": took.as_secs_f64(),
+            "missing": missing(&exported.failures), "notes": exported.notes, "seconds": took.as_secs_f64(),
         }))
         .map_err(stdout);
     }
@@ -212,7 +213,7 @@ fn nothing_new(
     say(&text)
 }
 
-fn missing(exported: &Exported) -> Vec<serde_json::Value> {
+fn missing(failures: &[Failure]) -> Vec<serde_json::Value> {
     let one = |failure: &Failure| {
         json!({
             "module": failure.module.to_string(), "part": failure.part.name(),
@@ -220,84 +221,7 @@ fn missing(exported: &Exported) -> Vec<serde_json::Value> {
             "required_by": failure.required_by,
         })
     };
-    exported.failures.iter().map(one).collect()
-}
-
-/// `plan`
-pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), Error> {
-    if cli.json {
-        let items: Vec<_> = plan
-            .list
-            .iter()
-            .map(|(module, level, new, size)| json!({ "module": module, "zip": *level == Level::Whole, "new": new, "zip_bytes": size }))
-            .collect();
-        let mut value = serde_json::to_value(plan).map_err(|error| stdout(error.into()))?;
-        if let Some(object) = value.as_object_mut() {
-            object.insert("list".into(), items.into());
-        }
-        return print_json(&value).map_err(stdout);
-    }
-    let mut text = String::new();
-    if list {
-        for (module, level, new, size) in &plan.list {
-            let kind = if *level == Level::Whole { "zip" } else { "mod" };
-            let size = size
-                .map(|size| size.to_string())
-                .unwrap_or_else(|| "-".into());
-            text += &format!(
-                "{kind} {module} {size} {}\n",
-                if *new { "new" } else { "held" }
-            );
-        }
-        for (module, what) in &plan.tombstones {
-            text += &format!("{what} {module} - taken back\n");
-        }
-    }
-    let unknown = match plan.unsized_zips {
-        0 => String::new(),
-        count => format!(", and {count} zips whose size upstream does not say"),
-    };
-    text += &match plan.nothing_new {
-        true => format!("an export would find nothing new in {}", plan.stream),
-        false => format!("an export would write {} {}", plan.stream, plan.sequence),
-    };
-    text += &format!(
-        ", built on {}:\n\
-         {:>9}  modules with zips, of {} selected: {}{unknown}; {} in the cache\n\
-         {:>9}  further go.mod files for version selection, of {} selected\n\
-         {:>9}  tiles of the checksum database, {} before they are compressed\n",
-        plan.basis,
-        plan.new_modules,
-        plan.modules,
-        bytes(plan.new_zip_bytes),
-        plan.cached_zips,
-        plan.new_go_mods,
-        plan.go_mods,
-        plan.new_tiles,
-        bytes(plan.new_tile_bytes),
-    );
-    if !plan.nothing_new {
-        text += &format!(
-            "           about {} to carry{}: an estimate by {}\n",
-            bytes(plan.carried_bytes_estimate),
-            time_to_carry(config, plan.carried_bytes_estimate),
-            plan.estimated_by
-        );
-    }
-    if !plan.tombstones.is_empty() {
-        text += &format!(
-            "{:>9}  module versions taken back, which are selected no more\n",
-            plan.tombstones.len()
-        );
-    }
-    if let Some(size) = plan.tree_size {
-        text += &format!("           the checksum database's tree has {size} records or more\n");
-    }
-    for note in &plan.notes {
-        text += &format!("note: {note}\n");
-    }
-    text += "What tests of dependencies need, which a named module's own go.sum tells, is found by export only.\n";
-    say(&text)
+    failures.iter().map(one).collect()
 }
 
 /// The seconds that so many bytes take on the way; `None` where nobody has said how fast it is.

@@ -6,6 +6,7 @@
 //! follow where they are needed. One pool of threads does all of it, so no transfer waits for a round of
 //! others: while zips stream in, go.mod files far down another graph are still being read.
 
+mod because;
 mod failure;
 pub mod go_mod;
 mod gosum_inside;
@@ -22,6 +23,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use modferry_protocol::module::{ModulePath, ModuleVersion, Version, pattern};
 use modferry_protocol::sumdb::Record;
 
+pub use because::{Because, What};
 pub use failure::{Failure, Fatal, Part};
 use loads::Load;
 pub use loads::Loading;
@@ -164,6 +166,8 @@ pub struct Fetched {
     pub modules: BTreeMap<ModuleVersion, Module>,
     /// What upstream answered to queries.
     pub answers: Vec<QueryAnswer>,
+    /// Why each of them, and each that cannot be had, is selected.
+    pub because: BTreeMap<ModuleVersion, Because>,
     /// What cannot be had.
     pub failures: Vec<Failure>,
     /// What was wanted, and is not among the modules: how much of it.
@@ -172,6 +176,19 @@ pub struct Fetched {
     pub uncertain: bool,
     /// Things to tell: folders that stand in for modules, sums that were passed over.
     pub notes: BTreeSet<String>,
+}
+
+impl Fetched {
+    /// Notes that something of a module that is selected cannot be had.
+    pub fn fail(&mut self, module: ModuleVersion, part: Part, why: Unavailable) {
+        let because = self.because.get(&module);
+        self.failures.push(Failure {
+            required_by: because.map(Because::line).unwrap_or_default(),
+            module,
+            part,
+            why,
+        });
+    }
 }
 
 /// One run of fetching.
@@ -346,7 +363,7 @@ impl<'s> Session<'s> {
                 continue;
             }
             fetched.failures.push(Failure {
-                required_by: self.required_by(&module),
+                required_by: self.because(&module, None).line(),
                 module,
                 part,
                 why,
@@ -382,7 +399,15 @@ impl<'s> Session<'s> {
                 state.unread
             ));
         }
+        for module in self.required() {
+            if !state.slots.contains_key(&module) {
+                let because = self.because(&module, None);
+                fetched.because.insert(module, because);
+            }
+        }
         for (module, slot) in state.slots {
+            let because = self.because(&module, Some(slot.level));
+            fetched.because.insert(module.clone(), because);
             let (Step::Got(record), Some(Some(_))) = (slot.record, slot.loaded) else {
                 fetched.unfinished.insert(module, slot.level);
                 continue;
@@ -670,42 +695,6 @@ impl<'s> Session<'s> {
             slot.is_some_and(|slot| !slot.readers.is_empty())
         };
         self.held.parts(module).has(Parts::WHOLE) && !(self.sources.zips && (named() || read()))
-    }
-
-    /// Who wants a module, in words: the chain of requirements that leads to it.
-    fn required_by(&self, module: &ModuleVersion) -> String {
-        for (file, sums) in &self.sums {
-            if sums.contains_key(module) {
-                return file.display().to_string();
-            }
-        }
-        for again in &self.again {
-            if again.modules.contains_key(module) {
-                return again.name.clone();
-            }
-        }
-        let mut shortest: Option<String> = None;
-        let mut steps = usize::MAX;
-        let of_builds = self.builds.iter().filter_map(|build| {
-            let resolver = lock(&build.resolver);
-            let chain = resolver.knows(module).then(|| resolver.chain(module))?;
-            Some((&build.name, chain))
-        });
-        let of_loads = self.loads.iter().filter_map(|load| {
-            let loader = lock(&load.loader);
-            let chain = loader.knows(module).then(|| loader.chain(module))?;
-            Some((&load.name, chain))
-        });
-        for (name, chain) in of_builds.chain(of_loads) {
-            if chain.len() < steps {
-                steps = chain.len();
-                let mut names: Vec<String> = vec![name.clone()];
-                names.extend(chain[..chain.len() - 1].iter().map(ToString::to_string));
-                names.dedup();
-                shortest = Some(names.join(" -> "));
-            }
-        }
-        shortest.unwrap_or_default()
     }
 
     fn fail(&self, module: &ModuleVersion, part: Part, why: Unavailable) {

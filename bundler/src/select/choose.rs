@@ -8,7 +8,7 @@
 
 use modferry_protocol::module::{ModulePath, Version, match_path_major, pseudo, semver};
 
-use super::gomod::GoMod;
+use super::gomod::{GoMod, Retract};
 use super::query::{Kind, Op, Query};
 
 /// What a choice depends on, besides the versions.
@@ -174,7 +174,7 @@ impl Admitted {
 
 /// The versions that a module's authors have taken back, as the go.mod of its newest version says.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Retractions(Vec<(String, String)>);
+pub struct Retractions(Vec<Retract>);
 
 impl Retractions {
     /// Of that go.mod.
@@ -184,10 +184,20 @@ impl Retractions {
 
     /// Whether a version is taken back.
     pub fn cover(&self, version: &Version) -> bool {
+        self.why(version).is_some()
+    }
+
+    /// Why a version is taken back, in its authors' words, which may be none.
+    pub fn why(&self, version: &Version) -> Option<&str> {
         let version = version.as_str();
-        self.0.iter().any(|(low, high)| {
-            semver::compare(low, version).is_le() && semver::compare(version, high).is_le()
-        })
+        let covers = |retract: &&Retract| {
+            semver::compare(&retract.low, version).is_le()
+                && semver::compare(version, &retract.high).is_le()
+        };
+        self.0
+            .iter()
+            .find(covers)
+            .map(|retract| retract.why.as_str())
     }
 }
 

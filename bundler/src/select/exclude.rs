@@ -31,13 +31,13 @@ pub struct Exclude {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ExcludeError {
     /// No path.
-    #[error("exclude {0:?}: no module: say example.com/a, example.com/a/... or example.com/a@<1.8")]
+    #[error("{0:?}: no module: say example.com/a, example.com/a/... or example.com/a@<1.8")]
     NoPath(String),
     /// What follows the `@` is no query.
-    #[error("exclude {0:?}: {1}")]
+    #[error("{0:?}: {1}")]
     Query(String, QueryError),
     /// What follows the `@` names no versions by themselves.
-    #[error("exclude {0:?}: say versions: v1.4.0, v1.4, ^1.4, <1.8 or a range")]
+    #[error("{0:?}: say versions: v1.4.0, v1.4, ^1.4, <1.8 or a range")]
     NoVersions(String),
 }
 
@@ -67,6 +67,11 @@ impl Exclude {
         })
     }
 
+    /// Whether it is about versions of this module.
+    pub fn names(&self, path: &ModulePath) -> bool {
+        self.pattern.matches(path.as_str())
+    }
+
     /// Whether it is about this version.
     pub fn covers(&self, path: &ModulePath, version: &Version) -> bool {
         let terms = Terms {
@@ -78,7 +83,7 @@ impl Exclude {
                 .as_ref()
                 .is_none_or(|query| query.admits(version, &terms))
         };
-        self.pattern.matches(path.as_str()) && versions()
+        self.names(path) && versions()
     }
 }
 

@@ -21,8 +21,10 @@ pub struct GoMod {
     pub exclude: Vec<(String, String)>,
     /// Replacements (main module only).
     pub replace: Vec<Replace>,
-    /// Retracted ranges, both ends included.
-    pub retract: Vec<(String, String)>,
+    /// What its authors say of the module as a whole, if they have deprecated it.
+    pub deprecated: Option<String>,
+    /// Retracted ranges.
+    pub retract: Vec<Retract>,
     /// Packages that are built as tools (main module only).
     pub tool: Vec<String>,
     /// Folders that patterns of packages pass over: `./a` in the root, `a` anywhere.
@@ -38,6 +40,17 @@ pub struct Require {
     pub version: String,
     /// Marked `// indirect`.
     pub indirect: bool,
+}
+
+/// A range of versions that the module's authors have taken back.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Retract {
+    /// The lowest of them.
+    pub low: String,
+    /// The highest of them.
+    pub high: String,
+    /// Why, in the authors' words; may be empty.
+    pub why: String,
 }
 
 /// A replacement.
@@ -156,7 +169,10 @@ fn add(file: &mut GoMod, line: Line, strict: bool) -> Result<(), String> {
                 "toolchain go1.23.0",
             ));
         }
-        ("module", [path]) if file.module.is_none() => file.module = Some(string(path)?),
+        ("module", [path]) if file.module.is_none() => {
+            file.module = Some(string(path)?);
+            file.deprecated = deprecation(&line.said);
+        }
         ("module", _) => {
             return Err(repeated_or(
                 "module",
@@ -180,7 +196,11 @@ fn add(file: &mut GoMod, line: Line, strict: bool) -> Result<(), String> {
         ("require" | "exclude", _) => return Err(format!("usage: {verb} module/path v1.2.3")),
         ("replace", args) => file.replace.push(replacement(args)?),
         ("retract", args) => match interval(args, strict) {
-            Ok(interval) => file.retract.push(interval),
+            Ok((low, high)) => file.retract.push(Retract {
+                low,
+                high,
+                why: line.said,
+            }),
             Err(what) if strict => return Err(what),
             Err(_) => {}
         },
@@ -313,6 +333,19 @@ fn interval(args: &[&str], strict: bool) -> Result<(String, String), String> {
         ["[", low, ",", high, "]"] => Ok((canonical(low, strict)?, canonical(high, strict)?)),
         _ => Err("usage: retract v1.2.3, or retract [v1.2.3, v1.2.9]".into()),
     }
+}
+
+/// The paragraph of a comment that begins with `Deprecated:`, without that word.
+fn deprecation(said: &str) -> Option<String> {
+    let begins = |paragraph: &str| {
+        Some(
+            paragraph
+                .strip_prefix("Deprecated:")?
+                .trim_start_matches(' ')
+                .to_owned(),
+        )
+    };
+    said.split("\n\n").find_map(begins)
 }
 
 fn go_version(text: &str, strict: bool) -> Option<String> {

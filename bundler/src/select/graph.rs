@@ -3,8 +3,8 @@
 //! [`Known`] is what has been learnt of go.mod files, [`Reading`] one reading of the graph from its roots. A reading says
 //! which go.mod files it wants and goes on when it is told; one that is begun again wants only what is new.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
-use std::sync::Arc;
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet, VecDeque};
+use std::sync::{Arc, OnceLock};
 
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 
@@ -19,8 +19,8 @@ pub(super) struct Known {
     main: Main,
     /// What the go.mod files said that were read, by the module that was really read.
     files: HashMap<ModuleVersion, Loaded>,
-    /// Who required a module first.
-    parents: HashMap<ModuleVersion, Option<ModuleVersion>>,
+    /// Of each module who requires it, on a shortest way from the main module: found when somebody asks.
+    requirers: OnceLock<HashMap<ModuleVersion, Option<ModuleVersion>>>,
     /// Folders that stand in for modules of the graph.
     folders: BTreeSet<String>,
 }
@@ -30,7 +30,7 @@ impl Known {
         Known {
             main,
             files: HashMap::new(),
-            parents: HashMap::new(),
+            requirers: OnceLock::new(),
             folders: BTreeSet::new(),
         }
     }
@@ -41,6 +41,7 @@ impl Known {
 
     pub(super) fn learn(&mut self, module: &ModuleVersion, loaded: Loaded) {
         self.files.insert(module.clone(), loaded);
+        self.requirers = OnceLock::new();
     }
 
     /// What the go.mod file says that counts for this module, once it is known: replacements resolved.
@@ -59,26 +60,55 @@ impl Known {
         self.folders.iter()
     }
 
+    pub(super) fn required(&self) -> impl Iterator<Item = &ModuleVersion> {
+        self.requirers().keys()
+    }
+
     pub(super) fn is_required(&self, module: &ModuleVersion) -> bool {
-        self.parents.contains_key(module)
+        self.requirers().contains_key(module)
     }
 
-    /// Notes that a module is there for another one, which it replaces.
-    pub(super) fn stands_in(&mut self, with: &ModuleVersion, replaced: &ModuleVersion) {
-        let parent = self.parents.get(replaced).cloned().flatten();
-        self.parents.entry(with.clone()).or_insert(parent);
-    }
-
-    /// The chain of requirements that leads to a module, the module last.
+    /// The shortest chain of requirements that leads to a module, the module last. Of several the one that stands first
+    /// in the go.mod files, so that it is the same in each run.
     pub(super) fn chain(&self, module: &ModuleVersion) -> Vec<ModuleVersion> {
+        let requirers = self.requirers();
         let mut chain = vec![module.clone()];
         let mut at = module;
-        while let Some(Some(parent)) = self.parents.get(at) {
-            chain.push(parent.clone());
-            at = parent;
+        while let Some(Some(requirer)) = requirers.get(at) {
+            chain.push(requirer.clone());
+            at = requirer;
         }
         chain.reverse();
         chain
+    }
+
+    fn requirers(&self) -> &HashMap<ModuleVersion, Option<ModuleVersion>> {
+        self.requirers.get_or_init(|| self.breadth_first())
+    }
+
+    fn breadth_first(&self) -> HashMap<ModuleVersion, Option<ModuleVersion>> {
+        let mut requirers = HashMap::new();
+        let mut queue: VecDeque<(ModuleVersion, Option<ModuleVersion>)> = VecDeque::new();
+        let of_folders = self.main.nameless.values();
+        let of_folders = of_folders.flat_map(|local| local.summary.require.clone());
+        let first = self.main.roots().into_iter().chain(of_folders);
+        queue.extend(first.map(|module| (module, None)));
+        while let Some((module, requirer)) = queue.pop_front() {
+            if self.main.is_self(&module) || requirers.contains_key(&module) {
+                continue;
+            }
+            // What stands in for it is there for the same reason.
+            if let Some(With::Module(with)) = self.main.replacement(&module) {
+                requirers.entry(with.clone()).or_insert(requirer.clone());
+            }
+            if let Some(Some(file)) = self.file(&module) {
+                let required = file.require.iter();
+                let required = required.filter(|module| !self.main.exclude.contains(module));
+                queue.extend(required.map(|other| (other.clone(), Some(module.clone()))));
+            }
+            requirers.insert(module, requirer);
+        }
+        requirers
     }
 
     /// What `go list -m all` asks the infos of, where these are selected.
@@ -119,14 +149,12 @@ impl Reading {
         };
         let mut wanted = Vec::new();
         for root in roots {
-            known.parents.entry(root.clone()).or_insert(None);
             reading.select(known, &root);
             reading.enqueue(known, root, !pruned, &mut wanted);
         }
         let nameless: Vec<_> = known.main.nameless.values().cloned().collect();
         for local in nameless {
             for require in &local.summary.require {
-                known.parents.entry(require.clone()).or_insert(None);
                 reading.select(known, require);
                 if !pruned || !local.summary.pruned {
                     reading.enqueue(known, require.clone(), true, &mut wanted);
@@ -213,9 +241,6 @@ impl Reading {
             };
             let waiting = self.waiting.entry(actual.clone()).or_default();
             if waiting.is_empty() {
-                if actual != module {
-                    known.stands_in(&actual, &module);
-                }
                 wanted.push(actual);
             }
             waiting.push((module, unpruned));
@@ -238,10 +263,6 @@ impl Reading {
                 continue;
             }
             if first {
-                known
-                    .parents
-                    .entry(require.clone())
-                    .or_insert_with(|| Some(module.clone()));
                 self.select(known, require);
             }
             if unpruned || !summary.pruned {

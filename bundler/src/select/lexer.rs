@@ -16,6 +16,9 @@ pub(super) struct Line {
     pub odd_block: bool,
     /// The comment at its end, with the slashes.
     pub comment: Option<String>,
+    /// What its comments say of it, without slashes: those above it up to a blank line and the one at its end; in a
+    /// block, where it has none, those above the block.
+    pub said: String,
 }
 
 /// What is wrong, and where.
@@ -33,11 +36,32 @@ enum Token {
     Comment(String),
 }
 
+/// A parenthesised block that was begun.
+struct Block {
+    number: usize,
+    head: Vec<String>,
+    /// The comments above it.
+    above: Vec<String>,
+    /// Whether they are about its next line.
+    above_counts: bool,
+    has_lines: bool,
+}
+
+/// A comment's words.
+fn plain(comment: &str) -> String {
+    comment
+        .strip_prefix("//")
+        .unwrap_or(comment)
+        .trim()
+        .to_owned()
+}
+
 /// The statements of a file.
 pub(super) fn lines(text: &[u8]) -> Result<Vec<Line>, SyntaxError> {
     let text = String::from_utf8_lossy(text);
     let mut lines = Vec::new();
-    let mut block: Option<(usize, Vec<String>)> = None;
+    let mut block: Option<Block> = None;
+    let mut above: Vec<String> = Vec::new();
     for (index, row) in text.split('\n').enumerate() {
         let number = index + 1;
         let error = |what: &str| SyntaxError {
@@ -61,9 +85,21 @@ pub(super) fn lines(text: &[u8]) -> Result<Vec<Line>, SyntaxError> {
             })
             .collect();
         if words.is_empty() {
+            match &comment {
+                Some(comment) => above.push(plain(comment)),
+                // Within a block, what stands above a blank line is still about the line below; but what stands above
+                // the block no longer is.
+                None => match &mut block {
+                    Some(block) => block.above_counts &= !block.has_lines && above.is_empty(),
+                    None => above.clear(),
+                },
+            }
             continue;
         }
-        if let Some((_, head)) = &block {
+        let above = std::mem::take(&mut above);
+        let mut said = above.clone();
+        said.extend(comment.as_deref().map(plain));
+        if let Some(open) = &mut block {
             if tokens[0] == Token::Mark(')') {
                 if words.len() > 1 {
                     return Err(error("syntax error (expected newline after closing paren)"));
@@ -71,19 +107,30 @@ pub(super) fn lines(text: &[u8]) -> Result<Vec<Line>, SyntaxError> {
                 block = None;
                 continue;
             }
+            if said.is_empty() && open.above_counts {
+                said.clone_from(&open.above);
+            }
+            (open.has_lines, open.above_counts) = (true, true);
             lines.push(Line {
                 number,
-                verb: head[0].clone(),
+                verb: open.head[0].clone(),
                 args: words,
                 in_block: true,
-                odd_block: head.len() > 1,
+                odd_block: open.head.len() > 1,
                 comment,
+                said: said.join("\n"),
             });
             continue;
         }
         let count = tokens.len();
         if count > 1 && tokens[count - 1] == Token::Mark('(') {
-            block = Some((number, words[..count - 1].to_vec()));
+            block = Some(Block {
+                number,
+                head: words[..count - 1].to_vec(),
+                above,
+                above_counts: true,
+                has_lines: false,
+            });
             continue;
         }
         if count > 2
@@ -99,6 +146,7 @@ pub(super) fn lines(text: &[u8]) -> Result<Vec<Line>, SyntaxError> {
                     in_block: true,
                     odd_block: true,
                     comment,
+                    said: String::new(),
                 });
             }
             continue;
@@ -111,12 +159,13 @@ pub(super) fn lines(text: &[u8]) -> Result<Vec<Line>, SyntaxError> {
             in_block: false,
             odd_block: false,
             comment,
+            said: said.join("\n"),
         });
     }
     match block {
         None => Ok(lines),
-        Some((line, _)) => Err(SyntaxError {
-            line,
+        Some(block) => Err(SyntaxError {
+            line: block.number,
             what: "syntax error (unterminated block)".into(),
         }),
     }

@@ -20,3 +20,4 @@ pub mod steps;
 mod text;
 pub mod toolchains;
 pub mod wants;
+pub mod withdrawn;

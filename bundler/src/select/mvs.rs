@@ -70,12 +70,17 @@ impl Resolver {
         self.done.then_some(&self.selection)
     }
 
+    /// Every module version that anything of this build requires.
+    pub fn required(&self) -> impl Iterator<Item = &ModuleVersion> {
+        self.known.required()
+    }
+
     /// Whether anything of this build requires the module.
     pub fn knows(&self, module: &ModuleVersion) -> bool {
         self.known.is_required(module)
     }
 
-    /// The chain of requirements that leads to a module, the module last.
+    /// The shortest chain of requirements that leads to a module, the module last.
     pub fn chain(&self, module: &ModuleVersion) -> Vec<ModuleVersion> {
         self.known.chain(module)
     }
@@ -118,9 +123,7 @@ impl Resolver {
                     self.selection.whole.insert(module.clone());
                 }
                 Some(With::Module(with)) => {
-                    let with = with.clone();
-                    self.known.stands_in(&with, module);
-                    self.selection.whole.insert(with);
+                    self.selection.whole.insert(with.clone());
                 }
                 Some(With::Folder(folder)) => {
                     self.selection.folders.insert(folder.clone());

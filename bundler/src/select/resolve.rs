@@ -630,7 +630,8 @@ fn version_in(info: &[u8]) -> Option<String> {
         .map(|info: Info| info.version)
 }
 
-fn time_in(info: &[u8]) -> Option<Timestamp> {
+/// When an info says that its version was made.
+pub fn time_in(info: &[u8]) -> Option<Timestamp> {
     let info: Info = serde_json::from_slice(info).ok()?;
     info.time?.parse().ok()
 }

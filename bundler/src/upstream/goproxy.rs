@@ -14,6 +14,7 @@ use modferry_protocol::request::Request;
 use super::http::{Http, HttpError, Sink};
 use super::private::PrivateRoute;
 use super::url::{Base, BaseError};
+use crate::policy::Rule;
 
 /// A module proxy, or a word that ends the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -125,6 +126,8 @@ pub enum Reason {
     Private,
     /// The module's name or what it says of itself is malformed.
     Malformed,
+    /// The site's policy refuses it.
+    Policy(Rule),
 }
 
 impl Reason {
@@ -138,6 +141,24 @@ impl Reason {
             Reason::Unreadable => "unreadable".into(),
             Reason::Private => "private".into(),
             Reason::Malformed => "malformed".into(),
+            Reason::Policy(rule) => rule.token(),
+        }
+    }
+
+    /// In words, for a report that counts them.
+    pub fn words(self) -> String {
+        match self {
+            Reason::Status(404) => "not there (404)".into(),
+            Reason::Status(410) => "gone (410)".into(),
+            Reason::Status(status @ (401 | 403)) => format!("refused by the proxy ({status})"),
+            Reason::Status(status) => format!("the proxy answers {status}"),
+            Reason::Direct => "left to direct, which asks no proxy".into(),
+            Reason::TooLarge => "larger than the go command accepts".into(),
+            Reason::Network => "no usable answer".into(),
+            Reason::Unreadable => "unreadable here".into(),
+            Reason::Private => "private, and no upstream of its own is set".into(),
+            Reason::Malformed => "malformed".into(),
+            Reason::Policy(rule) => format!("refused by policy ({})", rule.name()),
         }
     }
 

@@ -116,7 +116,10 @@ fn a_dependencys_versions_are_made_canonical() {
             "a.b/f v4.0.0+incompatible"
         ]
     );
-    assert_eq!(file.retract, [("v1.0.0".into(), "v1.1.0".into())]);
+    let [retract] = file.retract.as_slice() else {
+        panic!("{:?}", file.retract);
+    };
+    assert_eq!((&*retract.low, &*retract.high), ("v1.0.0", "v1.1.0"));
     // The main module's are queries.
     assert_eq!(GoMod::parse(text).unwrap_err().line, 3);
     for version in ["master", "v2", "v2.0.0+meta", "1.2"] {
@@ -183,4 +186,48 @@ fn pruning_begins_with_go_1_17() {
         assert_eq!(file.is_pruned(), pruned, "{version}");
     }
     assert!(!GoMod::default().is_pruned());
+}
+
+#[test]
+fn what_authors_say_of_a_module_and_of_versions() {
+    let read = |text: &str| GoMod::parse_lax(text.as_bytes()).unwrap();
+    let deprecated = |text: &str| read(text).deprecated;
+    assert_eq!(
+        deprecated("// Deprecated: use b.\nmodule a.b/c\n").unwrap(),
+        "use b."
+    );
+    assert_eq!(
+        deprecated("module a.b/c // Deprecated: gone\n").unwrap(),
+        "gone"
+    );
+    assert_eq!(
+        deprecated(
+            "// About it.\n//\n// Deprecated: use b,\n// or c.\n//\n// More.\nmodule a.b/c\n"
+        )
+        .unwrap(),
+        "use b,\nor c."
+    );
+    assert_eq!(deprecated("// Deprecated:\nmodule a.b/c\n").unwrap(), "");
+    for not in [
+        "// Deprecated: of something else\n\nmodule a.b/c\n",
+        "// About it.\n// Deprecated: no paragraph of its own\nmodule a.b/c\n",
+        "// deprecated: in small letters\nmodule a.b/c\n",
+        "module a.b/c\n// Deprecated: behind\ngo 1.20\n",
+    ] {
+        assert_eq!(deprecated(not), None, "{not}");
+    }
+
+    let text = "module a.b/c\n\n// Leaks.\nretract v1.0.0\nretract v1.1.0 // Panics.\n\n// All bad.\nretract (\n\tv1.2.0\n\
+         \t// Worse.\n\n\tv1.3.0\n\t[v1.4.0, v1.4.9] // Worst.\n\tv1.6.0\n\n\tv1.7.0\n)\nretract v1.5.0\n";
+    let whys: Vec<String> = read(text)
+        .retract
+        .into_iter()
+        .map(|retract| retract.why)
+        .collect();
+    assert_eq!(
+        whys,
+        [
+            "Leaks.", "Panics.", "All bad.", "Worse.", "Worst.", "All bad.", "", ""
+        ]
+    );
 }

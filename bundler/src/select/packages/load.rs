@@ -135,12 +135,17 @@ impl Loader {
         self.done.then_some(&self.selection)
     }
 
+    /// Every module version that anything of this build requires.
+    pub fn required(&self) -> impl Iterator<Item = &ModuleVersion> {
+        self.world.known.required()
+    }
+
     /// Whether anything of this build requires the module.
     pub fn knows(&self, module: &ModuleVersion) -> bool {
         self.world.known.is_required(module)
     }
 
-    /// The chain of requirements that leads to a module, the module last.
+    /// The shortest chain of requirements that leads to a module, the module last.
     pub fn chain(&self, module: &ModuleVersion) -> Vec<ModuleVersion> {
         self.world.known.chain(module)
     }
