@@ -61,7 +61,7 @@ fn misses_are_kept_with_their_counts_over_a_restart() {
         "/example.com/none/@latest",
         "/example.com/a/@v/v1.9.0.mod",
         "/example.com/a/@v/v1.9.0.zip",
-        "/example.com/a/@v/main.info",
+        "/example.com/a/@v/dev.info",
         "/example.com/only/@v/v1.0.0.zip",
         "/github.com/!burnt!sushi/none/@v/list",
     ] {
@@ -93,7 +93,7 @@ fn misses_are_kept_with_their_counts_over_a_restart() {
     assert_eq!(
         names(&folder, PUBLIC),
         [
-            "example.com/a@main",
+            "example.com/a@dev",
             "example.com/a@v1.9.0",
             "example.com/none@latest",
             "example.com/none@v1.0.0",
