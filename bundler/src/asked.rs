@@ -54,6 +54,9 @@ impl Asked {
                 ..Asked::default()
             });
         }
+        if !named && !config.files.is_empty() {
+            return Ok(Asked::default()); // files alone will do
+        }
         let mut asked = args::asked(config)?;
         if let Some(first) = basis.again_from
             && !prune

@@ -18,6 +18,7 @@ use crate::error::Error;
 use crate::fetch::{Failure, Fetched, Sources};
 use crate::files;
 use crate::interrupted::{self, Interrupted};
+use crate::opaque;
 use crate::pack::Packing;
 use crate::pack::base::{self, Candidates};
 use crate::policy::Judge;
@@ -99,11 +100,18 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     asked.refuse_private(&sources, keep_going)?;
     let mut claims = claims(config, &sources, &state, &basis)?;
 
+    let files = opaque::gather(
+        &config.files,
+        sources.upstream.http(),
+        &sources.cache,
+        &holdings,
+    )?;
+
     progress.phase("fetch");
     let (mut fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
     notes.extend(told.notes);
     stop_at(&fetched, &told.unanswered, keep_going)?;
-    if fetched.modules.is_empty() {
+    if fetched.modules.is_empty() && config.files.is_empty() {
         let text = "nothing to export: what was asked for names no module";
         return Err(Error::usage(text));
     }
@@ -144,6 +152,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     notes.extend(unfit);
     let tree_size = proof.head.head().size;
     let nothing_new = portion.is_empty()
+        && files.is_empty()
         && answers::are_known(&answers, &holdings)
         && trust
             .iter()
@@ -169,6 +178,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
                 modules: &fetched.modules,
                 portion: &portion,
                 answers,
+                files,
                 trust,
                 missing: missing(&fetched.failures),
                 volume_size: config.volume_size.map(|size| size.0),

@@ -23,6 +23,7 @@ pub mod inspect;
 pub mod interrupted;
 pub mod key;
 pub mod keygen;
+pub mod opaque;
 pub mod pack;
 pub mod plan;
 pub mod policy;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::fetch::Sources;
+use crate::opaque::FileConfig;
 use crate::pack::Packing;
 use crate::policy::Policy;
 use crate::select::exclude::Exclude;
@@ -85,6 +86,8 @@ pub struct Config {
     pub deltas: Option<bool>,
     /// The public key of the appliance whose receipts come back.
     pub receipt_key: Option<PathBuf>,
+    /// Opaque files to carry.
+    pub files: Vec<FileConfig>,
     /// Upstreams of private modules.
     pub private: Vec<PrivateConfig>,
     /// Whether what is no longer selected is taken back.
@@ -121,6 +124,9 @@ impl Config {
         .chain(&mut config.trust)
         {
             *path = folder.join(&*path);
+        }
+        for file in &mut config.files {
+            file.in_folder(folder);
         }
         for private in &mut config.private {
             private.in_folder(folder);
@@ -159,6 +165,7 @@ impl Config {
             platforms: list(self.platforms, file.platforms),
             known_head: list(self.known_head, file.known_head),
             trust: list(self.trust, file.trust),
+            files: list(self.files, file.files),
             private: list(self.private, file.private),
             keep_going: self.keep_going.or(file.keep_going),
             transfers: self.transfers.or(file.transfers),

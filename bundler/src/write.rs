@@ -23,8 +23,8 @@ use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault, bytes};
 use modferry_protocol::bundle::{
-    self, Basis, BundleWriter, Entry, IndexWriter, Item, Manifest, Missing, Pack, PackBuilder, Pin,
-    Sequence, StreamName, bases_texts, cut, front_size, list_texts,
+    self, Basis, BundleWriter, Encoding, Entry, IndexWriter, Item, Manifest, Missing, Pack,
+    PackBuilder, Pin, Sequence, StreamName, bases_texts, cut, front_size, list_texts,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -38,6 +38,7 @@ use crate::error::Error;
 use crate::fetch::{Module, Sources};
 use crate::files;
 use crate::hidden::{HiddenVolumes, publish};
+use crate::opaque::Opaque;
 use crate::pack::base::Base;
 use crate::pack::{self, Packed, Packing, Zip};
 use crate::policy::Policy;
@@ -67,6 +68,8 @@ pub struct Contents<'c> {
     pub portion: &'c Portion,
     /// Answers to queries, in their order.
     pub answers: Vec<Carried>,
+    /// Opaque files, by name.
+    pub files: Vec<Opaque>,
     /// Trust notes, by number.
     pub trust: Vec<(u64, Vec<u8>)>,
     /// What could not be had.
@@ -140,6 +143,16 @@ pub fn write(
             ..part.entry.clone()
         })?;
     }
+    for file in &contents.files {
+        spool.push(Entry {
+            number: spool.index.next_number(),
+            encoding: Encoding::Raw,
+            stored: file.size,
+            sha256: file.sha256,
+            items: vec![(Item::File(file.name.clone()), file.size)],
+            zip_sha256: Vec::new(),
+        })?;
+    }
     let (index, digest, totals) = spool.index.finish();
     let manifest = Manifest {
         stream: contents.stream.clone(),
@@ -185,6 +198,13 @@ pub fn write(
     }
     for (entry, part) in spool.entries[packs..].iter().zip(&packed.parts) {
         let bytes = packed.bytes(part)?;
+        writer.entry(entry, &mut counted(bytes, progress))?;
+    }
+    for (entry, file) in spool.entries[packs + packed.parts.len()..]
+        .iter()
+        .zip(&contents.files)
+    {
+        let bytes = File::open(&file.path).map_err(Error::file("read", &file.path))?;
         writer.entry(entry, &mut counted(bytes, progress))?;
     }
     let volumes = writer.finish()?.done;

@@ -1,6 +1,7 @@
 //! The one loop: opens a bundle's volumes, has its manifest accepted, and takes its entries in, in the order of trust.
 
 mod contents;
+mod files;
 mod zips;
 
 use std::fs::File;
@@ -136,6 +137,13 @@ where
                 self.contents_are_in()?;
                 pipeline.workers.all_rebuilt();
                 self.recipes(incoming, pipeline)?;
+            }
+            Encoding::Raw if matches!(incoming.entry().items[..], [(Item::File(_), _)]) => {
+                self.small_things_are_in()?;
+                self.contents_are_in()?;
+                pipeline.workers.all_rebuilt();
+                while self.take_result(pipeline)? {}
+                self.file(incoming)?;
             }
             Encoding::Raw => {
                 self.small_things_are_in()?;

@@ -68,7 +68,8 @@ pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
         | Item::Tombstones(_)
         | Item::Head(_)
         | Item::Contents(_)
-        | Item::Zip(_) => Ok(()),
+        | Item::Zip(_)
+        | Item::File(_) => Ok(()),
         Item::Trust(number) => {
             check_trust_note(*number, bytes).map_err(|source| ContentError::TrustNote {
                 item: item.clone(),

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::ManifestError;
+use modferry_protocol::bundle::{FileName, ManifestError};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use modferry_protocol::trust::TrustError;
@@ -111,6 +111,12 @@ pub enum CheckError {
         was: &'static str,
         /// What the bundle brings.
         brings: String,
+    },
+    /// A file of a name that is held comes with other bytes.
+    #[error("{name} is held with other bytes than this bundle brings")]
+    OtherFile {
+        /// The file.
+        name: FileName,
     },
     /// A checksum database has signed two trees of which neither continues the other.
     #[error(
@@ -227,6 +233,7 @@ impl Failure for CheckError {
             | CheckError::Unproven { .. }
             | CheckError::OtherWord { .. }
             | CheckError::Fork { .. } => Exit::Sumdb,
+            CheckError::OtherFile { .. } => Exit::Other,
             CheckError::Stage { exit, .. } => *exit,
             CheckError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Exit::NoRoom
@@ -271,6 +278,9 @@ impl Failure for CheckError {
                 "a name does not become private, or public, by a bundle: find out which {} is; `modferry-appliance trust private` says which modules are private here, and what a store took for public stays public there",
                 module.path()
             ),
+            CheckError::OtherFile { .. } => {
+                "a file's name has the same bytes for good: export it under another name".into()
+            }
             CheckError::Sumdb { .. } | CheckError::Unproven { .. } => {
                 "do not use this bundle; ask who exported it what became of these modules, and export again".into()
             }

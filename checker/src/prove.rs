@@ -139,7 +139,8 @@ impl<'a> Prover<'a> {
             | Item::Tombstones(_)
             | Item::Trust(_)
             | Item::Contents(_)
-            | Item::Zip(_) => Ok(()),
+            | Item::Zip(_)
+            | Item::File(_) => Ok(()),
         })
     }
 

@@ -83,6 +83,10 @@ pub struct Report {
     pub zip_bytes: u64,
     /// Their bytes unpacked.
     pub unpacked_bytes: u64,
+    /// Opaque files whose SHA-256 is the signed index's.
+    pub files: u64,
+    /// Their bytes.
+    pub file_bytes: u64,
     /// Wall time spent on reading, hashing, checking and staging.
     #[serde(rename = "stage_seconds", serialize_with = "as_seconds")]
     pub stage_time: Duration,
@@ -120,6 +124,8 @@ impl Report {
             zips: 0,
             zip_bytes: 0,
             unpacked_bytes: 0,
+            files: 0,
+            file_bytes: 0,
             stage_time: Duration::ZERO,
             prove_time: Duration::ZERO,
         }
@@ -270,6 +276,13 @@ impl fmt::Display for Report {
                 "zips ({}, unpacked {}) keep the rules and have the h1 of their record or pin",
                 bytes(self.zip_bytes),
                 bytes(self.unpacked_bytes)
+            ),
+        )?;
+        line(
+            self.files,
+            &format!(
+                "opaque files ({}) have the SHA-256 of the signed index",
+                bytes(self.file_bytes)
             ),
         )?;
         if !self.manifest.missing.is_empty() {

@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::{Item, Query};
+use modferry_protocol::bundle::{FileName, Item, Query};
 use modferry_protocol::module::{ModulePath, ModuleVersion, Revision};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::zip::ZipFacts;
@@ -250,6 +250,21 @@ impl Stage for SpoolStage {
         Ok(HeldZip::None)
     }
 
+    fn put_file(
+        &mut self,
+        _name: &FileName,
+        _size: u64,
+        _sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), SpoolError> {
+        io::copy(body, &mut io::sink()).map_err(|e| self.failed(e))?;
+        Ok(())
+    }
+
+    fn held_file(&self, _name: &FileName) -> Result<Option<[u8; 32]>, SpoolError> {
+        Ok(None)
+    }
+
     fn is_vouched(&self, _path: &ModulePath) -> Result<bool, SpoolError> {
         Ok(false)
     }
@@ -316,6 +331,7 @@ fn name_of(item: &Item) -> Vec<u8> {
         Item::Query(query) => format!("query {} {}", query.path(), query.revision()),
         Item::Contents(number) => format!("contents {number}"),
         Item::Zip(m) => format!("zip {}", module(m)),
+        Item::File(name) => format!("file {name}"),
     }
     .into_bytes()
 }
@@ -342,6 +358,7 @@ fn item_of(name: &[u8]) -> Option<Item> {
         ),
         ["contents", number] => Item::Contents(number.parse().ok()?),
         ["zip", path, version] => Item::Zip(ModuleVersion::parse(path, version).ok()?),
+        ["file", name] => Item::File(FileName::new(name).ok()?),
         _ => return None,
     })
 }

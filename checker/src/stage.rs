@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::{Gone, Item, Level, Manifest};
+use modferry_protocol::bundle::{FileName, Gone, Item, Level, Manifest};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::zip::{ReadAt, ZipFacts};
@@ -44,6 +44,19 @@ pub trait Stage {
         sha256: &[u8; 32],
         body: &mut dyn Read,
     ) -> Result<(), Self::Error>;
+
+    /// Keeps a file. Called in order of names, each once, after all zips. `body` gives `size` bytes and must be read to its
+    /// end; whether their hash is this SHA-256 shows behind it.
+    fn put_file(
+        &mut self,
+        name: &FileName,
+        size: u64,
+        sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), Self::Error>;
+
+    /// The SHA-256 of the file that the destination held under that name before this bundle.
+    fn held_file(&self, name: &FileName) -> Result<Option<[u8; 32]>, Self::Error>;
 
     /// The bytes of an item (no zip) that this bundle brought.
     fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, Self::Error>;
@@ -175,6 +188,8 @@ pub struct MemoryStage {
     needed: Vec<(ModuleVersion, Level)>,
     gone: Vec<(ModuleVersion, Gone)>,
     trust_notes: Vec<(u64, Vec<u8>)>,
+    files: BTreeMap<FileName, (Vec<u8>, [u8; 32])>,
+    held_files: BTreeMap<FileName, [u8; 32]>,
     held: BTreeMap<Item, Vec<u8>>,
     held_zips: BTreeMap<ModuleVersion, MemoryZip>,
     heads: BTreeMap<DbName, Vec<TreeHead>>,
@@ -218,6 +233,9 @@ impl MemoryStage {
             // What is held stays.
             self.held_zips.entry(module).or_insert(zip);
         }
+        for (name, (_, sha256)) in std::mem::take(&mut self.files) {
+            self.held_files.entry(name).or_insert(sha256);
+        }
         self.discard();
     }
 
@@ -225,6 +243,7 @@ impl MemoryStage {
     pub fn discard(&mut self) {
         self.staged.clear();
         self.zips.clear();
+        self.files.clear();
         self.needed.clear();
         self.gone.clear();
         self.trust_notes.clear();
@@ -246,6 +265,11 @@ impl MemoryStage {
     /// The bytes of a zip that the bundle brought.
     pub fn staged_zip_bytes(&self, module: &ModuleVersion) -> Option<&[u8]> {
         self.zips.get(module).map(|(_, zip)| zip.bytes.as_slice())
+    }
+
+    /// The bytes of a file that the bundle brought.
+    pub fn staged_file(&self, name: &FileName) -> Option<&[u8]> {
+        self.files.get(name).map(|(bytes, _)| bytes.as_slice())
     }
 
     /// What was said to be needed, and was held.
@@ -297,6 +321,24 @@ impl Stage for MemoryStage {
         };
         self.zips.insert(module.clone(), (*facts, zip));
         Ok(())
+    }
+
+    fn put_file(
+        &mut self,
+        name: &FileName,
+        _size: u64,
+        sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), Never> {
+        let mut bytes = Vec::new();
+        // One that cannot be read is found by who reads it.
+        let _ = body.read_to_end(&mut bytes);
+        self.files.insert(name.clone(), (bytes, *sha256));
+        Ok(())
+    }
+
+    fn held_file(&self, name: &FileName) -> Result<Option<[u8; 32]>, Never> {
+        Ok(self.held_files.get(name).copied())
     }
 
     fn held_zip(

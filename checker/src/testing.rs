@@ -246,7 +246,7 @@ impl TestBundle {
         let mut packs = Vec::new();
         let mut builder = PackBuilder::new();
         for (item, bytes) in &self.items {
-            if !matches!(item, Item::Zip(_)) {
+            if !matches!(item, Item::Zip(_) | Item::File(_)) {
                 packs.extend(builder.push(item.clone(), bytes).unwrap());
             }
         }
@@ -259,6 +259,11 @@ impl TestBundle {
             None => {
                 let zips = self.zips().into_iter();
                 entries.extend(zips.map(|(module, zip)| pack::raw(module, zip)));
+            }
+        }
+        for (item, bytes) in &self.items {
+            if matches!(item, Item::File(_)) {
+                entries.push(pack::raw_item(item.clone(), bytes));
             }
         }
         if let Some(tamper) = self.tamper {
@@ -303,6 +308,10 @@ impl TestBundle {
                     Item::Info(_) => totals.infos += 1,
                     Item::Mod(_) => totals.mods += 1,
                     Item::Query(_) => totals.queries += 1,
+                    Item::File(_) => {
+                        totals.files += 1;
+                        totals.file_bytes += size;
+                    }
                     Item::Zip(_) => {
                         totals.zips += 1;
                         totals.zip_bytes += size;

@@ -17,12 +17,14 @@
 //! /sumdb/sum.golang.org/supported  /latest
 //! /sumdb/sum.golang.org/lookup/example.com/a@v1.0.0
 //! /sumdb/sum.golang.org/tile/8/0/x001/234.p/5
+//! /files/  /files/go1.26.0.linux-amd64.tar.gz                  what a site carries beside modules
 //! ```
 
 mod percent;
 #[cfg(test)]
 mod tests;
 
+use crate::bundle::{FileName, FileNameError};
 use crate::module::{
     ModuleError, ModulePath, ModuleVersion, PathError, Quoted, Revision, RevisionError, Version,
     VersionError,
@@ -63,6 +65,10 @@ pub enum Request {
         /// What.
         request: SumdbRequest,
     },
+    /// The names of the opaque files, with their SHA-256.
+    Files,
+    /// An opaque file.
+    File(FileName),
 }
 
 /// What a client asks of a checksum database.
@@ -145,6 +151,9 @@ pub enum RequestError {
     /// The tile is none.
     #[error(transparent)]
     Tile(#[from] TilePathError),
+    /// The name of a file is invalid.
+    #[error(transparent)]
+    FileName(#[from] FileNameError),
 }
 
 impl Request {
@@ -162,6 +171,10 @@ impl Request {
         let Some(path) = decoded.strip_prefix('/') else {
             return Err(RequestError::NotAbsolute(decoded.into_owned()));
         };
+        // A module path starts with a host name, which has a dot: `files` is none.
+        if path == "files/" {
+            return Ok(Request::Files);
+        }
         if path.split('/').any(str::is_empty) && !path.is_empty() {
             return Err(RequestError::EmptyElement(decoded.into_owned()));
         }
@@ -171,6 +184,9 @@ impl Request {
         // A module path starts with a host name, which has a dot: `sumdb` is none.
         if path == "sumdb" || path.starts_with("sumdb/") {
             return parse_sumdb(path);
+        }
+        if let Some(name) = path.strip_prefix("files/") {
+            return Ok(Request::File(FileName::new(name)?));
         }
         if let Some((module, file)) = path.split_once("/@v/") {
             return parse_version_file(path, module, file);
@@ -213,6 +229,8 @@ impl Request {
                 let query = percent::encode(&query.escaped());
                 format!("/{}/@v/{query}.info", path.escaped())
             }
+            Request::Files => "/files/".to_owned(),
+            Request::File(name) => format!("/files/{name}"),
             Request::Sumdb { name, request } => format!("/sumdb/{name}/{}", request.url_path()),
         }
     }

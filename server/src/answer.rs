@@ -3,7 +3,7 @@
 //! Which status and which headers it becomes is respond.rs's table. What is said to a client
 //! that cannot be served is worded here, where it is known why: `go` prints these texts.
 
-use modferry_appliance::store::{Reader, StoreError, Value};
+use modferry_appliance::store::{Reader, StoreError, Value, hex};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::request::{Request, SumdbRequest};
 use modferry_protocol::sumdb::{DbName, Tile};
@@ -60,7 +60,7 @@ pub fn answer(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Resul
             format!("the go.mod of {module}")
         }),
         Request::Zip(module) => match reader.zip(module)? {
-            Some(zip) => Ok(Found::Zip(zip)),
+            Some(zip) => Ok(Found::Large(Kind::Zip, zip)),
             None => Err(Refusal::NotCarried(format!("the zip of {module}"))),
         },
         Request::Query { path, query } => small(Kind::Query, reader.answer(path, query)?, &|| {
@@ -68,6 +68,11 @@ pub fn answer(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Resul
                 "{path}@{query} is a query that no bundle answers, and only a module's origin can resolve it; ask for a version that go list -m -versions {path} names"
             )
         }),
+        Request::Files => files(reader),
+        Request::File(name) => match reader.file(name)? {
+            Some(file) => Ok(Found::Large(Kind::File, file)),
+            None => Err(Refusal::NotCarried(format!("the file {name}"))),
+        },
         Request::Sumdb { name, request } => match request {
             SumdbRequest::Supported => Ok(supported()),
             SumdbRequest::Latest => small(Kind::Head, reader.head(name)?, &|| {
@@ -77,6 +82,16 @@ pub fn answer(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Resul
             SumdbRequest::Tile(tile) => read_tile(reader, name, tile, ahead),
         },
     }
+}
+
+/// The files and their hashes, as `sha256sum -c` reads them.
+fn files(reader: &Reader) -> Result<Found, Refusal> {
+    let mut lines = String::new();
+    reader.each_file(|name, file| {
+        lines += &format!("{}  {name}\n", hex(&file.sha256));
+        Ok(())
+    })?;
+    Ok(found(Kind::Files, lines.into_bytes()))
 }
 
 fn found(kind: Kind, bytes: Vec<u8>) -> Found {

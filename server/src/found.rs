@@ -23,6 +23,10 @@ pub enum Kind {
     Mod,
     /// `.zip`.
     Zip,
+    /// The names of the opaque files.
+    Files,
+    /// An opaque file.
+    File,
     /// Whether a checksum database is proxied here.
     Supported,
     /// A checksum database's newest signed head.
@@ -42,16 +46,16 @@ pub enum Kind {
 pub enum Found {
     /// All of it.
     Small(Small),
-    /// A zip that is too large to be held whole, by its place in the store.
-    Zip(Zip),
+    /// A zip or a file that is too large to be held whole, by its place in the store.
+    Large(Kind, Zip),
 }
 
 /// What is answered: what was found, and for a large zip the state in which it is read on.
 pub enum Answer {
     /// All of it.
     Small(Small),
-    /// A zip, and a state of the store that has it.
-    Zip(Zip, Arc<PinnedState>),
+    /// A zip or a file, and a state of the store that has it.
+    Large(Kind, Zip, Arc<PinnedState>),
 }
 
 /// Bytes that are there, with their tag.

@@ -44,7 +44,7 @@ impl Recent {
         let bytes = match found {
             Found::Small(small) if small.kind == Kind::State => return,
             Found::Small(small) => small.bytes.len(),
-            Found::Zip(_) => 0,
+            Found::Large(..) => 0,
         };
         let size = path.len() + bytes + BESIDE;
         self.answers

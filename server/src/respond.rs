@@ -36,6 +36,8 @@ impl Kind {
             Kind::Info => ("application/json", FOR_GOOD),
             Kind::Mod => (TEXT, FOR_GOOD),
             Kind::Zip => ("application/zip", FOR_GOOD),
+            Kind::Files => (TEXT, BRIEFLY),
+            Kind::File => ("application/octet-stream", FOR_GOOD),
             Kind::Supported | Kind::Head | Kind::Lookup => (TEXT, BRIEFLY),
             Kind::FullTile => ("application/octet-stream", FOR_GOOD),
             Kind::PartialTile => ("application/octet-stream", BRIEFLY),
@@ -100,10 +102,10 @@ impl Exchange<'_> {
     pub fn respond(&self, answer: Result<Answer, Refusal>) -> Response<NoBody> {
         match answer {
             Ok(Answer::Small(small)) => self.small(&small),
-            Ok(Answer::Zip(zip, pin)) => {
+            Ok(Answer::Large(kind, zip, pin)) => {
                 let (etag, size) = (Etag::of_hash(&zip.sha256), zip.size);
                 let tag = (&etag, etag.header());
-                self.represent(Kind::Zip, tag, size, |access, start, end| {
+                self.represent(kind, tag, size, |access, start, end| {
                     Tail::zip(self.site.clone(), (zip, pin), start, end, access)
                 })
             }

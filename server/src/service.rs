@@ -54,28 +54,34 @@ pub fn serve(site: &Arc<Site>, worker: &Worker, request: &HttpRequest) -> Respon
     };
     exchange.respond(found.and_then(|found| match found {
         Found::Small(small) => Ok(Answer::Small(small)),
-        Found::Zip(zip) => pinned(site, path, state, zip),
+        Found::Large(kind, zip) => pinned(site, path, state, (kind, zip)),
     }))
 }
 
 /// A zip that takes a while to send, with a state of the store that has it. `zip` was found after the store was in
 /// `state`.
-fn pinned(site: &Site, path: &str, state: Option<u64>, zip: Zip) -> Result<Answer, Refusal> {
+fn pinned(
+    site: &Site,
+    path: &str,
+    state: Option<u64>,
+    (kind, zip): (Kind, Zip),
+) -> Result<Answer, Refusal> {
     let pin = site.store.pin().ok_or_else(|| not_ready(site))?;
     if state == Some(pin.generation()) && site.store.state() == state {
-        return Ok(Answer::Zip(zip, pin));
+        return Ok(Answer::Large(kind, zip, pin));
     }
     // The store has moved on meanwhile, or is just moving: asked once more, in the state that stays.
     match zip_in(&pin, path)? {
-        Some(zip) => Ok(Answer::Zip(zip, pin)),
+        Some(zip) => Ok(Answer::Large(kind, zip, pin)),
         None => Err(not_carried(path)),
     }
 }
 
-/// Where the zip is that the path asks for, in that state.
+/// Where the zip or the file is that the path asks for, in that state.
 fn zip_in(pin: &PinnedState, path: &str) -> Result<Option<Zip>, Refusal> {
     match Request::parse(path) {
         Ok(Request::Zip(module)) => Ok(pin.zip(&module)?),
+        Ok(Request::File(name)) => Ok(pin.file(&name)?),
         _ => Ok(None),
     }
 }
@@ -133,7 +139,9 @@ fn decide(
         refusal => refusal,
     })?;
     match found {
-        Found::Zip(zip) if zip.size <= CHUNK as u64 => read_at_once(site, path, zip),
+        Found::Large(kind, zip) if zip.size <= CHUNK as u64 => {
+            read_at_once(site, path, (kind, zip))
+        }
         found => Ok(found),
     }
 }
@@ -142,7 +150,7 @@ fn decide(
 /// still has a status. A HEAD reads it too, and so says whether a GET would get it.
 ///
 /// It may be removed between the two reads. Then it is looked for once more, in a state that stays.
-fn read_at_once(site: &Site, path: &str, zip: Zip) -> Result<Found, Refusal> {
+fn read_at_once(site: &Site, path: &str, (kind, zip): (Kind, Zip)) -> Result<Found, Refusal> {
     let pin = site.store.pin().ok_or_else(|| not_ready(site))?;
     let (zip, chunk) = match site.chunk(&zip, 0, &pin) {
         Ok(chunk) => (zip, chunk),
@@ -158,9 +166,9 @@ fn read_at_once(site: &Site, path: &str, zip: Zip) -> Result<Found, Refusal> {
     }
     Ok(if zip.size <= MAX_HELD {
         let etag = Etag::of_hash(&zip.sha256);
-        Found::Small(Small::tagged(Kind::Zip, chunk, etag))
+        Found::Small(Small::tagged(kind, chunk, etag))
     } else {
-        Found::Zip(zip)
+        Found::Large(kind, zip)
     })
 }
 

@@ -1,10 +1,11 @@
-//! `list`: the module versions that the store serves, and the queries that it answers.
+//! `list`: the module versions that the store serves, the queries that it answers, and the files.
 
 use super::{failed, print, reader, unwritable};
 use crate::Failed;
 use crate::args::Args;
-use modferry_appliance::store::{Answered, Reader, StoreError, hex};
-use modferry_cli::print_json;
+use modferry_appliance::store::{Answered, Reader, StoreError, Zip, hex};
+use modferry_cli::{bytes, print_json};
+use modferry_protocol::bundle::FileName;
 use modferry_protocol::module::ModuleVersion;
 use serde_json::json;
 use std::io;
@@ -46,7 +47,31 @@ pub fn list(args: &Args, store: &Path, prefixes: &[String], all: bool) -> Result
         listed.map_err(failed)?;
         printed.map_err(unwritable)?;
     }
-    Ok(())
+    let mut printed = Ok(());
+    let listed = reader.each_file(|name, file| {
+        // Files belong to no module.
+        if printed.is_ok() && everything == prefixes {
+            printed = print_file(args, &name, &file);
+        }
+        Ok(())
+    });
+    listed.map_err(failed)?;
+    printed.map_err(unwritable)
+}
+
+fn print_file(args: &Args, name: &FileName, file: &Zip) -> io::Result<()> {
+    let sha256 = hex(&file.sha256);
+    match args.json {
+        true => print_json(&json!({
+            "file": name.as_str(),
+            "size": file.size,
+            "sha256": sha256,
+        })),
+        false => print(&format!(
+            "file {name} ({}, SHA-256 {sha256})",
+            bytes(file.size)
+        )),
+    }
 }
 
 /// A query, what it is answered, and since when: a branch may have moved on.

@@ -32,8 +32,10 @@ const COPIES: u64 = IN_FLIGHT / SPOOL_ABOVE * MAX_ZIP_FILE;
 /// The deflate streams of packed zips lie in temporary files until the last zip is put together.
 pub fn needed(manifest: &Manifest) -> u64 {
     let totals = &manifest.totals;
-    let zips = totals.carried_bytes.max(totals.zip_bytes);
-    let packs = totals.carried_bytes.saturating_sub(totals.zip_bytes);
+    // Files travel as they are, and are written once.
+    let carried = totals.carried_bytes.saturating_sub(totals.file_bytes);
+    let zips = carried.max(totals.zip_bytes);
+    let packs = carried.saturating_sub(totals.zip_bytes);
     let copies = match totals.zip_bytes {
         0..=SPOOL_ABOVE => 0,
         more => more.min(COPIES),
@@ -43,6 +45,7 @@ pub fn needed(manifest: &Manifest) -> u64 {
         _ => totals.mods.saturating_mul(MOD),
     };
     [
+        totals.file_bytes,
         zips,
         copies,
         streams_room(&manifest.deflated),

@@ -5,7 +5,7 @@ use crate::store::{CHUNK, Draft, StoreError, View, Zip};
 use crate::trust::Carried;
 use modferry_checker::{CheckError, HeldZip, Lack, SpoolStage, Stage};
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::{Gone, Item, Level, Manifest};
+use modferry_protocol::bundle::{FileName, Gone, Item, Level, Manifest};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use modferry_protocol::zip::{ReadAt, ZipFacts};
@@ -65,6 +65,20 @@ impl<'s> Stage for ImportStage<'s> {
         body: &mut dyn Read,
     ) -> Result<(), StoreError> {
         self.0.put_zip(module, facts, size, sha256, body)
+    }
+
+    fn put_file(
+        &mut self,
+        name: &FileName,
+        size: u64,
+        sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), StoreError> {
+        self.0.put_file(name, size, sha256, body)
+    }
+
+    fn held_file(&self, name: &FileName) -> Result<Option<[u8; 32]>, StoreError> {
+        Ok(self.0.store().file(name)?.map(|file| file.sha256))
     }
 
     fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
@@ -181,6 +195,24 @@ impl<'s> Stage for VerifyStage<'s> {
             .map_err(VerifyStageError::Spool)
     }
 
+    fn put_file(
+        &mut self,
+        name: &FileName,
+        size: u64,
+        sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), VerifyStageError> {
+        let kept = self.spool.put_file(name, size, sha256, body);
+        kept.map_err(VerifyStageError::Spool)
+    }
+
+    fn held_file(&self, name: &FileName) -> Result<Option<[u8; 32]>, VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(view.file(name)?.map(|file| file.sha256)),
+            None => Ok(None),
+        }
+    }
+
     fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, VerifyStageError> {
         self.spool.staged(item).map_err(VerifyStageError::Spool)
     }
@@ -265,6 +297,7 @@ fn held(view: &View, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
         Item::Info(module) => view.info(module),
         Item::Mod(module) => view.go_mod(module),
         Item::Zip(_)
+        | Item::File(_)
         | Item::Query(_)
         | Item::Contents(_)
         | Item::Needs(_)

@@ -13,7 +13,8 @@ use super::{
     BundleId, CHUNK, Counts, Event, Import, Kept, SCHEMA, Source, Store, StoreError, Totals,
     ZIP_FILE, Zip, hex, keys, or_no_room,
 };
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{FileName, Item};
+use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::zip::ZipFacts;
 use std::io::Read;
@@ -75,7 +76,9 @@ impl<'s> Draft<'s> {
             reason: reason.into(),
         };
         match item {
-            Item::Zip(_) => return Err(refused("a zip among the small things")),
+            Item::Zip(_) | Item::File(_) => {
+                return Err(refused("something large among the small things"));
+            }
             Item::Tile(_, tile) if tile.is_data() => {
                 return Err(refused("stores hold no data tiles"));
             }
@@ -110,13 +113,46 @@ impl<'s> Draft<'s> {
             number: self.zips,
         };
         let new = self.store.zip(module)?.is_none();
+        let item = Item::Zip(module.clone());
+        self.put_large(&item, &zip, new, body)
+    }
+
+    /// Takes a file, as [`Draft::put_zip`] takes a zip.
+    pub fn put_file(
+        &mut self,
+        name: &FileName,
+        size: u64,
+        sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), StoreError> {
+        let file = Zip {
+            size,
+            sha256: *sha256,
+            h1: H1::from_bytes([0; 32]),
+            files: 0,
+            unpacked: 0,
+            bundle: self.bundle,
+            number: self.zips,
+        };
+        let new = self.store.file(name)?.is_none();
+        self.put_large(&Item::File(name.clone()), &file, new, body)
+    }
+
+    fn put_large(
+        &mut self,
+        item: &Item,
+        zip: &Zip,
+        new: bool,
+        body: &mut dyn Read,
+    ) -> Result<(), StoreError> {
+        let size = zip.size;
         if new {
             self.zips += 1;
-            self.put_chunks(module, &zip, body)
+            self.put_chunks(item, zip, body)
                 .map_err(|error| or_no_room(self.store.dir(), error))?;
         }
         let refused = |reason: String| StoreError::Refused {
-            item: format!("zip {module}"),
+            item: item.to_string(),
             reason,
         };
         let behind = std::io::copy(body, &mut std::io::sink())
@@ -124,19 +160,21 @@ impl<'s> Draft<'s> {
         if new && behind > 0 {
             return Err(refused(format!("it has more than {size} bytes")));
         }
+        let key =
+            keys::of_item(item).ok_or_else(|| refused("stores keep none of its kind".into()))?;
         self.scratch
-            .put(&keys::zip(module), &zip.encode())
+            .put(&key, &zip.encode())
             .map_err(|error| or_no_room(self.store.dir(), error))
     }
 
     fn put_chunks(
         &mut self,
-        module: &ModuleVersion,
+        item: &Item,
         zip: &Zip,
         body: &mut dyn Read,
     ) -> Result<(), StoreError> {
         let refused = |error: std::io::Error| StoreError::Refused {
-            item: format!("zip {module}"),
+            item: item.to_string(),
             reason: format!("its {} bytes cannot be read: {error}", zip.size),
         };
         let mut left = zip.size;
@@ -158,7 +196,7 @@ impl<'s> Draft<'s> {
         };
         let value = self.scratch.get(&key)?;
         Ok(match item {
-            Item::Zip(_) => None,
+            Item::Zip(_) | Item::File(_) => None,
             Item::Tile(_, tile) => value.and_then(|mut hashes| {
                 let asked = tile.width() as usize * 32;
                 let enough = hashes.len() >= asked;

@@ -12,7 +12,7 @@
 //!
 //! docs/store.md has the same table for people. A change here is a new [`super::SCHEMA`].
 
-use modferry_protocol::bundle::{Item, Query};
+use modferry_protocol::bundle::{FileName, Item, Query};
 use modferry_protocol::module::{ModulePath, ModuleVersion, Revision, Version};
 use modferry_protocol::sumdb::{DbName, Tile};
 
@@ -34,6 +34,8 @@ const LIST: u8 = 0x20;
 const LATEST: u8 = 0x21;
 /// Module path and query → the answer to it that is served.
 const ANSWER: u8 = 0x22;
+/// File's name → where it is.
+const FILE: u8 = 0x24;
 /// Module version → `.info`.
 const INFO: u8 = 0x30;
 /// Module version → `.mod`.
@@ -254,6 +256,16 @@ pub fn record(db: &DbName, module: &ModuleVersion) -> Vec<u8> {
     )
 }
 
+/// The key that says where a file is.
+pub fn file(name: &FileName) -> Vec<u8> {
+    text(FILE, &[name.as_str()])
+}
+
+/// What the keys begin with that say where files are.
+pub fn all_files() -> Vec<u8> {
+    vec![FILE]
+}
+
 /// The key of a private module version's pin.
 pub fn pin(module: &ModuleVersion) -> Vec<u8> {
     of_kind(PIN, module)
@@ -353,7 +365,7 @@ pub fn tiles(db: &DbName) -> Vec<u8> {
 }
 
 /// Every kind there is.
-pub(super) const KINDS: [u8; 19] = [
+pub(super) const KINDS: [u8; 20] = [
     STORE,
     LEDGER,
     MANIFEST,
@@ -363,6 +375,7 @@ pub(super) const KINDS: [u8; 19] = [
     LIST,
     LATEST,
     ANSWER,
+    FILE,
     INFO,
     MOD,
     ZIP,
@@ -398,6 +411,7 @@ pub(super) fn of_item(item: &Item) -> Option<Vec<u8>> {
         // As if it were that of a stream without a name, which there is none: only in an import under way.
         Item::Query(asked) => query(asked, ""),
         Item::Zip(module) => zip(module),
+        Item::File(name) => file(name),
     })
 }
 
@@ -421,6 +435,7 @@ pub(super) fn item(key: &[u8], value: &[u8]) -> Option<Item> {
             Item::Tile(db, Tile::new(height, level, index, width)?)
         }
         Named::Claim(..)
+        | Named::File(_)
         | Named::Query(..)
         | Named::Ledger(_)
         | Named::LedgerHash(_)
@@ -456,6 +471,8 @@ pub enum Named {
     },
     /// A private module version's pin.
     Pin(ModuleVersion),
+    /// Where a file is.
+    File(FileName),
     /// What a stream, by its name, says of a module version.
     Claim(ModuleVersion, String),
     /// What a stream, by its name, was answered to a query. The name is empty where an import under way has the answer.
@@ -476,6 +493,7 @@ pub fn parse(key: &[u8]) -> Option<Named> {
         MOD => Named::Mod(parse_module(name)?),
         ZIP => Named::Zip(parse_module(name)?),
         PIN => Named::Pin(parse_module(name)?),
+        FILE => Named::File(std::str::from_utf8(name).ok()?.parse().ok()?),
         HEAD => Named::Head(std::str::from_utf8(name).ok()?.parse().ok()?),
         RECORD => {
             let (db, module) = split_db(name)?;

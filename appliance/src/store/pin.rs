@@ -9,6 +9,7 @@
 
 use super::view::whole_chunk;
 use super::{CHUNK, Reader, StoreError, Value, View, Zip, keys};
+use modferry_protocol::bundle::FileName;
 use modferry_protocol::module::ModuleVersion;
 use rocksdb::{DB, DBRawIteratorWithThreadMode, ReadOptions};
 use self_cell::self_cell;
@@ -66,6 +67,13 @@ impl PinnedState {
     /// Where a zip is and what it is, in this state.
     pub fn zip(&self, module: &ModuleVersion) -> Result<Option<Zip>, StoreError> {
         self.get(&keys::zip(module))?
+            .map(|value| Zip::decode(&value))
+            .transpose()
+    }
+
+    /// Where a file is, in this state.
+    pub fn file(&self, name: &FileName) -> Result<Option<Zip>, StoreError> {
+        self.get(&keys::file(name))?
             .map(|value| Zip::decode(&value))
             .transpose()
     }

@@ -77,6 +77,10 @@ impl Draft<'_> {
                 (Some(keys::Named::Record(..)), None) => added.records += 1,
                 (Some(keys::Named::Tile { .. }), None) => added.tiles += 1,
                 (Some(keys::Named::Pin(_)), None) => added.pins += 1,
+                (Some(keys::Named::File(_)), None) => {
+                    added.files += 1;
+                    added.file_bytes += Zip::decode(new)?.size;
+                }
                 (
                     Some(keys::Named::Ledger(_) | keys::Named::LedgerHash(_) | keys::Named::Other)
                     | None,

@@ -11,7 +11,7 @@ use modferry_protocol::zip::ZipFacts;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
 
-/// Where a zip's chunks are, and what the zip is.
+/// Where a zip's chunks are, and what the zip is. Of an opaque file the same, with nothing in what only zips have.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Zip {
     /// Bytes in all.
@@ -109,6 +109,10 @@ pub struct Counts {
     pub pins: u64,
     /// Queries that are answered.
     pub queries: u64,
+    /// Opaque files.
+    pub files: u64,
+    /// Bytes of those files.
+    pub file_bytes: u64,
 }
 
 impl Counts {
@@ -124,6 +128,8 @@ impl Counts {
         self.heads += more.heads;
         self.pins += more.pins;
         self.queries += more.queries;
+        self.files += more.files;
+        self.file_bytes += more.file_bytes;
     }
 
     /// What is left without these. They must have been there.
@@ -140,6 +146,8 @@ impl Counts {
             (&mut self.heads, less.heads),
             (&mut self.pins, less.pins),
             (&mut self.queries, less.queries),
+            (&mut self.files, less.files),
+            (&mut self.file_bytes, less.file_bytes),
         ] {
             *count = count.checked_sub(less).ok_or_else(|| {
                 StoreError::damaged(format!(

@@ -5,7 +5,7 @@
 //! state and chunks in a later one holds a [`super::PinnedState`].
 
 use super::{CHUNK, StoreError, Totals, Zip, keys};
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{FileName, Item};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use rocksdb::{DB, DBPinnableSlice, Direction, IteratorMode, PrefixRange, ReadOptions};
@@ -150,6 +150,24 @@ impl View {
     /// What a checksum database says of a module version: the record as a lookup answers it, less the head.
     pub fn record(&self, db: &DbName, module: &ModuleVersion) -> Result<Option<Value>, StoreError> {
         self.get(&keys::record(db, module))
+    }
+
+    /// Where a file is; its bytes come by [`View::chunk`].
+    pub fn file(&self, name: &FileName) -> Result<Option<Zip>, StoreError> {
+        self.pinned(&keys::file(name))?
+            .map(|value| Zip::decode(&value))
+            .transpose()
+    }
+
+    /// Calls `f` with each file, by name.
+    pub fn each_file(
+        &self,
+        mut f: impl FnMut(FileName, Zip) -> Result<(), StoreError>,
+    ) -> Result<(), StoreError> {
+        self.scan(&keys::all_files(), |key, value| match keys::parse(key) {
+            Some(keys::Named::File(name)) => f(name, Zip::decode(value)?),
+            _ => Err(StoreError::damaged("a file's key that names none")),
+        })
     }
 
     /// What a private module version is pinned to.

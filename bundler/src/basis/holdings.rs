@@ -12,7 +12,7 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use modferry_protocol::bundle::{Gone, Item, Query, Sequences};
+use modferry_protocol::bundle::{Encoding, Entry, FileName, Gone, Item, Query, Sequences};
 use modferry_protocol::module::{ModuleVersion, Version};
 use modferry_protocol::sumdb::{DbName, Height, Tile};
 use sha2::{Digest as _, Sha256};
@@ -28,6 +28,8 @@ pub struct Holdings {
     tiles: HashMap<u64, u16>,
     /// Numbers of trust notes.
     trust_notes: BTreeSet<u64>,
+    /// The opaque files, and their SHA-256.
+    files: BTreeMap<FileName, [u8; 32]>,
     /// What queries were answered last.
     answers: BTreeMap<Query, Version>,
     /// Things to tell: what could not be counted.
@@ -102,6 +104,14 @@ impl Holdings {
     }
 
     fn take_in(&mut self, bundle: &Exported, db: &DbName) -> Result<(), Error> {
+        let mut file = |entry: &Entry| {
+            if let (Encoding::Raw, [(Item::File(name), _)]) = (entry.encoding, &entry.items[..]) {
+                self.files.insert(name.clone(), entry.sha256);
+            }
+        };
+        if bundle.manifest.totals.files > 0 {
+            bundle.each_entry(|entry| file(&entry))?;
+        }
         let indexed = bundle.each_item(|item, _| match item {
             Item::Record(of, module) if of == *db => self.raise(&module, Parts::RECORD),
             Item::Tile(of, tile) if of == *db => self.tile(&tile),
@@ -160,6 +170,11 @@ impl Holdings {
     /// Whether a trust note of that number has arrived.
     pub fn has_trust_note(&self, number: u64) -> bool {
         self.trust_notes.contains(&number)
+    }
+
+    /// The SHA-256 of the file of that name.
+    pub fn file(&self, name: &FileName) -> Option<&[u8; 32]> {
+        self.files.get(name)
     }
 
     /// The version that the query was answered with last.

@@ -484,6 +484,7 @@ impl Selection {
             pack: flags.pack,
             deltas: flags.no_deltas.then_some(false),
             receipt_key: flags.receipt_key,
+            files: Vec::new(),
             private: Vec::new(),
             prune: flags.prune.then_some(true),
             policy: flags.policy.policy(),

@@ -44,6 +44,7 @@ const NAMES: [&str; ALL] = [
     "answers to queries",
     "frames of contents",
     "zips as recipes",
+    "opaque files",
     "zips as they are",
     "manifest, index and tar headers",
 ];
@@ -151,6 +152,11 @@ mod tests {
             (Item::Query(query), Encoding::Zstd, "answers to queries"),
             (Item::Contents(1), Encoding::Contents, "frames of contents"),
             (Item::Zip(module()), Encoding::Recipes, "zips as recipes"),
+            (
+                Item::File("a".parse().unwrap()),
+                Encoding::Raw,
+                "opaque files",
+            ),
             (Item::Zip(module()), Encoding::Raw, "zips as they are"),
         ] {
             assert_eq!(NAMES[of(&item, encoding)], name);

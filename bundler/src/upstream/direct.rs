@@ -69,8 +69,8 @@ impl Direct {
             Request::Query { path, query } => {
                 return self.query(path.as_str(), query.as_str(), limit, sink);
             }
-            Request::Sumdb { .. } => {
-                return Err(refused("no checksum database knows a private module".into()).into());
+            Request::Sumdb { .. } | Request::Files | Request::File(_) => {
+                return Err(refused("version control has modules only".into()).into());
             }
         };
         sink.restart().map_err(GetError::Local)?;

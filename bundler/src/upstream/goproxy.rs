@@ -300,7 +300,7 @@ impl Upstream {
                 self.private(module.path())
             }
             // A checksum database is never asked for a private module: its records are pins (crate::fetch::pin).
-            Request::Sumdb { .. } => None,
+            Request::Sumdb { .. } | Request::Files | Request::File(_) => None,
         }
     }
 

@@ -4,12 +4,12 @@
 //! stay in the temporary files that their own verification made; of zips only the names are kept, each in 15 bytes, and
 //! the bytes of those alone that a later bundle is packed against.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::io::Read;
 use std::path::PathBuf;
 
 use modferry_checker::{CheckError, HeldZip, Report, SpoolError, SpoolStage, Stage};
-use modferry_protocol::bundle::Item;
+use modferry_protocol::bundle::{FileName, Item};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::trust::Policy;
@@ -25,6 +25,7 @@ pub struct Earlier {
     /// The small things, bundle by bundle.
     bundles: Vec<SpoolStage>,
     zips: HashSet<Name>,
+    files: HashMap<FileName, [u8; 32]>,
     /// The zips whose bytes a bundle of this run asks for.
     wanted: HashSet<Name>,
     kept: Kept,
@@ -47,13 +48,22 @@ impl Earlier {
             earlier: self,
             spool: SpoolStage::new()?,
             zips: HashSet::new(),
+            files: HashMap::new(),
             kept: Kept::default(),
         })
     }
 
     /// Takes in what a bundle brought that was found right.
     pub(super) fn take_in(&mut self, brought: Brought, report: &Report) -> Result<(), SpoolError> {
-        let Brought { spool, zips, kept } = brought;
+        let Brought {
+            spool,
+            zips,
+            files,
+            kept,
+        } = brought;
+        for (name, sha256) in files {
+            self.files.entry(name).or_insert(sha256);
+        }
         for (db, head) in &report.served {
             let known = self
                 .heads
@@ -98,6 +108,7 @@ pub(super) struct OnEarlier<'e> {
     earlier: &'e Earlier,
     spool: SpoolStage,
     zips: HashSet<Name>,
+    files: HashMap<FileName, [u8; 32]>,
     kept: Kept,
 }
 
@@ -105,6 +116,7 @@ pub(super) struct OnEarlier<'e> {
 pub(super) struct Brought {
     spool: SpoolStage,
     zips: HashSet<Name>,
+    files: HashMap<FileName, [u8; 32]>,
     kept: Kept,
 }
 
@@ -114,6 +126,7 @@ impl OnEarlier<'_> {
         Brought {
             spool: self.spool,
             zips: self.zips,
+            files: self.files,
             kept: self.kept,
         }
     }
@@ -146,6 +159,21 @@ impl Stage for OnEarlier<'_> {
             folder: folder.into(),
             source,
         })
+    }
+
+    fn put_file(
+        &mut self,
+        name: &FileName,
+        size: u64,
+        sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), SpoolError> {
+        self.files.insert(name.clone(), *sha256);
+        self.spool.put_file(name, size, sha256, body)
+    }
+
+    fn held_file(&self, name: &FileName) -> Result<Option<[u8; 32]>, SpoolError> {
+        Ok(self.earlier.files.get(name).copied())
     }
 
     fn held_zip(

@@ -8,6 +8,7 @@ use modferry_cli::Exit;
 use modferry_protocol::bundle::Level;
 use modferry_protocol::module::ModuleVersion;
 use serde::Deserialize;
+use serde::de::IgnoredAny;
 
 use super::{DiffError, Held, Side};
 
@@ -21,8 +22,13 @@ struct Line {
     version: String,
     /// The zip's bytes; `null` where there is only the go.mod.
     size: Option<u64>,
-    /// Of an answer to a query: that names a version, and holds nothing of it.
-    query: Option<String>,
+}
+
+/// What tells the lines that are no module version's: answers to queries, and files.
+#[derive(Deserialize)]
+struct Other {
+    query: Option<IgnoredAny>,
+    file: Option<IgnoredAny>,
 }
 
 /// What the list says is held.
@@ -50,24 +56,33 @@ impl<R: BufRead> Lines<R> {
     fn next(&mut self) -> Result<Option<Held>, DiffError> {
         loop {
             match self.next_line()? {
-                Some(line) if line.query.is_some() => {}
                 None => return Ok(None),
-                Some(line) => return self.held(&line).map(Some),
+                Some(line) => match self.held(&line)? {
+                    None => {}
+                    held => return Ok(held),
+                },
             }
         }
     }
 
-    fn held(&self, line: &Line) -> Result<Held, DiffError> {
+    /// What the line says is held; `None` of one that is no module version's.
+    fn held(&self, line: &[u8]) -> Result<Option<Held>, DiffError> {
+        let malformed = |error: serde_json::Error| self.bad(error.to_string());
+        let other: Other = serde_json::from_slice(line).map_err(malformed)?;
+        if other.query.is_some() || other.file.is_some() {
+            return Ok(None);
+        }
+        let line: Line = serde_json::from_slice(line).map_err(malformed)?;
         let module = ModuleVersion::parse(&line.module, &line.version)
             .map_err(|error| self.bad(error.to_string()))?;
         let level = match line.size {
             Some(_) => Level::Zip,
             None => Level::Mod,
         };
-        Ok((module, level))
+        Ok(Some((module, level)))
     }
 
-    fn next_line(&mut self) -> Result<Option<Line>, DiffError> {
+    fn next_line(&mut self) -> Result<Option<Vec<u8>>, DiffError> {
         let mut line = Vec::new();
         let most = MAX_LIST_LINE as u64;
         let read = self.input.by_ref().take(most).read_until(b'\n', &mut line);
@@ -83,9 +98,7 @@ impl<R: BufRead> Lines<R> {
         if line.pop() != Some(b'\n') {
             return Err(self.bad("it is cut short, or too long".into()));
         }
-        serde_json::from_slice(&line)
-            .map(Some)
-            .map_err(|error| self.bad(error.to_string()))
+        Ok(Some(line))
     }
 
     fn bad(&self, what: String) -> DiffError {

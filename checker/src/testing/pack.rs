@@ -144,15 +144,20 @@ pub(super) fn pack(zips: &[(&ModuleVersion, &[u8])], packing: &TestPacking) -> P
 
 /// A zip that travels as it is.
 pub(super) fn raw(module: &ModuleVersion, zip: &[u8]) -> (Entry, Vec<u8>) {
+    raw_item(Item::Zip(module.clone()), zip)
+}
+
+/// A zip or a file that travels as it is.
+pub(super) fn raw_item(item: Item, bytes: &[u8]) -> (Entry, Vec<u8>) {
     let entry = Entry {
         number: 0,
         encoding: Encoding::Raw,
-        stored: zip.len() as u64,
-        sha256: Sha256::digest(zip).into(),
-        items: vec![(Item::Zip(module.clone()), zip.len() as u64)],
+        stored: bytes.len() as u64,
+        sha256: Sha256::digest(bytes).into(),
+        items: vec![(item, bytes.len() as u64)],
         zip_sha256: Vec::new(),
     };
-    (entry, zip.to_vec())
+    (entry, bytes.to_vec())
 }
 
 /// The contents, so many to a frame.

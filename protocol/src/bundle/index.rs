@@ -21,6 +21,8 @@
 //! contents 1 60048576                                        a frame, and its bytes as they are restored
 //! entry recipes 5000 <SHA-256>
 //! zip example.com/b v1.0.0 80000 <SHA-256>                   the zip that its recipe makes: bytes, SHA-256
+//! entry raw 78000000 <SHA-256>
+//! file go1.26.0.linux-amd64.tar.gz 78000000
 //! ```
 //!
 //! Numbers and order are not written but follow: entries count from 1. [`IndexReader`] takes only what
@@ -148,6 +150,7 @@ fn push_entry(out: &mut String, entry: &Entry) {
                 format!("query {} {} {size}\n", query.path(), query.revision())
             }
             Item::Contents(number) => format!("contents {number} {size}\n"),
+            Item::File(name) => format!("file {name} {size}\n"),
             Item::Zip(m) => match zips.next() {
                 None => named("zip", m),
                 Some(sha256) => {

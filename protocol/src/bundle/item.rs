@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use super::file::FileName;
 use super::query::Query;
 use crate::module::ModuleVersion;
 use crate::sumdb::{DbName, Tile};
@@ -12,7 +13,7 @@ use crate::sumdb::{DbName, Tile};
 /// `module.Sort` has them, or tiles in their own order). A bundle's items are in strictly increasing order from
 /// its first to its last, so that none can be there twice, and small things lie beside their like and compress.
 /// Lists and trust notes come first, so that what is missing is known before anything large is read. Zips come
-/// last: when the first one passes, everything that proves it has.
+/// last: when the first one passes, everything that proves it has. Behind them come files, which nothing proves.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Item {
     /// A text, numbered from 1, of what the destination must hold already: a [list](super::ListReader) of
@@ -44,11 +45,13 @@ pub enum Item {
     Contents(u32),
     /// A module version's `.zip`, as upstream served it.
     Zip(ModuleVersion),
+    /// An opaque file that the site carries beside its modules.
+    File(FileName),
 }
 
 impl Item {
     /// How many kinds of items there are.
-    pub const KINDS: usize = 13;
+    pub const KINDS: usize = 14;
 
     /// The place of its kind in the order of kinds, below [`KINDS`](Self::KINDS).
     pub fn kind(&self) -> usize {
@@ -66,6 +69,7 @@ impl Item {
             Item::Query(_) => 10,
             Item::Contents(_) => 11,
             Item::Zip(_) => 12,
+            Item::File(_) => 13,
         }
     }
 }
@@ -86,6 +90,7 @@ impl fmt::Display for Item {
             Item::Query(query) => write!(f, "query {query}"),
             Item::Contents(number) => write!(f, "contents {number}"),
             Item::Zip(module) => write!(f, "zip {module}"),
+            Item::File(name) => write!(f, "file {name}"),
         }
     }
 }
@@ -93,7 +98,7 @@ impl fmt::Display for Item {
 /// How an entry's bytes hold its items.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Encoding {
-    /// One zip, as it is.
+    /// One zip or one file, as it is.
     Raw,
     /// A pack: one zstd frame of all its items' bytes, one after the other.
     Zstd,
@@ -134,6 +139,9 @@ impl Entry {
     /// Its name in the tar, which says nothing but its place and encoding: no name from a bundle ever names a file.
     pub fn file_name(&self) -> String {
         match self.encoding {
+            Encoding::Raw if matches!(self.items.first(), Some((Item::File(_), _))) => {
+                format!("{:06}.file", self.number)
+            }
             Encoding::Raw => format!("{:06}.zip", self.number),
             Encoding::Zstd => format!("{:06}.zst", self.number),
             Encoding::Contents => format!("{:06}.contents", self.number),

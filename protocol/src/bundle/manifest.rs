@@ -43,7 +43,7 @@ const FIRST_LINE: &str = "modferry bundle v1";
 
 /// Totals of what the first manifests knew nothing of: where there is nothing of it, the line is not there either, so that
 /// such a bundle is what it always was, and older readers take it.
-const LEFT_OUT_AT_0: [&str; 2] = ["pins", "queries"];
+const LEFT_OUT_AT_0: [&str; 4] = ["pins", "queries", "files", "file-bytes"];
 
 /// The most bytes of a reason in a `missing` line.
 pub const MAX_REASON: usize = 64;
@@ -121,6 +121,10 @@ pub struct Totals {
     pub zips: u64,
     /// Bytes of the zips as they are served.
     pub zip_bytes: u64,
+    /// Opaque files.
+    pub files: u64,
+    /// Bytes of those files.
+    pub file_bytes: u64,
     /// Frames of contents.
     pub contents: u64,
     /// Bytes of those frames as they are restored.
@@ -245,7 +249,7 @@ impl Manifest {
 
 impl Totals {
     /// Each total as the manifest names it, in its order.
-    pub fn lines(&self) -> [(&'static str, u64); 11] {
+    pub fn lines(&self) -> [(&'static str, u64); 13] {
         [
             ("records", self.records),
             ("tiles", self.tiles),
@@ -255,6 +259,8 @@ impl Totals {
             ("queries", self.queries),
             ("zips", self.zips),
             ("zip-bytes", self.zip_bytes),
+            ("files", self.files),
+            ("file-bytes", self.file_bytes),
             ("contents", self.contents),
             ("content-bytes", self.content_bytes),
             ("carried-bytes", self.carried_bytes),

@@ -16,6 +16,7 @@ mod bases;
 mod contents;
 mod cut;
 mod entries;
+mod file;
 mod frame;
 mod index;
 mod item;
@@ -45,6 +46,7 @@ pub use contents::{
 };
 pub use cut::{CutError, VolumePlan, cut, front_size};
 pub use entries::{Entries, Incoming, OneVolume, Volumes};
+pub use file::{FileName, FileNameError, MAX_FILE, MAX_FILE_NAME, MAX_FILES};
 pub use index::{IndexReader, IndexWriter, encode_index};
 pub use item::{Digest, Encoding, Entry, Item};
 pub use lists::{Gone, Level, ListError, ListKind, ListReader, ListTexts, list_texts};

@@ -48,7 +48,7 @@ pub struct Pack {
 /// Why an item goes into no pack.
 #[derive(Debug, thiserror::Error)]
 pub enum PackError {
-    /// Zips, and the contents of them, have entries of their own.
+    /// Zips, the contents of them, and files have entries of their own.
     #[error("{0} does not go into a pack")]
     Zip(Item),
     /// Larger than a pack may be.
@@ -81,7 +81,7 @@ impl PackBuilder {
     /// Takes an item in; gives back the pack before it when that is full.
     pub fn push(&mut self, item: Item, bytes: &[u8]) -> Result<Option<Pack>, PackError> {
         let size = bytes.len() as u64;
-        if matches!(item, Item::Contents(_) | Item::Zip(_)) {
+        if matches!(item, Item::Contents(_) | Item::Zip(_) | Item::File(_)) {
             return Err(PackError::Zip(item));
         }
         if size > MAX_PACK_RESTORED {

@@ -3,8 +3,9 @@
 use super::item::{Encoding, Entry, Item};
 use super::manifest::Totals;
 use super::{
-    MAX_CONTENTS_RESTORED, MAX_CONTENTS_STORED, MAX_ENTRIES, MAX_ENTRY, MAX_HEADS, MAX_LIST_TEXT,
-    MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_PACK_STORED, MAX_QUERIES, MAX_TRUST_NOTES,
+    MAX_CONTENTS_RESTORED, MAX_CONTENTS_STORED, MAX_ENTRIES, MAX_ENTRY, MAX_FILE, MAX_FILES,
+    MAX_HEADS, MAX_LIST_TEXT, MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_PACK_STORED, MAX_QUERIES,
+    MAX_TRUST_NOTES,
 };
 use crate::sumdb::DbName;
 use crate::trust::{MAX_TRUST_NOTE, MAX_TRUST_NUMBER};
@@ -125,6 +126,9 @@ impl Rules {
                 let before = self.totals.contents as u32;
                 numbered(*number, before, MAX_CONTENTS_RESTORED)
             }
+            Item::File(_) if self.totals.files >= MAX_FILES => {
+                Err(format!("more than {MAX_FILES} files"))
+            }
             Item::Query(_) if self.totals.queries >= MAX_QUERIES as u64 => {
                 Err(format!("more than {MAX_QUERIES} answered queries"))
             }
@@ -155,6 +159,10 @@ impl Rules {
             Item::Zip(_) => {
                 self.totals.zips += 1;
                 self.totals.zip_bytes += size;
+            }
+            Item::File(_) => {
+                self.totals.files += 1;
+                self.totals.file_bytes += size;
             }
         }
     }
@@ -198,17 +206,19 @@ fn within(item: &Item, size: u64, most: u64) -> Result<(), String> {
 }
 
 fn check_raw(entry: &Entry) -> Result<(), String> {
-    let [(Item::Zip(_), size)] = entry.items.as_slice() else {
-        return Err("a raw entry has one item, a zip".into());
+    let (size, most) = match entry.items.as_slice() {
+        [(Item::Zip(_), size)] => (size, MAX_ENTRY),
+        [(Item::File(_), size)] => (size, MAX_FILE),
+        _ => return Err("a raw entry has one item, a zip or a file".into()),
     };
     if *size != entry.stored {
         return Err(format!(
-            "{} bytes are stored for a zip of {size}",
+            "{} bytes are stored for an item of {size}",
             entry.stored
         ));
     }
-    if !(1..=MAX_ENTRY).contains(&entry.stored) {
-        return Err(format!("{} bytes: want 1 to {MAX_ENTRY}", entry.stored));
+    if !(1..=most).contains(&entry.stored) {
+        return Err(format!("{} bytes: want 1 to {most}", entry.stored));
     }
     Ok(())
 }
@@ -262,7 +272,7 @@ fn check_pack(entry: &Entry) -> Result<(), String> {
     check_size(entry)?;
     let mut restored = 0u64;
     for (item, size) in &entry.items {
-        if matches!(item, Item::Contents(_) | Item::Zip(_)) {
+        if matches!(item, Item::Contents(_) | Item::Zip(_) | Item::File(_)) {
             return Err(format!("{item} in a pack: it has an entry of its own"));
         }
         restored = restored.saturating_add(*size);

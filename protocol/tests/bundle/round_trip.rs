@@ -252,16 +252,17 @@ prop_compose! {
         created in any_time(),
         basis in proptest::option::of((any::<u64>(), any::<[u8; 32]>())),
         heads in btree_map(any_db(), (any::<u64>(), any::<[u8; 32]>()), 0..4),
-        n in any::<[u64; 11]>(),
-        some in any::<[bool; 2]>(),
+        n in any::<[u64; 13]>(),
+        some in any::<[bool; 3]>(),
         lists in any::<[u64; 2]>(),
         bases in 0..=MAX_BASES,
         deflated in (0..=MAX_DEFLATED, any::<u64>()),
         index in (0..=1u64 << 30, any::<[u8; 32]>()),
         missing in btree_map(any_module(), "[a-z0-9-]{1,64}", 0..6),
     ) -> Manifest {
-        let [records, tiles, pins, infos, mods, queries, zips, zip_bytes, contents, content_bytes, carried_bytes] = n;
+        let [records, tiles, pins, infos, mods, queries, zips, zip_bytes, files, file_bytes, contents, content_bytes, carried_bytes] = n;
         let (queries, pins) = (if some[0] { queries } else { 0 }, if some[1] { pins } else { 0 });
+        let (files, file_bytes) = if some[2] { (files, file_bytes) } else { (0, 0) };
         let ([needs, tombstones], bases) = if basis.is_some() { (lists, bases) } else { ([0, 0], 0) };
         let deflated = if contents > 0 { (deflated.0, deflated.1.min(zip_bytes)) } else { (0, 0) };
         let content_bytes = content_bytes.min(deflated.1.saturating_mul(1100));
@@ -277,7 +278,7 @@ prop_compose! {
             bases,
             tombstones,
             heads: heads.into_iter().map(|(db, (size, hash))| (db, TreeHead { size, hash: Hash(hash) })).collect(),
-            totals: Totals { records, tiles, pins, infos, mods, queries, zips, zip_bytes, contents, content_bytes, carried_bytes },
+            totals: Totals { records, tiles, pins, infos, mods, queries, zips, zip_bytes, files, file_bytes, contents, content_bytes, carried_bytes },
             deflated: DeflatedTotals { streams: deflated.0, bytes: deflated.1 },
             index: Digest { size: index.0, sha256: index.1 },
             missing: missing.into_iter().map(|(module, reason)| Missing { module, reason }).collect(),

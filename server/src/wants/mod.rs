@@ -79,6 +79,8 @@ pub fn wanted(request: &Request) -> Option<(Want, Part)> {
             }
             SumdbRequest::Supported | SumdbRequest::Latest | SumdbRequest::Tile(_) => return None,
         },
+        // They are no module's.
+        Request::Files | Request::File(_) => return None,
     };
     if !can_be_a_module(path) {
         return None;

@@ -1,13 +1,25 @@
 //! Each kind of answer: its status, type, cache lifetime and bytes, and the words of those that are refused.
 
 use crate::common::*;
+use modferry_appliance::store::CHUNK;
 use modferry_protocol::sumdb::Tile;
+use sha2::{Digest as _, Sha256};
 
 const TEXT: &str = "text/plain; charset=UTF-8";
 const JSON: &str = "application/json";
 const OCTETS: &str = "application/octet-stream";
 const YEAR: &str = "public, max-age=31536000, immutable";
 const BRIEF: &str = "public, max-age=60";
+
+/// What `sha256sum -c` reads.
+fn file_list() -> Vec<u8> {
+    let line = |name: &str, size| {
+        let digest = Sha256::digest(zip_bytes(name, size));
+        let hex: String = digest.iter().map(|byte| format!("{byte:02x}")).collect();
+        format!("{hex}  {name}\n")
+    };
+    (line("large.tar", 3 * CHUNK + 17) + &line("small.txt", 5)).into_bytes()
+}
 
 #[test]
 fn what_is_carried_is_served_bit_for_bit() {
@@ -32,6 +44,14 @@ fn what_is_carried_is_served_bit_for_bit() {
             info("example.com/a@v1.1.0"),
         ),
         ("/example.com/a/@v/v1.0.0.info", JSON, YEAR, info(a)),
+        ("/files/small.txt", OCTETS, YEAR, zip_bytes("small.txt", 5)),
+        (
+            "/files/large.tar",
+            OCTETS,
+            YEAR,
+            zip_bytes("large.tar", 3 * CHUNK + 17),
+        ),
+        ("/files/", TEXT, BRIEF, file_list()),
         (
             "/example.com/a/@v/main.info",
             JSON,
@@ -190,6 +210,16 @@ fn what_is_refused_says_why_in_one_line() {
             404,
             &["not carried: ", "example.com/a@dev is a query", ask],
         ),
+        (
+            "/files/nothing.tar",
+            404,
+            &["not carried: the file nothing.tar", ask],
+        ),
+        ("/files/%2e%2e", 400, &["dot element"]),
+        ("/files/..%2fsmall.txt", 400, &["dot element"]),
+        ("/files/.hidden", 400, &["file name"]),
+        ("/files/a/b", 400, &["file name"]),
+        ("/files", 404, &["not found: "]),
         (
             "/sumdb/sum.golang.org/lookup/git.corp.test/ours@v1.0.0",
             403,

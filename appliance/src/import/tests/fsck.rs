@@ -72,6 +72,10 @@ impl Checked {
         ] {
             second.items.insert(item, bytes);
         }
+        let file = vec![7; CHUNK + 1];
+        second
+            .items
+            .insert(Item::File("tool.tar".parse().unwrap()), file);
         let trust = TrustStore::of(&site.store());
         trust.allow_private("git.corp.test", "site").unwrap();
         let path = modules[0].module.path().clone();
@@ -131,6 +135,7 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
             (2, "tree heads are signed, and continued by the newest one"),
             (totals.tiles, "tiles are in the newest tree"),
             (5, "records are in the newest tree"),
+            (1, "files have a place"),
             (1, "pins are of private module versions"),
             (6, "go.mod files have the h1 of their records"),
             (5, "infos are of their versions"),
@@ -144,8 +149,8 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
             (1, "answers that are served are those that came last"),
             (1, "totals are what is held, and what the ledger makes"),
             (
-                5,
-                "zips have their SHA-256, keep the rules, and have their h1"
+                6,
+                "zips have their SHA-256, keep the rules, and have their h1; files have their SHA-256"
             ),
         ]
     );
@@ -166,7 +171,7 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
     .unwrap();
     assert_eq!(
         (report.damaged, report.notes.len(), report.checks.len()),
-        (0, 1, 14)
+        (0, 1, 15)
     );
 }
 
@@ -182,7 +187,7 @@ fn no_value_can_be_changed_or_taken_away_unseen() {
         .filter(|(key, _): &(Vec<u8>, Vec<u8>)| key[..] != crate::store::keys::SCHEMA_KEY)
         .collect();
     let kinds: std::collections::BTreeSet<u8> = all.iter().map(|(key, _)| key[0]).collect();
-    assert_eq!(kinds.len(), 19, "one of each kind: {kinds:x?}");
+    assert_eq!(kinds.len(), 20, "one of each kind: {kinds:x?}");
     for (key, value) in &all {
         let changes = [
             Some(value[..value.len().saturating_sub(1)].to_vec()),
@@ -201,7 +206,7 @@ fn no_value_can_be_changed_or_taken_away_unseen() {
                 None if n == 3 => db.delete(key).unwrap(),
                 None => continue,
             }
-            let report = checked.run(&store, None, !matches!(key[0], 0x32 | 0xf0));
+            let report = checked.run(&store, None, !matches!(key[0], 0x24 | 0x32 | 0xf0));
             let name = String::from_utf8_lossy(key);
             assert!(report.damaged > 0, "change {n} of {name:?} ({:x})", key[0]);
             db.put(key, value).unwrap();
@@ -217,7 +222,7 @@ fn no_value_can_be_changed_or_taken_away_unseen() {
             continue;
         }
         db.put(&key, b"strange").unwrap();
-        let report = checked.run(&store, None, !matches!(key[0], 0x32 | 0xf0));
+        let report = checked.run(&store, None, !matches!(key[0], 0x24 | 0x32 | 0xf0));
         assert!(
             report.damaged > 0,
             "{:?} added",

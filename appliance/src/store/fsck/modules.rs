@@ -1,5 +1,6 @@
 //! Module versions: each file against its records, the answers made of them, and the claims.
 
+use super::zips::Owner;
 use super::{Run, keys};
 use crate::store::scratch::Scratch;
 use crate::store::{Claim, Counts, Extent, StoreError, Zip, listing};
@@ -60,12 +61,13 @@ impl Run<'_> {
                     }
                 }
                 if let Some(zips) = zips {
-                    let noted = super::zips::note(zips, module, &zip);
+                    let noted = super::zips::note(zips, &Owner::Zip(module.clone()), &zip);
                     run.sound(|| format!("zip {module}"), noted);
                 }
             },
         );
         self.answers(counts);
+        self.files(zips, counts);
         self.pins(counts);
         self.checked("go.mod files have the h1 of their records", counts.mods);
         self.checked("infos are of their versions", counts.infos);
@@ -140,6 +142,35 @@ impl Run<'_> {
         if want != h1 {
             self.found(format!("{module}{what} has {h1}, and its pin has {want}"));
         }
+    }
+
+    /// Each file has a place, and its chunks belong to it.
+    fn files(&mut self, zips: Option<&Scratch>, counts: &mut Counts) {
+        self.each(&keys::all_files(), "files' places", |run, key, locator| {
+            counts.files += 1;
+            let Some(keys::Named::File(name)) = keys::parse(key) else {
+                return run.found("a file's key that names none");
+            };
+            let owner = Owner::File(name);
+            let Some(file) = run.sound(|| owner.to_string(), Zip::decode(locator)) else {
+                return;
+            };
+            counts.file_bytes += file.size;
+            let nothing_else = Zip {
+                h1: H1::from_bytes([0; 32]),
+                files: 0,
+                unpacked: 0,
+                ..file.clone()
+            };
+            if file != nothing_else {
+                run.found(format!("{owner}: it has what only zips have"));
+            }
+            if let Some(zips) = zips {
+                let noted = super::zips::note(zips, &owner, &file);
+                run.sound(|| owner.to_string(), noted);
+            }
+        });
+        self.checked("files have a place", counts.files);
     }
 
     /// Each pin is one, of a module that no checksum database vouches for.
@@ -309,9 +340,4 @@ impl Run<'_> {
 fn path_of(key: &[u8]) -> Option<ModulePath> {
     let path = std::str::from_utf8(key.get(1..)?).ok()?;
     ModulePath::new(path).ok()
-}
-
-/// Reads a module version that [`keys`] wrote.
-pub(super) fn module_of(name: &[u8]) -> Result<ModuleVersion, StoreError> {
-    keys::parse_module(name).ok_or_else(|| StoreError::damaged("a module version's name"))
 }

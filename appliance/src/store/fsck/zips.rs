@@ -1,35 +1,76 @@
 //! Zips' bytes, in the order in which they lie on the disk: each is read once, or twice where it is large.
 
-use super::modules::module_of;
 use super::{Run, keys};
 use crate::store::scratch::Scratch;
 use crate::store::view::scan;
-use crate::store::{CHUNK, InStore, StoreError, Zip};
+use crate::store::{CHUNK, InStore, StoreError, View, Zip};
 use modferry_cli::in_one_line;
+use modferry_protocol::bundle::FileName;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::zip::Checker;
 use sha2::{Digest, Sha256};
+use std::fmt;
 
 /// A zip of up to so many bytes is checked in memory; a larger one is read from the store once more.
 pub const IN_MEMORY: u64 = if cfg!(test) { 2 << 20 } else { 32 << 20 };
 
 /// Notes to whom the chunks of a zip belong.
-pub(super) fn note(zips: &Scratch, module: &ModuleVersion, zip: &Zip) -> Result<(), StoreError> {
+pub(super) fn note(zips: &Scratch, of: &Owner, zip: &Zip) -> Result<(), StoreError> {
     let at = keys::chunk(&zip.bundle, zip.number, 0);
-    let name = keys::zip(module);
+    let name = of.key();
     if let Some(other) = zips.get(&at[..13])? {
-        let other = module_of(&other[1..])?;
+        let other = Owner::of_key(&other)?;
         return Err(StoreError::damaged(format!("{other} has the same chunks")));
     }
     zips.put(&at[..13], &name)
 }
 
-/// A zip whose chunks are going by.
+/// Whose chunks they are: a zip's, or a file's.
+#[derive(Clone, Debug)]
+pub(super) enum Owner {
+    Zip(ModuleVersion),
+    File(FileName),
+}
+
+impl Owner {
+    fn key(&self) -> Vec<u8> {
+        match self {
+            Owner::Zip(module) => keys::zip(module),
+            Owner::File(name) => keys::file(name),
+        }
+    }
+
+    fn of_key(key: &[u8]) -> Result<Owner, StoreError> {
+        match keys::parse(key) {
+            Some(keys::Named::Zip(module)) => Ok(Owner::Zip(module)),
+            Some(keys::Named::File(name)) => Ok(Owner::File(name)),
+            _ => Err(StoreError::damaged("the name of a zip or a file")),
+        }
+    }
+
+    fn place(&self, view: &View) -> Result<Option<Zip>, StoreError> {
+        match self {
+            Owner::Zip(module) => view.zip(module),
+            Owner::File(name) => view.file(name),
+        }
+    }
+}
+
+impl fmt::Display for Owner {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Owner::Zip(module) => write!(f, "zip {module}"),
+            Owner::File(name) => write!(f, "file {name}"),
+        }
+    }
+}
+
+/// A zip or a file whose chunks are going by.
 struct UnderWay {
     /// What its chunks' keys begin with.
     prefix: Vec<u8>,
     /// Whose it is; `None` if nobody's.
-    owner: Option<(ModuleVersion, Zip)>,
+    owner: Option<(Owner, Zip)>,
     sha256: Sha256,
     /// Its bytes, if they are few.
     bytes: Vec<u8>,
@@ -82,41 +123,37 @@ impl Run<'_> {
             }
             // It may not have been seen to its end.
             Some(UnderWay {
-                owner: Some((module, zip)),
+                owner: Some((owner, zip)),
                 ..
-            }) => note(zips, &module, &zip)?,
+            }) => note(zips, &owner, &zip)?,
             _ => {}
         }
         scan(&zips.0, &[], |_, name| {
-            let module = module_of(&name[1..])?;
+            let owner = Owner::of_key(name)?;
             count += 1;
-            self.alone(&mut checker, &module);
+            self.alone(&mut checker, &owner);
             Ok(())
         })?;
         self.checked(
-            "zips have their SHA-256, keep the rules, and have their h1",
+            "zips have their SHA-256, keep the rules, and have their h1; files have their SHA-256",
             count,
         );
         Ok(())
     }
 
-    fn owner(
-        &self,
-        zips: &Scratch,
-        prefix: &[u8],
-    ) -> Result<Option<(ModuleVersion, Zip)>, StoreError> {
+    fn owner(&self, zips: &Scratch, prefix: &[u8]) -> Result<Option<(Owner, Zip)>, StoreError> {
         let Some(name) = zips.get(prefix)? else {
             return Ok(None);
         };
         zips.delete(prefix)?;
-        let module = module_of(&name[1..])?;
-        Ok(self.view.zip(&module)?.map(|zip| (module, zip)))
+        let owner = Owner::of_key(&name)?;
+        Ok(owner.place(self.view)?.map(|zip| (owner, zip)))
     }
 
     /// Checks a zip by its place, and not as it comes by.
-    fn alone(&mut self, checker: &mut Checker, module: &ModuleVersion) {
-        let what = || format!("zip {module}");
-        let Some(Some(zip)) = self.sound(what, self.view.zip(module)) else {
+    fn alone(&mut self, checker: &mut Checker, owner: &Owner) {
+        let what = || owner.to_string();
+        let Some(Some(zip)) = self.sound(what, owner.place(self.view)) else {
             return;
         };
         let mut sha256 = Sha256::new();
@@ -126,16 +163,16 @@ impl Run<'_> {
                 None => return,
             }
         }
-        self.content(checker, module, &zip, &sha256.finalize().into(), None);
+        self.content(checker, owner, &zip, &sha256.finalize().into(), None);
     }
 
     fn zip(&mut self, checker: &mut Checker, read: UnderWay) {
-        let Some((module, zip)) = read.owner else {
+        let Some((owner, zip)) = read.owner else {
             return;
         };
         if (read.size, read.chunks) != (zip.size, zip.chunks()) {
             return self.found(format!(
-                "zip {module}: {} chunks with {} bytes are there, of {} with {}",
+                "{owner}: {} chunks with {} bytes are there, of {} with {}",
                 read.chunks,
                 read.size,
                 zip.chunks(),
@@ -144,21 +181,24 @@ impl Run<'_> {
         }
         let sha256 = read.sha256.finalize().into();
         let bytes = (zip.size <= IN_MEMORY).then_some(read.bytes);
-        self.content(checker, &module, &zip, &sha256, bytes);
+        self.content(checker, &owner, &zip, &sha256, bytes);
     }
 
     /// Checks what is in a zip: from memory, or from the store once more.
     fn content(
         &mut self,
         checker: &mut Checker,
-        module: &ModuleVersion,
+        owner: &Owner,
         zip: &Zip,
         sha256: &[u8; 32],
         bytes: Option<Vec<u8>>,
     ) {
         if *sha256 != zip.sha256 {
-            return self.found(format!("zip {module}: its bytes have another SHA-256"));
+            return self.found(format!("{owner}: its bytes have another SHA-256"));
         }
+        let Owner::Zip(module) = owner else {
+            return; // nothing more is known of a file
+        };
         let checked = match bytes {
             Some(bytes) => checker.check(module, &bytes),
             None => checker.check(module, &InStore::new(self.view, zip)),

@@ -130,6 +130,7 @@ fn keys_are_as_documented() {
     assert_eq!(manifest(&[0xaa; 32]), [&[0x11][..], &[0xaa; 32]].concat());
     assert_eq!(list(module.path()), b"\x20example.com/a");
     assert_eq!(latest(module.path()), b"\x21example.com/a");
+    assert_eq!(file(&"go.tar.gz".parse().unwrap()), b"\x24go.tar.gz");
     assert_eq!(pin(&module), b"\x44example.com/a\0v1.0.0");
     let asked = Query::new(module.path().clone(), "main".parse().unwrap()).unwrap();
     assert_eq!(

@@ -152,7 +152,7 @@ pub fn inspect(
         let (item, size) = item?;
         let line = match (list, &item) {
             (true, _) => format!("{item} {size}"),
-            (false, Item::Zip(_)) => format!("    {item} ({})", bytes(size)),
+            (false, Item::Zip(_) | Item::File(_)) => format!("    {item} ({})", bytes(size)),
             (false, _) => continue,
         };
         writeln!(out, "{line}").map_err(stdout)?;

@@ -380,6 +380,21 @@ fn a_stage_that_fails_at_a_list_keeps_its_own_exit_code() {
         ) -> Result<crate::HeldZip<crate::NoZip>, Self::Error> {
             unreachable!()
         }
+        fn put_file(
+            &mut self,
+            _: &modferry_protocol::bundle::FileName,
+            _: u64,
+            _: &[u8; 32],
+            _: &mut dyn Read,
+        ) -> Result<(), Self::Error> {
+            unreachable!()
+        }
+        fn held_file(
+            &self,
+            _: &modferry_protocol::bundle::FileName,
+        ) -> Result<Option<[u8; 32]>, Self::Error> {
+            unreachable!()
+        }
         fn is_vouched(
             &self,
             _: &modferry_protocol::module::ModulePath,

@@ -4,6 +4,7 @@ use super::*;
 use crate::testing::{Packing, TestPacking, zip_h1, zip_of};
 use crate::{HeldZip, MemoryZip, SPOOL_ABOVE};
 use modferry_cli::{Exit, Failure, Fault};
+use modferry_protocol::bundle::FileName;
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModulePath;
 use modferry_protocol::sumdb::TreeHead;
@@ -79,6 +80,19 @@ impl Stage for Noting {
         sha256: &[u8; 32],
     ) -> Result<HeldZip<MemoryZip>, Fault> {
         Ok(self.inner.held_zip(module, sha256).unwrap())
+    }
+    fn put_file(
+        &mut self,
+        name: &FileName,
+        size: u64,
+        sha256: &[u8; 32],
+        body: &mut dyn Read,
+    ) -> Result<(), Fault> {
+        self.inner.put_file(name, size, sha256, body).unwrap();
+        Ok(())
+    }
+    fn held_file(&self, name: &FileName) -> Result<Option<[u8; 32]>, Fault> {
+        Ok(self.inner.held_file(name).unwrap())
     }
     fn is_vouched(&self, path: &ModulePath) -> Result<bool, Fault> {
         Ok(self.inner.is_vouched(path).unwrap())

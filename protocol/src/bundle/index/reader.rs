@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, Read as _};
 
+use super::super::file::FileName;
 use super::super::item::{Encoding, Entry, Item};
 use super::super::manifest::Manifest;
 use super::super::query::Query;
@@ -247,11 +248,15 @@ fn item_line(line: &str, encoding: Encoding) -> Result<(Item, u64, Option<[u8; 3
         ["info", path, version, size] => (Item::Info(module(path, version)?), size),
         ["mod", path, version, size] => (Item::Mod(module(path, version)?), size),
         ["query", path, revision, size] => (Item::Query(query(path, revision)?), size),
+        ["file", name, size] => {
+            let name = FileName::new(name).map_err(|error| Fault::Bad(error.to_string()))?;
+            (Item::File(name), size)
+        }
         ["contents", number, size] => (Item::Contents(ordinal(number)?), size),
         ["zip", path, version, size] => (Item::Zip(module(path, version)?), size),
         [
             "needs" | "bases" | "tombstones" | "trust" | "head" | "record" | "tile" | "pin"
-            | "info" | "mod" | "query" | "contents" | "zip",
+            | "info" | "mod" | "query" | "contents" | "zip" | "file",
             ..,
         ] => {
             return Err(Fault::Bad(format!(

@@ -65,6 +65,8 @@ impl<'a> Parser<'a> {
             queries: self.total_if_any("queries")?,
             zips: self.total("zips")?,
             zip_bytes: self.total("zip-bytes")?,
+            files: self.total_if_any("files")?,
+            file_bytes: self.total_if_any("file-bytes")?,
             contents: self.total("contents")?,
             content_bytes: self.total("content-bytes")?,
             carried_bytes: self.total("carried-bytes")?,
@@ -294,7 +296,7 @@ impl<'a> Parser<'a> {
 }
 
 /// Every key of this version.
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 25] = [
     "stream",
     "sequence",
     "created",
@@ -311,6 +313,8 @@ const KEYS: [&str; 23] = [
     "queries",
     "zips",
     "zip-bytes",
+    "files",
+    "file-bytes",
     "contents",
     "content-bytes",
     "carried-bytes",

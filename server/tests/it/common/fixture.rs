@@ -61,6 +61,13 @@ impl Fixture {
             draft
                 .put(&Item::Query(query.unwrap()), &answer.encode())
                 .unwrap();
+            for (name, size) in [("small.txt", 5), ("large.tar", 3 * CHUNK + 17)] {
+                let bytes = zip_bytes(name, size);
+                let sha256 = Sha256::digest(&bytes).into();
+                draft
+                    .put_file(&name.parse().unwrap(), size as u64, &sha256, &mut &*bytes)
+                    .unwrap();
+            }
             let ours = module("git.corp.test/ours@v1.0.0");
             put_whole(draft, &ours, &zip_bytes("git.corp.test/ours@v1.0.0", 100));
             draft.put(&Item::Pin(ours), b"pinned").unwrap();

@@ -1,0 +1,115 @@
+#![allow(clippy::unwrap_used)]
+use super::*;
+use crate::upstream::http::{HttpOptions, Retry};
+use crate::upstream::testing::{Answer, TestServer};
+
+struct Place {
+    dir: tempfile::TempDir,
+    cache: Cache,
+    http: Http,
+}
+
+impl Place {
+    fn new() -> Place {
+        let dir = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&dir.path().join("cache")).unwrap();
+        let http = Http::new(HttpOptions {
+            retry: Retry {
+                attempts: 1,
+                ..Retry::default()
+            },
+            ..HttpOptions::default()
+        });
+        std::fs::write(dir.path().join("a.tar"), b"archive").unwrap();
+        Place {
+            dir,
+            cache,
+            http: http.unwrap(),
+        }
+    }
+
+    fn gather(&self, text: &str) -> Result<Vec<Opaque>, String> {
+        let mut configs: Vec<FileConfig> = modferry_cli::parse_config("test", text).unwrap();
+        for config in &mut configs {
+            config.in_folder(self.dir.path());
+        }
+        let held = Holdings::default();
+        gather(&configs, &self.http, &self.cache, &held).map_err(|error| error.to_string())
+    }
+}
+
+fn sha256(bytes: &[u8]) -> [u8; 32] {
+    Sha256::digest(bytes).into()
+}
+
+#[test]
+fn a_file_of_this_machine_is_hashed() {
+    let place = Place::new();
+    let want = hex(&sha256(b"archive"));
+    for text in [
+        "[{name: tool.tar, path: a.tar}]".into(),
+        format!("[{{name: tool.tar, path: a.tar, sha256: {want}}}]"),
+        format!(
+            "[{{name: tool.tar, path: a.tar, sha256: {}}}]",
+            want.to_uppercase()
+        ),
+    ] {
+        let files = place.gather(&text).unwrap();
+        assert_eq!((files[0].name.as_str(), files[0].size), ("tool.tar", 7));
+        assert_eq!(files[0].sha256, sha256(b"archive"));
+    }
+}
+
+#[test]
+fn a_file_is_fetched_once_where_its_hash_is_known() {
+    let place = Place::new();
+    let server = TestServer::new(|asked| match asked.path.as_str() {
+        "/dl/go.tgz" => Answer::ok("go"),
+        _ => Answer::status(404),
+    });
+    let entry = |more: &str| format!("[{{name: go.tgz, url: '{}/dl/go.tgz'{more}}}]", server.url);
+    let known = entry(&format!(", sha256: {}", hex(&sha256(b"go"))));
+    for text in [&known, &known] {
+        let files = place.gather(text).unwrap();
+        assert_eq!(std::fs::read(&files[0].path).unwrap(), b"go");
+    }
+    assert_eq!(server.paths(), ["/dl/go.tgz"]);
+    // Without one it may have changed.
+    place.gather(&entry("")).unwrap();
+    assert_eq!(server.paths().len(), 2);
+    let absent = format!("[{{name: go.tgz, url: '{}/dl/other'}}]", server.url);
+    let error = place.gather(&absent).unwrap_err();
+    assert!(error.contains("404"), "{error}");
+}
+
+#[test]
+fn what_is_not_what_was_said_is_refused() {
+    let place = Place::new();
+    std::fs::write(place.dir.path().join("empty"), b"").unwrap();
+    let other = hex(&sha256(b"other"));
+    for (text, what) in [
+        ("[{name: ../a, path: a.tar}]".into(), "file name"),
+        ("[{name: a}]".into(), "want either path or url"),
+        (
+            "[{name: a, path: a.tar, url: 'https://a.test/a'}]".into(),
+            "want either path or url",
+        ),
+        ("[{name: a, path: nothing}]".into(), "nothing"),
+        ("[{name: a, path: empty}]".into(), "it has 0 bytes"),
+        (
+            "[{name: a, path: a.tar, sha256: abc}]".into(),
+            "64 hexadecimal digits",
+        ),
+        (
+            format!("[{{name: a, path: a.tar, sha256: {other}}}]"),
+            "is what modferry.yaml says",
+        ),
+        (
+            "[{name: a, path: a.tar}, {name: a, path: a.tar}]".into(),
+            "a is there twice",
+        ),
+    ] {
+        let error = place.gather(&text).unwrap_err();
+        assert!(error.contains(what), "{text}: {error}");
+    }
+}
