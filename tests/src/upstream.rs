@@ -45,8 +45,13 @@ pub enum Answer {
 impl Upstream {
     /// Starts with no module and an empty log, on a free port.
     pub fn start() -> Self {
+        Self::named("sum.example.com")
+    }
+
+    /// The same with a checksum database of that name.
+    pub fn named(database: &str) -> Self {
         let (signing_key, verifier_key) =
-            signed_note::generate_key(&mut rand_core::OsRng, "sum.example.com");
+            signed_note::generate_key(&mut rand_core::OsRng, database);
         let state = Arc::new(Mutex::new(State {
             log: Log::new(&signing_key),
             signing_key,
