@@ -19,8 +19,10 @@ mod spanning;
 use std::collections::BTreeMap;
 use std::fmt::Debug;
 use std::io::{self, Cursor, Write};
+use std::path::Path;
 use std::sync::LazyLock;
 
+use modferry_cli::wants::{self as wants_file, Signer, Wants};
 use modferry_deflate::{Deflater, TooLong, Writer};
 use modferry_protocol::bundle::{
     BaseEntry, BasesReader, BundleWriter, ContentsWriter, Deflated, DeflatedFacts, Encoding,
@@ -58,6 +60,7 @@ pub const TARGETS: &[Target] = &[
     ("trust_note", trust_note),
     ("volume", volume),
     ("volume_text", volume_text),
+    ("wants", wants),
     ("zip", zip),
 ];
 
@@ -327,6 +330,25 @@ pub fn note(data: &[u8]) {
 pub fn receipt(data: &[u8]) {
     round_trip(data, Receipt::parse, Receipt::encode);
     round_trip(data, str::parse::<Sequences>, ToString::to_string);
+}
+
+/// A wants file: what opens is written so that it opens as the same, and what can be signed opens as it was.
+pub fn wants(data: &[u8]) {
+    let path = Path::new("wants.yaml");
+    if let Ok(opened) = wants_file::open(path, data, &[]) {
+        let again = Wants::parse(path, &opened.wants.encode()).unwrap();
+        assert_eq!(without_places(again), without_places(opened.wants));
+    }
+    if let Ok((wants, note)) = wants_file::sign(path, data, &KEY) {
+        let opened = wants_file::open(path, &note, &[KEY.verifier()]).unwrap();
+        assert_eq!(opened.wants, wants);
+        assert!(matches!(opened.signer, Signer::Known(_)));
+    }
+}
+
+fn without_places(mut wants: Wants) -> Wants {
+    wants.wants.iter_mut().for_each(|entry| entry.line = None);
+    wants
 }
 
 /// A tile's path: one spelling each.
