@@ -23,9 +23,9 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 . scripts/measure.sh
 cargo build --locked --release --quiet --package modferry-bundler --package modferry-appliance
 if [ -n "${MODFERRY_BENCH_SET:-}" ]; then
-    mapfile -t modules < <(grep -v '^#' "$MODFERRY_BENCH_SET")
+    asked=(--list "$MODFERRY_BENCH_SET" --follow none)
 else
-    modules=(github.com/caddyserver/caddy/v2@v2.11.9)
+    asked=(github.com/caddyserver/caddy/v2@v2.11.9)
 fi
 cache=${MODFERRY_BENCH_CACHE:-$work/cache}
 
@@ -51,10 +51,10 @@ seconds() { measure "$@" | awk '{ print $1 }'; } # that a command takes
 
 echo "== bundles of one stream, in bytes on disk"
 row bundle bytes zips modules go.mods tiles needs
-carry "the first, whole" 1 "${modules[@]}"
-carry "one small module more" 2 "${modules[@]}" "$added"
+carry "the first, whole" 1 "${asked[@]}"
+carry "one small module more" 2 "${asked[@]}" "$added"
 sleep "${WAIT:-0}"
-carry "an empty update" 3 "${modules[@]}" "$added"
+carry "an empty update" 3 "${asked[@]}" "$added"
 echo "import of the first: $(cat "$work/import-1") s, of the second: $(cat "$work/import-2") s"
 for number in 1 2; do
     echo "import of bundle $number again: $(seconds "$bin/modferry-appliance" import "$work/bundle-$number" --store "$work/store") s"

@@ -5,7 +5,7 @@
 #              is in it, but choosing, verifying, packing, proving and signing is
 #   peers      tar of the same zips; that through zstd -19 --long=27; that through xz -9; all cores; and unpacking them again
 #
-#   MODFERRY_BENCH_SET    a file of module@version lines; without it, what Caddy needs
+#   MODFERRY_BENCH_SET    a file of module@version lines: just these; without it, what Caddy needs
 #   MODFERRY_BENCH_CACHE  a download cache that is kept; without it, a temporary one, filled from the configured upstream
 #   ROUNDS (3)            how often each runs, one after the other; seconds are medians, memory is the most that was seen
 #
@@ -29,16 +29,16 @@ trap 'chmod -R u+w "$work"; rm -rf "$work"' EXIT
 cargo build --locked --release --quiet --package modferry-bundler --package modferry-appliance
 
 if [ -n "${MODFERRY_BENCH_SET:-}" ]; then
-    mapfile -t modules < <(grep -v '^#' "$MODFERRY_BENCH_SET")
+    asked=(--list "$MODFERRY_BENCH_SET" --follow none)
 else
-    modules=(github.com/caddyserver/caddy/v2@v2.11.9)
+    asked=(github.com/caddyserver/caddy/v2@v2.11.9)
 fi
 cache=${MODFERRY_BENCH_CACHE:-$work/cache}
 "$bin/modferry-bundler" keygen bench --out "$work/keys" >/dev/null
 
 export_as() { # none|fast|max
     rm -rf "$work/bundle-$1" "$work/state"
-    measure "$bin/modferry-bundler" export "${modules[@]}" --newest none --pack "$1" --key "$work/keys/bench.key" \
+    measure "$bin/modferry-bundler" export "${asked[@]}" --newest none --pack "$1" --key "$work/keys/bench.key" \
         --out "$work/bundle-$1" --cache "$cache" --state "$work/state" --quiet
 }
 import_as() { # none|fast|max

@@ -9,8 +9,8 @@
 #   pack     sizes, and both directions' seconds, against tar, zstd and xz (scripts/bench-pack.sh)
 #   serve    against nginx with the same files (scripts/bench-serve.sh)
 #
-# MODFERRY_BENCH_SET names a file of module@version lines; without it, what Caddy needs. ROUNDS (3) is how often each
-# pair runs; the ratios are of medians. PARTS ("import serve") leaves out what is slow or needs the upstream; import needs
+# MODFERRY_BENCH_SET names a file of module@version lines, and just these are carried; without it, what Caddy needs.
+# ROUNDS (3) is how often each pair runs; the ratios are of medians. PARTS ("import serve") leaves out what is slow or needs the upstream; import needs
 # what export made, so a single export is made for it in any case. Everything is made in a temporary folder.
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -37,15 +37,15 @@ if wanted export || wanted import; then
     cargo build --locked --release --quiet --package modferry-tests --bin hash-zips
     "$bin/modferry-bundler" keygen bench --out "$work/keys" >/dev/null
     if [ -n "${MODFERRY_BENCH_SET:-}" ]; then
-        mapfile -t modules < <(grep -v '^#' "$MODFERRY_BENCH_SET")
+        asked=(--list "$MODFERRY_BENCH_SET" --follow none)
     else
-        modules=(github.com/caddyserver/caddy/v2@v2.11.9)
+        asked=(github.com/caddyserver/caddy/v2@v2.11.9)
     fi
 fi
 
 export_into() { # folder of the bundle, cache, more flags
     rm -rf "$1" "$work/state"
-    measure "$bin/modferry-bundler" export "${modules[@]}" --newest none --key "$work/keys/bench.key" --out "$1" \
+    measure "$bin/modferry-bundler" export "${asked[@]}" --newest none --key "$work/keys/bench.key" --out "$1" \
         --cache "$2" --state "$work/state" "${@:3}"
 }
 go_mod_download() { # folder

@@ -5,12 +5,13 @@ use std::collections::BTreeMap;
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::Sequence;
 use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
+use modferry_protocol::note::VerifierKey;
 
 use crate::basis::{self, Basis, Holdings};
 use crate::error::Error;
 use crate::fetch::{Fetched, Level, Session, Sources, Want};
 use crate::progress::Progress;
-use crate::select::args;
+use crate::select::gather::gather;
 use crate::select::sought::{Place, Sought};
 use crate::select::steps::{Steps, Told};
 use crate::select::toolchains::Lines;
@@ -31,14 +32,21 @@ pub struct Asked {
 }
 
 impl Asked {
-    /// What the settings name; with `--cumulative-from`, also what the bundles since carried; if nothing is named, what
-    /// the stream has named so far.
-    pub fn of(config: &Config, basis: &Basis, exported: &[Exported]) -> Result<Asked, Error> {
-        let named = !config.modules.is_empty() || !config.go_mod.is_empty();
+    /// What the settings name; with `--cumulative-from`, also what the bundles since carried; if nothing is named, be it
+    /// that a wants file is empty, what the stream has named so far. `receipt_key` is the key of the destination's
+    /// receipts, if it is known.
+    pub fn of(
+        config: &Config,
+        basis: &Basis,
+        exported: &[Exported],
+        receipt_key: Option<&VerifierKey>,
+    ) -> Result<Asked, Error> {
+        let mut asked = gather(config.asks(), receipt_key)?;
+        let named = !asked.wants.is_empty() || !asked.sought.is_empty();
         let prune = config.prune.unwrap_or(false);
         let again = |first: Sequence, name: String| -> Result<Want, Error> {
             let modules: BTreeMap<ModuleVersion, Level> = basis::carried_since(exported, first)?;
-            Ok(Want::Again { name, modules })
+            Ok(Want::Exactly { name, modules })
         };
         if !named && !exported.is_empty() {
             if prune {
@@ -48,16 +56,21 @@ impl Asked {
             }
             let want = again(Sequence::FIRST, "what the stream carried before".into())?;
             let note = "nothing is named: what the stream has carried so far is taken as selected";
-            return Ok(Asked {
-                wants: vec![want],
-                notes: vec![note.into()],
-                ..Asked::default()
-            });
+            asked.wants.push(want);
+            asked.notes.push(note.into());
+            return Ok(asked);
         }
         if !named && !config.files.is_empty() {
-            return Ok(Asked::default()); // files alone will do
+            return Ok(asked); // files alone will do
         }
-        let mut asked = args::asked(config)?;
+        if !named {
+            let mut why = asked.notes;
+            why.push(
+                "nothing to export: name modules (path@version), or go.mod files with --go-mod"
+                    .into(),
+            );
+            return Err(Error::usage(why.join("; ")));
+        }
         if let Some(first) = basis.again_from
             && !prune
         {

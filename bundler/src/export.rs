@@ -90,7 +90,8 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
 
     let exported = state.exported()?;
     let basis = basis::choose(config, &state, &exported, true)?;
-    let asked = Asked::of(config, &basis, &exported)?;
+    let receipt_key = basis::receipt_key(config, &state)?;
+    let asked = Asked::of(config, &basis, &exported, receipt_key.as_ref())?;
     notes.extend(basis.notes.iter().chain(&asked.notes).cloned());
     let sources = config.sources(true)?;
     let db = sources.sumdb.spec().name.clone();

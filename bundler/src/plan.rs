@@ -97,7 +97,8 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     let state = State::read(&config.state_folder(&stream)?, &stream);
     let exported = state.exported()?;
     let basis = basis::choose(config, &state, &exported, false)?;
-    let asked = Asked::of(config, &basis, &exported)?;
+    let receipt_key = basis::receipt_key(config, &state)?;
+    let asked = Asked::of(config, &basis, &exported, receipt_key.as_ref())?;
     let sources = config.sources(false)?;
     let db = sources.sumdb.spec().name.clone();
     let holdings = Holdings::of(&exported, &basis.built_on.bundles, &db)?;

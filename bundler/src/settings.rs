@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use modferry_cli::wants::Follow;
 use modferry_cli::{Exit, Fault, Rate};
 use modferry_protocol::bundle::{Sequence, StreamName};
 use modferry_protocol::note::SigningKey;
@@ -14,7 +15,9 @@ use crate::fetch::Sources;
 use crate::opaque::FileConfig;
 use crate::pack::Packing;
 use crate::policy::Policy;
+use crate::select::ask::{Ask, Input, Options, Origin, What};
 use crate::select::exclude::Exclude;
+use crate::select::sought::Sought;
 use crate::select::steps::{Choice, Newest};
 use crate::select::toolchains::{self, Platform, Toolchains};
 use crate::sumdb::client::Client;
@@ -52,10 +55,30 @@ pub struct Config {
     pub goproxy: Option<String>,
     /// GOSUMDB.
     pub gosumdb: Option<String>,
-    /// Modules as `path@version`.
-    pub modules: Vec<String>,
+    /// Modules as `path@version` or `path@query`.
+    pub modules: Vec<Ask<Sought>>,
     /// go.mod files.
-    pub go_mod: Vec<PathBuf>,
+    pub go_mod: Vec<Ask<PathBuf>>,
+    /// go.sum files.
+    pub go_sum: Vec<Ask<PathBuf>>,
+    /// go.work files.
+    pub go_work: Vec<Ask<PathBuf>>,
+    /// Folders of checkouts, or globs of such.
+    pub checkouts: Vec<Ask<PathBuf>>,
+    /// vendor/modules.txt files.
+    pub vendor: Vec<Ask<PathBuf>>,
+    /// Compiled programs.
+    pub binary: Vec<Ask<PathBuf>>,
+    /// Bills of materials.
+    pub sbom: Vec<Ask<PathBuf>>,
+    /// Module caches.
+    pub modcache: Vec<Ask<PathBuf>>,
+    /// Files of `module@version` lines.
+    pub list: Vec<Ask<PathBuf>>,
+    /// Wants files.
+    pub wants: Vec<Ask<PathBuf>>,
+    /// How far requirements are followed, where nothing else is said.
+    pub follow: Option<Follow>,
     /// What is never chosen.
     pub exclude: Vec<Exclude>,
     /// Whether pre-releases count like releases.
@@ -120,7 +143,6 @@ impl Config {
         ]
         .into_iter()
         .flatten()
-        .chain(&mut config.go_mod)
         .chain(&mut config.trust)
         {
             *path = folder.join(&*path);
@@ -130,6 +152,21 @@ impl Config {
         }
         for private in &mut config.private {
             private.in_folder(folder);
+        }
+        let file: Arc<Path> = path.into();
+        let origin = |key: &'static str, index: usize| Origin::Key {
+            file: file.clone(),
+            key,
+            index,
+        };
+        for (index, ask) in config.modules.iter_mut().enumerate() {
+            ask.origin = origin("modules", index);
+        }
+        for (input, asks) in config.inputs_mut() {
+            for (index, ask) in asks.iter_mut().enumerate() {
+                ask.origin = origin(input.key(), index);
+                ask.what = folder.join(&ask.what);
+            }
         }
         for head in &mut config.known_head {
             if head.parse::<u64>().is_err() {
@@ -145,7 +182,24 @@ impl Config {
             if flags.is_empty() { file } else { flags }
         }
         // What is asked for is one thing: a module on the command line leaves the file's go.mod files out too.
-        let asked = !self.modules.is_empty() || !self.go_mod.is_empty();
+        let asked = self.is_asked();
+        let Config {
+            modules,
+            go_mod,
+            go_sum,
+            go_work,
+            checkouts,
+            vendor,
+            binary,
+            sbom,
+            modcache,
+            list: lists,
+            wants,
+            ..
+        } = match asked {
+            true => self.clone(),
+            false => file.clone(),
+        };
         Config {
             stream: self.stream.or(file.stream),
             key: self.key.or(file.key),
@@ -155,8 +209,18 @@ impl Config {
             state: self.state.or(file.state),
             goproxy: self.goproxy.or(file.goproxy),
             gosumdb: self.gosumdb.or(file.gosumdb),
-            modules: if asked { self.modules } else { file.modules },
-            go_mod: if asked { self.go_mod } else { file.go_mod },
+            modules,
+            go_mod,
+            go_sum,
+            go_work,
+            checkouts,
+            vendor,
+            binary,
+            sbom,
+            modcache,
+            list: lists,
+            wants,
+            follow: self.follow.or(file.follow),
             exclude: list(self.exclude, file.exclude),
             pre_releases: self.pre_releases.or(file.pre_releases),
             retracted: self.retracted.or(file.retracted),
@@ -181,6 +245,60 @@ impl Config {
             basis: self.basis,
             cumulative_from: self.cumulative_from,
         }
+    }
+
+    /// Whether anything is asked for.
+    pub fn is_asked(&self) -> bool {
+        !self.modules.is_empty() || self.inputs().iter().any(|(_, asks)| !asks.is_empty())
+    }
+
+    /// What is asked for, in the order in which it is told.
+    pub fn asks(&self) -> Vec<Ask> {
+        let general = Options {
+            follow: self.follow,
+            pre_releases: self.pre_releases,
+            retracted: self.retracted,
+        };
+        let modules = self.modules.iter().cloned();
+        let mut asks: Vec<Ask> = modules.map(|ask| ask.map(What::Module)).collect();
+        for (input, of) in self.inputs() {
+            let paths = of.iter().cloned();
+            asks.extend(paths.map(|ask| ask.map(|path| What::Input(input, path))));
+        }
+        for ask in &mut asks {
+            ask.options = ask.options.or(general);
+        }
+        asks
+    }
+
+    fn inputs(&self) -> [(Input, &Vec<Ask<PathBuf>>); 10] {
+        [
+            (Input::GoMod, &self.go_mod),
+            (Input::GoSum, &self.go_sum),
+            (Input::GoWork, &self.go_work),
+            (Input::Checkouts, &self.checkouts),
+            (Input::Vendor, &self.vendor),
+            (Input::Binary, &self.binary),
+            (Input::Sbom, &self.sbom),
+            (Input::Modcache, &self.modcache),
+            (Input::List, &self.list),
+            (Input::Wants, &self.wants),
+        ]
+    }
+
+    fn inputs_mut(&mut self) -> [(Input, &mut Vec<Ask<PathBuf>>); 10] {
+        [
+            (Input::GoMod, &mut self.go_mod),
+            (Input::GoSum, &mut self.go_sum),
+            (Input::GoWork, &mut self.go_work),
+            (Input::Checkouts, &mut self.checkouts),
+            (Input::Vendor, &mut self.vendor),
+            (Input::Binary, &mut self.binary),
+            (Input::Sbom, &mut self.sbom),
+            (Input::Modcache, &mut self.modcache),
+            (Input::List, &mut self.list),
+            (Input::Wants, &mut self.wants),
+        ]
     }
 
     /// The stream.
@@ -325,10 +443,13 @@ mod tests {
         .unwrap();
         let config = Config::load(&path).unwrap();
         assert_eq!(config.key, Some(dir.path().join("site.key")));
+        let go_mods = config.go_mod.iter().map(|ask| ask.what.clone());
         assert_eq!(
-            config.go_mod,
+            go_mods.collect::<Vec<_>>(),
             [dir.path().join("app/go.mod"), "/abs/go.mod".into()]
         );
+        let origin = config.go_mod[1].origin.to_string();
+        assert_eq!(origin, format!("{}: go-mod[1]", path.display()));
         assert_eq!(
             config.known_head,
             [
@@ -365,12 +486,12 @@ mod tests {
     fn flags_count_before_the_file() {
         let flags = Config {
             stream: Some("flag".into()),
-            modules: vec!["a@v1.0.0".into()],
+            modules: vec![Ask::from("a.b/c@v1.0.0".parse::<Sought>().unwrap())],
             ..Config::default()
         };
         let file = Config {
             stream: Some("file".into()),
-            go_mod: vec!["go.mod".into()],
+            go_mod: vec![Ask::from(PathBuf::from("go.mod"))],
             transfers: Some(3),
             ..Config::default()
         };
@@ -383,13 +504,13 @@ mod tests {
     #[test]
     fn the_files_prune_goes_with_the_files_selection() {
         let file = Config {
-            go_mod: vec!["go.mod".into()],
+            go_mod: vec![Ask::from(PathBuf::from("go.mod"))],
             prune: Some(true),
             ..Config::default()
         };
         assert_eq!(Config::default().or(file.clone()).prune, Some(true));
         let named = Config {
-            modules: vec!["a@v1.0.0".into()],
+            modules: vec![Ask::from("a.b/c@v1.0.0".parse::<Sought>().unwrap())],
             ..Config::default()
         };
         assert_eq!(named.clone().or(file.clone()).prune, None);

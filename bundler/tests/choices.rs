@@ -115,7 +115,7 @@ fn settings_widen_and_narrow_the_choice() {
           exclude: ['example.com/lib@>=1.2', example.org/other@v1.0.0]\n",
     );
     let done = world
-        .run(&["plan", "--config", "modferry.yaml", "--list"])
+        .run(&["plan", "--config", "modferry.yaml", "--each"])
         .ok();
     for named in ["example.com/lib@v1.1.5", "example.org/other@v1.1.0"] {
         assert!(done.stdout.contains(named), "{}", done.stdout);
@@ -191,7 +191,7 @@ fn each_malformed_query_is_a_usage_error_and_nothing_is_asked() {
         ),
         (
             "exclude: [example.com/lib@latest]",
-            "modferry.yaml:1:11: exclude[0]: exclude \"example.com/lib@latest\": say versions",
+            "modferry.yaml:1:11: exclude[0]: \"example.com/lib@latest\": say versions",
         ),
         (
             "toolchains: newest",

@@ -351,7 +351,7 @@ fn plan_fetches_no_zip_and_tells_what_is_new() {
     );
     assert_eq!(second["sequence"], 2);
     let words = world
-        .run(&["plan", "m.test/a@v1.0.0", "--list"])
+        .run(&["plan", "m.test/a@v1.0.0", "--each"])
         .ok()
         .stdout;
     assert!(

@@ -170,6 +170,7 @@ fn ours(
     current: Option<&str>,
 ) -> Result<String, String> {
     let question = Question {
+        or: Vec::new(),
         path: ModulePath::new(path).unwrap(),
         query: Query::parse(query).map_err(|error| error.to_string())?,
         current: current.map(|current| current.parse().unwrap()),

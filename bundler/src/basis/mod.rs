@@ -22,6 +22,7 @@ use std::path::Path;
 
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::{Basis as Named, MAX_MANIFEST, Sequence, Sequences};
+use modferry_protocol::note::VerifierKey;
 use modferry_protocol::receipt::Receipt;
 use modferry_protocol::sumdb::{DbName, TreeHead};
 
@@ -144,6 +145,11 @@ pub fn choose(
     };
     basis.notes.splice(0..0, notes);
     Ok(basis)
+}
+
+/// The key that the destination's receipts and wants files are signed with, if it is known.
+pub fn receipt_key(config: &Config, state: &State) -> Result<Option<VerifierKey>, Error> {
+    receipt::known_key(config.receipt_key.as_deref(), state)
 }
 
 fn all_so_far(state: &State, exported: &[Exported]) -> Result<Basis, Error> {

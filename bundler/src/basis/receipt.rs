@@ -43,18 +43,14 @@ pub(super) struct Verified {
 /// Reads and verifies a receipt's file. `key` is the file of the appliance's key where it is given; else the one
 /// that was given before.
 pub(super) fn open(path: &Path, key: Option<&Path>, state: &State) -> Result<Verified, Error> {
-    let key = match (key, kept_key(state)?) {
-        (Some(path), _) => verifier_key(path)?,
-        (None, Some(kept)) => kept,
-        (None, None) => {
-            let what = "the key of the appliance that made it is not known";
-            return Err(refused(
-                path,
-                what,
-                "name it once with --receipt-key FILE: it is identity.pub in the appliance's store; compare its \
-                 fingerprint by another way than the receipt came",
-            ));
-        }
+    let Some(key) = known_key(key, state)? else {
+        let what = "the key of the appliance that made it is not known";
+        return Err(refused(
+            path,
+            what,
+            "name it once with --receipt-key FILE: it is identity.pub in the appliance's store; compare its \
+             fingerprint by another way than the receipt came",
+        ));
     };
     let note = files::read_bounded(path, MAX_RECEIPT as u64).map_err(Error::file("read", path))?;
     let name = format!("{}+{:08x}", key.name(), key.id());
@@ -78,6 +74,14 @@ pub(super) fn open(path: &Path, key: Option<&Path>, state: &State) -> Result<Ver
             let fault = Fault::new(exit, what).because(source).advise(advice);
             Err(fault.into())
         }
+    }
+}
+
+/// The appliance's key: of that file where one is given; else the one that was given before.
+pub(super) fn known_key(key: Option<&Path>, state: &State) -> Result<Option<VerifierKey>, Error> {
+    match key {
+        Some(path) => verifier_key(path).map(Some),
+        None => kept_key(state),
     }
 }
 

@@ -4,13 +4,17 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand};
 
+use modferry_cli::wants::Follow;
 use modferry_cli::{ByteSize, Rate};
 use modferry_protocol::bundle::Sequence;
 
+use crate::error::Error;
 use crate::pack::Packing;
 use crate::policy::licence::Licence;
 use crate::policy::{MaxSize, Policy};
+use crate::select::ask::Ask;
 use crate::select::exclude::Exclude;
+use crate::select::sought::SoughtError;
 use crate::select::steps::Newest;
 use crate::select::toolchains::{Platform, Toolchains};
 use crate::settings::Config;
@@ -64,7 +68,18 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
   out: bundles                     # --out
   modules:                         # arguments of export and plan
     - github.com/caddyserver/caddy/v2@v2.11.9
+    - {module: golang.org/x/tools@latest, follow: none}
   go-mod: [app/go.mod]             # --go-mod
+  go-sum: [tool/go.sum]            # --go-sum
+  go-work: [~/src/shop/go.work]    # --go-work
+  checkouts: [~/src/*]             # --checkouts
+  vendor: [shop/vendor/modules.txt]   # --vendor
+  binary: [/usr/local/bin/shop]    # --binary
+  sbom: [shop.cdx.json]            # --sbom
+  modcache: [~/go/pkg/mod]         # --modcache
+  list: [wished.txt]               # --list
+  wants: [platform.wants]          # --wants
+  follow: all                      # --follow; each entry above may have its own: {path: FILE, follow: none}
   exclude: [example.com/a@<1.8]    # --exclude
   pre-releases: false              # --pre-releases
   retracted: false                 # --retracted
@@ -103,6 +118,18 @@ What is carried:
   --go-mod FILE     With a go.sum beside it: exactly what the go.sum names. Without: what the file lists; if
                     it was not tidied (no // indirect line), also what that requires. Replacements by module
                     versions and exclusions count; replacements by folders are skipped and told.
+  --go-sum FILE     Exactly what the go.sum names, whosever it is.
+  --go-work FILE    What the go.sum files of its modules and its go.work.sum name, and what building the modules together
+                    comes to.
+  --checkouts DIR   Each go.mod and go.work below, as if each were named; not in testdata, vendor, or folders that begin
+                    with _ or a dot; links are not followed. DIR may be a glob, as in '/srv/src/*'.
+  --binary FILE, --sbom FILE, --vendor FILE
+                    The modules that something was built from, by what the program, a bill of materials or a
+                    vendor/modules.txt says; the go.mod files of their module graph; and of that the zips of modules
+                    whose paths lie above or below, for the go command looks into those, too.
+  --modcache DIR    Of each module what the cache has of it: its zip, or only its go.mod.
+  --list FILE       What its lines name, as arguments do; a # begins a comment. --follow none: just that.
+  --wants FILE      What was asked for behind the gap and not there: a file that the appliance wrote, or somebody typed.
   MODULE@QUERY      The same of the versions that the query comes to: latest, upgrade, patch, v1, v1.2, <v1.2.3 and
                     the like mean what they mean to the go command; a branch or a commit is resolved to its
                     pseudo-version. ^1.8, ~1.8 and '>=1.7 <2' give the newest version within; all, 'newest 3' and
@@ -311,6 +338,36 @@ pub struct Selection {
     /// Carry what this go.mod needs; a go.sum beside it names that exactly
     #[arg(long, value_name = "FILE")]
     pub go_mod: Vec<PathBuf>,
+    /// Carry exactly what this go.sum names
+    #[arg(long, value_name = "FILE")]
+    pub go_sum: Vec<PathBuf>,
+    /// Carry what the modules of this go.work need, built together; their go.sum files name the rest
+    #[arg(long, value_name = "FILE")]
+    pub go_work: Vec<PathBuf>,
+    /// Carry what every go.mod and go.work below this folder needs, or below those that a glob matches
+    #[arg(long, value_name = "DIR")]
+    pub checkouts: Vec<PathBuf>,
+    /// Carry the modules that this vendor/modules.txt names, and what building from them reads
+    #[arg(long, value_name = "FILE")]
+    pub vendor: Vec<PathBuf>,
+    /// Carry the modules that this Go program was built from, and what building from them reads
+    #[arg(long, value_name = "FILE")]
+    pub binary: Vec<PathBuf>,
+    /// Carry the modules that this bill of materials names (CycloneDX or SPDX, in JSON), and what builds from them read
+    #[arg(long, value_name = "FILE")]
+    pub sbom: Vec<PathBuf>,
+    /// Carry exactly what this module cache has (a GOMODCACHE, or a folder that is served as a GOPROXY)
+    #[arg(long, value_name = "DIR")]
+    pub modcache: Vec<PathBuf>,
+    /// Carry what the lines of this file name, module@version or module@query, as if they stood here
+    #[arg(long, value_name = "FILE")]
+    pub list: Vec<PathBuf>,
+    /// Carry what this wants file from behind the gap names
+    #[arg(long, value_name = "FILE")]
+    pub wants: Vec<PathBuf>,
+    /// Follow requirements: not at all, or all of them [default: all of what is named]
+    #[arg(long, value_name = "none|all")]
+    pub follow: Option<Follow>,
     /// Never choose these: a module or a pattern, with or without versions, as in example.com/a@<1.8
     ///
     /// Queries, patterns and newest versions pass over them. What a build requires is carried all the same.
@@ -447,18 +504,24 @@ pub struct PlanFlags {
     pub selection: Selection,
     /// Every module version: what of it, whether it is new, its bytes
     #[arg(long)]
-    pub list: bool,
+    pub each: bool,
     /// Say only why these are carried: the shortest chain of requirements to each; a module or a pattern, with or
     /// without versions
-    #[arg(long, value_name = "PATTERN[@RANGE]", conflicts_with = "list")]
+    #[arg(long, value_name = "PATTERN[@RANGE]", conflicts_with = "each")]
     pub why: Vec<Exclude>,
 }
 
 impl Selection {
     /// The flags as settings.
-    pub fn config(&self) -> Config {
+    pub fn config(&self) -> Result<Config, Error> {
+        fn asks<T>(flags: Vec<T>) -> Vec<Ask<T>> {
+            flags.into_iter().map(Ask::from).collect()
+        }
         let flags = self.clone();
-        Config {
+        let modules: Result<Vec<_>, SoughtError> =
+            flags.modules.iter().map(|name| name.parse()).collect();
+        let modules = modules.map_err(|error| Error::usage(error.to_string()))?;
+        Ok(Config {
             stream: flags.stream,
             key: flags.key,
             passphrase_file: flags.passphrase_file,
@@ -467,8 +530,18 @@ impl Selection {
             state: flags.state,
             goproxy: flags.goproxy,
             gosumdb: flags.gosumdb,
-            modules: flags.modules,
-            go_mod: flags.go_mod,
+            modules: asks(modules),
+            go_mod: asks(flags.go_mod),
+            go_sum: asks(flags.go_sum),
+            go_work: asks(flags.go_work),
+            checkouts: asks(flags.checkouts),
+            vendor: asks(flags.vendor),
+            binary: asks(flags.binary),
+            sbom: asks(flags.sbom),
+            modcache: asks(flags.modcache),
+            list: asks(flags.list),
+            wants: asks(flags.wants),
+            follow: flags.follow,
             exclude: flags.exclude,
             pre_releases: flags.pre_releases.then_some(true),
             retracted: flags.retracted.then_some(true),
@@ -491,7 +564,7 @@ impl Selection {
             receipt: flags.receipt,
             basis: flags.basis,
             cumulative_from: flags.cumulative_from,
-        }
+        })
     }
 }
 

@@ -55,7 +55,7 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             tell::keygen(&made, cli.json)?;
         }
         Command::Export(flags) => {
-            let config = flags.config().or(file);
+            let config = flags.config()?.or(file);
             let exported = export::export(&config, progress)?;
             progress.finish();
             tell::export(&exported, &config, progress.elapsed(), cli)?;
@@ -68,14 +68,14 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             }
         }
         Command::Plan(flags) => {
-            let config = flags.selection.config().or(file);
+            let config = flags.selection.config()?.or(file);
             let plan = plan::plan(&config, progress)?;
             progress.finish();
             if !flags.why.is_empty() {
                 tell::plan_why(&plan, &flags.why, cli)?;
                 return Ok(Exit::Done);
             }
-            tell::plan(&plan, &config, flags.list, cli)?;
+            tell::plan(&plan, &config, flags.each, cli)?;
             if !plan.failures.is_empty() || !plan.unanswered.is_empty() {
                 return Err(Error::Unavailable {
                     failures: plan.failures,

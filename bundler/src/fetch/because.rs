@@ -95,15 +95,19 @@ impl Session<'_> {
         let of_sums = self.sums.iter();
         let of_sums = of_sums.filter(|(_, sums)| sums.contains_key(module));
         let of_sums = of_sums.map(|(file, _)| simply(file.display().to_string(), What::GoSum));
-        let of_lists = self.again.iter();
-        let of_lists = of_lists.filter(|again| again.modules.contains_key(module));
-        let of_lists = of_lists.map(|again| simply(again.name.clone(), What::Listed));
+        let of_lists = self.exactly.iter();
+        let of_lists = of_lists.filter(|exactly| exactly.modules.contains_key(module));
+        let of_lists = of_lists.map(|exactly| simply(exactly.name.clone(), What::Listed));
         let of_builds = self.builds.iter();
         let of_builds = of_builds.filter_map(|build| {
             let resolver = lock(&build.resolver);
             let chain = || resolver.knows(module).then(|| resolver.chain(module));
             let named = build.named.as_ref();
-            of_build(module, &build.name, named, chain, resolver.selection())
+            let mut because = of_build(module, &build.name, named, chain, resolver.selection())?;
+            if because.what == What::Build && !build.has_zip_of(module) {
+                because.what = What::BuildList;
+            }
+            Some(because)
         });
         let of_loads = self.loads.iter().filter_map(|load| {
             let loader = lock(&load.loader);

@@ -79,8 +79,19 @@ pub enum Want {
         /// Which packages, and what for.
         loading: Box<Loading>,
     },
-    /// Exactly these, which bundles of the stream carried before.
-    Again {
+    /// What the go command reads when it builds from these modules: the go.mod files of the graph, and of what that
+    /// selects the zips of these modules and of those in which it looks for their packages, too, because their paths
+    /// begin alike.
+    Around {
+        /// As a failure names it.
+        name: String,
+        /// Whose graph it is.
+        main: Box<Main>,
+        /// The modules.
+        modules: BTreeSet<ModuleVersion>,
+    },
+    /// Exactly these, and nothing of what they require.
+    Exactly {
         /// As a failure names them.
         name: String,
         /// How much of each.
@@ -95,7 +106,7 @@ impl Want {
     pub fn named(&self) -> Vec<&ModuleVersion> {
         match self {
             Want::Sums { sums, .. } => sums.keys().collect(),
-            Want::Build { main, .. } => {
+            Want::Build { main, .. } | Want::Around { main, .. } => {
                 let required = main.summary.require.iter();
                 required.filter_map(|module| main.fetched(module)).collect()
             }
@@ -104,7 +115,7 @@ impl Want {
                 let required = main.summary.require.iter();
                 required.filter_map(|module| main.fetched(module)).collect()
             }
-            Want::Again { modules, .. } => modules.keys().collect(),
+            Want::Exactly { modules, .. } => modules.keys().collect(),
             Want::Optional(want) => want.named(),
         }
     }
@@ -198,7 +209,7 @@ pub struct Session<'s> {
     builds: Vec<Build>,
     loads: Vec<Load>,
     sums: Vec<(PathBuf, BTreeMap<ModuleVersion, Sums>)>,
-    again: Vec<Again>,
+    exactly: Vec<Exactly>,
     /// What the destination holds: zips and infos of that are not fetched.
     held: &'s Holdings,
     state: Mutex<State>,
@@ -232,10 +243,10 @@ struct Begun {
     builds: usize,
     loads: usize,
     sums: usize,
-    again: usize,
+    exactly: usize,
 }
 
-struct Again {
+struct Exactly {
     name: String,
     modules: BTreeMap<ModuleVersion, Level>,
     optional: bool,
@@ -244,10 +255,28 @@ struct Again {
 struct Build {
     name: String,
     named: Option<ModuleVersion>,
+    /// Of all that is selected, only the zips of these modules and of those above and below them count.
+    around: Option<BTreeSet<String>>,
     optional: bool,
     resolver: Mutex<Resolver>,
     first: Mutex<Vec<ModuleVersion>>,
     asked_own_sums: Mutex<bool>,
+}
+
+impl Build {
+    /// Whether the zip of what is selected counts. Below `a/b`, the go command looks for packages in `a`, `a/b` and
+    /// `a/b/c`, where those are in the build list.
+    fn has_zip_of(&self, module: &ModuleVersion) -> bool {
+        let Some(around) = &self.around else {
+            return true;
+        };
+        let path = module.path().as_str();
+        let mut above = path.match_indices('/').map(|(end, _)| &path[..end]);
+        let below = format!("{path}/");
+        around.contains(path)
+            || above.any(|path| around.contains(path))
+            || around.iter().any(|path| path.starts_with(&below))
+    }
 }
 
 impl<'s> Session<'s> {
@@ -264,7 +293,7 @@ impl<'s> Session<'s> {
             builds: Vec::new(),
             loads: Vec::new(),
             sums: Vec::new(),
-            again: Vec::new(),
+            exactly: Vec::new(),
             held,
             state: Mutex::new(State::default()),
             checkers: Mutex::new(Vec::new()),
@@ -282,7 +311,7 @@ impl<'s> Session<'s> {
             match want {
                 Want::Optional(want) => self.add(vec![Want::Optional(want)]),
                 Want::Sums { file, sums } => self.sums.push((file, sums)),
-                Want::Again { name, modules } => self.again.push(Again {
+                Want::Exactly { name, modules } => self.exactly.push(Exactly {
                     name,
                     modules,
                     optional,
@@ -290,11 +319,31 @@ impl<'s> Session<'s> {
                 Want::Load { name, loading } => {
                     self.loads.push(Load::new(name, *loading, optional));
                 }
+                Want::Around {
+                    name,
+                    mut main,
+                    modules,
+                } => {
+                    let paths = modules.iter().map(|module| module.path().to_string());
+                    let around = Some(paths.collect());
+                    main.lists_everything = false;
+                    let (resolver, first) = Resolver::new(*main);
+                    self.builds.push(Build {
+                        name,
+                        named: None,
+                        around,
+                        optional,
+                        resolver: Mutex::new(resolver),
+                        first: Mutex::new(first),
+                        asked_own_sums: Mutex::new(false),
+                    });
+                }
                 Want::Build { name, main, named } => {
                     let (resolver, first) = Resolver::new(*main);
                     self.builds.push(Build {
                         name,
                         named,
+                        around: None,
                         optional,
                         resolver: Mutex::new(resolver),
                         first: Mutex::new(first),
@@ -429,7 +478,7 @@ impl<'s> Session<'s> {
             builds: self.builds.len(),
             loads: self.loads.len(),
             sums: self.sums.len(),
-            again: self.again.len(),
+            exactly: self.exactly.len(),
         }
     }
 
@@ -451,8 +500,8 @@ impl<'s> Session<'s> {
             let whole = sums.iter().filter(|(_, sum)| sum.zip.is_some());
             whole.for_each(|(module, _)| selected.add(module));
         }
-        for again in &self.again {
-            let whole = again
+        for exactly in &self.exactly {
+            let whole = exactly
                 .modules
                 .iter()
                 .filter(|(_, level)| **level == Level::Whole);
@@ -488,9 +537,9 @@ impl<'s> Session<'s> {
                 self.want(pool, module, level, None, false);
             }
         }
-        for again in &self.again[begun.again..] {
-            for (module, level) in &again.modules {
-                self.want(pool, module, *level, None, again.optional);
+        for exactly in &self.exactly[begun.exactly..] {
+            for (module, level) in &exactly.modules {
+                self.want(pool, module, *level, None, exactly.optional);
             }
         }
         for (index, build) in self.builds.iter().enumerate().skip(begun.builds) {
@@ -618,7 +667,9 @@ impl<'s> Session<'s> {
         let selection = lock(&build.resolver).selection().cloned();
         if let Some(selection) = selection {
             for module in &selection.whole {
-                self.want(pool, module, Level::Whole, None, build.optional);
+                if build.has_zip_of(module) {
+                    self.want(pool, module, Level::Whole, None, build.optional);
+                }
             }
             for module in &selection.listed {
                 self.want(pool, module, Level::Listed, None, true);

@@ -150,25 +150,8 @@ fn add(file: &mut GoMod, line: Line, strict: bool) -> Result<(), String> {
     }
     let args: Vec<&str> = line.args.iter().map(String::as_str).collect();
     match (verb, args.as_slice()) {
-        ("go", [version]) if file.go.is_none() => {
-            file.go = Some(go_version(version, strict).ok_or_else(|| {
-                format!("invalid go version {version:?}: must match format 1.23.0")
-            })?);
-        }
-        ("go", _) => return Err(repeated_or("go", file.go.is_some(), "go 1.23")),
-        ("toolchain", [name]) if file.toolchain.is_none() => {
-            if *name != "default" && *name != "go1" && !name.starts_with("go1.") {
-                return Err(format!("invalid toolchain version {name:?}"));
-            }
-            file.toolchain = Some((*name).to_owned());
-        }
-        ("toolchain", _) => {
-            return Err(repeated_or(
-                "toolchain",
-                file.toolchain.is_some(),
-                "toolchain go1.23.0",
-            ));
-        }
+        ("go", args) => go_line(&mut file.go, args, strict)?,
+        ("toolchain", args) => toolchain_line(&mut file.toolchain, args)?,
         ("module", [path]) if file.module.is_none() => {
             file.module = Some(string(path)?);
             file.deprecated = deprecation(&line.said);
@@ -215,6 +198,37 @@ fn add(file: &mut GoMod, line: Line, strict: bool) -> Result<(), String> {
     Ok(())
 }
 
+/// A `go` line.
+pub(super) fn go_line(go: &mut Option<String>, args: &[&str], strict: bool) -> Result<(), String> {
+    match args {
+        [version] if go.is_none() => {
+            *go = Some(go_version(version, strict).ok_or_else(|| {
+                format!("invalid go version {version:?}: must match format 1.23.0")
+            })?);
+            Ok(())
+        }
+        _ => Err(repeated_or("go", go.is_some(), "go 1.23")),
+    }
+}
+
+/// A `toolchain` line.
+pub(super) fn toolchain_line(toolchain: &mut Option<String>, args: &[&str]) -> Result<(), String> {
+    match args {
+        [name] if toolchain.is_none() => {
+            if *name != "default" && *name != "go1" && !name.starts_with("go1.") {
+                return Err(format!("invalid toolchain version {name:?}"));
+            }
+            *toolchain = Some((*name).to_owned());
+            Ok(())
+        }
+        _ => Err(repeated_or(
+            "toolchain",
+            toolchain.is_some(),
+            "toolchain go1.23.0",
+        )),
+    }
+}
+
 fn repeated_or(verb: &str, repeated: bool, usage: &str) -> String {
     if repeated {
         format!("repeated {verb} statement")
@@ -232,7 +246,7 @@ fn says_indirect(comment: &str) -> bool {
 }
 
 /// An argument's value: a Go string in double quotes, or a word without any quote.
-fn string(token: &str) -> Result<String, String> {
+pub(super) fn string(token: &str) -> Result<String, String> {
     if let Some(quoted) = token.strip_prefix('"') {
         return quoted
             .strip_suffix('"')
@@ -279,7 +293,7 @@ fn module_version(path: &str, token: &str, strict: bool) -> Result<String, Strin
     ))
 }
 
-fn replacement(args: &[&str]) -> Result<Replace, String> {
+pub(super) fn replacement(args: &[&str]) -> Result<Replace, String> {
     let usage =
         || "usage: replace module/path [v1.2.3] => other/module v1.4 (or => ../folder)".to_owned();
     let arrow = if args.get(1) == Some(&"=>") { 1 } else { 2 };

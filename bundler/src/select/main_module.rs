@@ -47,6 +47,8 @@ impl Summary {
 pub struct Main {
     /// Its own path, which no requirement can select another version of.
     pub path: Option<ModulePath>,
+    /// The paths of the modules of a workspace, all of which are main modules.
+    pub workspace: BTreeSet<ModulePath>,
     /// Its requirements and whether it is pruned.
     pub summary: Summary,
     /// Versions that are as if nobody required them.
@@ -102,9 +104,14 @@ pub struct BadReplacement(String);
 impl Main {
     /// The build of whoever requires just this module.
     pub fn requiring(module: ModuleVersion) -> Main {
+        Main::requiring_all([module])
+    }
+
+    /// The build of whoever requires just these modules.
+    pub fn requiring_all(modules: impl IntoIterator<Item = ModuleVersion>) -> Main {
         Main {
             summary: Summary {
-                require: vec![module],
+                require: modules.into_iter().collect(),
                 pruned: true,
                 ..Summary::default()
             },
@@ -233,6 +240,6 @@ impl Main {
 
     /// Whether it is the main module itself, whatever version of it is required.
     pub(super) fn is_self(&self, module: &ModuleVersion) -> bool {
-        self.path.as_ref() == Some(module.path())
+        self.path.as_ref() == Some(module.path()) || self.workspace.contains(module.path())
     }
 }

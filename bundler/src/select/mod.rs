@@ -1,11 +1,15 @@
-//! What goes into a bundle: arguments and go.mod files, and the modules that they come to.
+//! What goes into a bundle: what is asked for ([`ask`]), read out of settings ([`entry`]) and out of the files that they
+//! name ([`input`]), put together ([`gather`]), and the modules that it comes to ([`steps`], [`mvs`]).
 
-pub mod args;
+pub mod ask;
 pub mod choose;
+pub mod entry;
 pub mod exclude;
+pub mod gather;
 pub mod gomod;
 pub mod gosum;
 pub mod gover;
+pub mod gowork;
 mod graph;
 pub mod input;
 mod lexer;
@@ -21,3 +25,4 @@ mod text;
 pub mod toolchains;
 pub mod wants;
 pub mod withdrawn;
+pub mod workspace;

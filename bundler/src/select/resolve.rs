@@ -35,6 +35,8 @@ pub const MAX_LIST: u64 = 4 << 20;
 pub struct Question {
     /// The module.
     pub path: ModulePath,
+    /// What may be meant instead, where there is no such module, in this order.
+    pub or: Vec<ModulePath>,
     /// What is asked of it.
     pub query: Query,
     /// The version that is selected otherwise, for `upgrade` and `patch`.
@@ -264,8 +266,32 @@ impl<'s> Oracle<'s> {
         }
     }
 
-    /// The answer to one question.
+    /// The answer to one question. Where several modules may be meant, it is about the first that upstream has; where
+    /// it has none of them, it says so of the first.
     pub fn ask(&self, question: &Question) -> Result<Answer, AskError> {
+        if question.or.is_empty() {
+            return self.ask_one(question);
+        }
+        let mut refusal = None;
+        for path in std::iter::once(&question.path).chain(&question.or) {
+            let one = Question {
+                path: path.clone(),
+                or: Vec::new(),
+                looks: true,
+                ..question.clone()
+            };
+            match self.ask_one(&one) {
+                Err(AskError::Unanswered(why)) => drop(refusal.get_or_insert(why)),
+                answer => return answer,
+            }
+        }
+        match refusal {
+            Some(why) => Err(AskError::Unanswered(why)),
+            None => Ok(Answer::default()),
+        }
+    }
+
+    fn ask_one(&self, question: &Question) -> Result<Answer, AskError> {
         let path = &question.path;
         let exact = match question.query.kind() {
             Kind::Named(name) => ModuleVersion::parse(path.as_str(), name.as_str()).ok(),
@@ -498,6 +524,7 @@ impl<'s> Oracle<'s> {
         };
         // The newest of all, as the go command finds where retractions are: it looks at no retraction for that.
         let any = Question {
+            or: Vec::new(),
             path: path.clone(),
             query: Query::latest(),
             current: None,

@@ -1,7 +1,9 @@
 //! A module that is asked for by name: `path@version`, `path@query`, `pattern@query`, and how it is meant.
 
 use std::fmt;
+use std::str::FromStr;
 
+use modferry_cli::wants::Follow;
 use modferry_protocol::module::{ModulePath, ModuleVersion, PathError, Version};
 
 use super::mvs::Main;
@@ -19,8 +21,10 @@ pub struct Sought {
     pub pattern: Place,
     /// The version, or a query.
     pub query: Query,
-    /// Whether requirements are left alone.
-    pub exactly: bool,
+    /// The shorter paths that the module may have instead, longest first: it is the first of all these that there is.
+    pub or: Vec<ModulePath>,
+    /// How far requirements are followed.
+    pub follow: Follow,
     /// Whether pre-releases count like releases.
     pub pre_releases: bool,
     /// Whether retracted versions count.
@@ -60,9 +64,11 @@ pub enum SoughtError {
     },
 }
 
-impl Sought {
+impl FromStr for Sought {
+    type Err = SoughtError;
+
     /// Reads `path@query`.
-    pub fn parse(text: &str) -> Result<Sought, SoughtError> {
+    fn from_str(text: &str) -> Result<Sought, SoughtError> {
         let (path, query) = match text.split_once('@') {
             Some((path, query)) if !path.is_empty() => (path, query),
             _ => return Err(SoughtError::NoVersion(text.to_owned())),
@@ -81,7 +87,9 @@ impl Sought {
         })?;
         Ok(Sought::of(text.to_owned(), pattern, query))
     }
+}
 
+impl Sought {
     /// The newest version of what nobody named.
     pub fn newest(path: &ModulePath) -> Sought {
         Sought::of(path.to_string(), Place::Path(path.clone()), Query::latest())
@@ -92,7 +100,8 @@ impl Sought {
             name,
             pattern,
             query,
-            exactly: false,
+            or: Vec::new(),
+            follow: Follow::All,
             pre_releases: false,
             retracted: false,
         }
@@ -114,6 +123,7 @@ impl Sought {
     pub fn question(&self, path: &ModulePath, current: Option<Version>) -> Question {
         Question {
             path: path.clone(),
+            or: self.or.clone(),
             query: self.query.clone(),
             current,
             pre_releases: self.pre_releases,
@@ -128,12 +138,12 @@ impl Sought {
             true => self.name.clone(),
             false => format!("{} ({module})", self.name),
         };
-        match self.exactly {
-            true => Want::Again {
+        match self.follow {
+            Follow::None => Want::Exactly {
                 name,
                 modules: [(module, Level::Whole)].into(),
             },
-            false => Want::Build {
+            _ => Want::Build {
                 name,
                 main: Box::new(Main::requiring(module.clone())),
                 named: Some(module),
@@ -186,7 +196,7 @@ mod tests {
             ("example.com/...@latest", true, false),
             ("...@v1.0.0", true, true),
         ] {
-            let sought = Sought::parse(text).unwrap();
+            let sought = text.parse::<Sought>().unwrap();
             assert_eq!(sought.to_string(), text);
             assert_eq!(
                 (sought.is_relative(), sought.is_version()),
@@ -211,7 +221,7 @@ mod tests {
             ("example.com/a@newest", "say how many"),
             ("example.com/...@>=x", "is no version"),
         ] {
-            let error = Sought::parse(text).unwrap_err().to_string();
+            let error = text.parse::<Sought>().unwrap_err().to_string();
             assert!(error.contains(told), "{text}: {error}");
         }
     }

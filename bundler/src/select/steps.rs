@@ -11,6 +11,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use modferry_cli::wants::Follow;
 use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 use serde::Deserialize;
 
@@ -200,7 +201,7 @@ impl<'s> Steps<'s> {
         // Once exactly and once with what it needs: then its newest version is wanted with that, too.
         self.named
             .entry(module.path().clone())
-            .and_modify(|first| first.exactly &= sought.exactly)
+            .and_modify(|first| first.follow = first.follow.max(sought.follow))
             .or_insert_with(|| sought.clone());
         self.chosen.insert(module.clone());
         sought.want(module)
@@ -222,7 +223,7 @@ impl<'s> Steps<'s> {
         };
         self.told.notes.push(format!(
             "{}@{} is {}{unchanged}",
-            question.path,
+            chosen.first().map_or(&question.path, ModuleVersion::path),
             question.query,
             versions.join(" ")
         ));
@@ -244,7 +245,7 @@ impl<'s> Steps<'s> {
                 self.told.notes.push(format!(
                     "{} matches nothing: neither what else is selected nor what the stream has carried has such a \
                      module, and no upstream can be asked which there are",
-                    sought.name
+                    sought
                 ));
             }
             for path in paths {
@@ -260,7 +261,7 @@ impl<'s> Steps<'s> {
         let mut modules = self.named.clone();
         match self.choice.newest {
             Newest::None => return Ok(Vec::new()),
-            Newest::Named => modules.retain(|_, sought| !sought.exactly),
+            Newest::Named => modules.retain(|_, sought| sought.follow != Follow::None),
             Newest::All => {
                 for path in &selected.whole {
                     let entry = modules.entry(path.clone());
@@ -269,6 +270,7 @@ impl<'s> Steps<'s> {
             }
         }
         let question = |(path, sought): (&ModulePath, &Sought)| Question {
+            or: Vec::new(),
             query: Query::latest(),
             ..sought.question(path, None)
         };
@@ -374,7 +376,7 @@ impl<'s> Steps<'s> {
 
 /// Just these.
 fn exactly(name: &str, modules: BTreeMap<ModuleVersion, Level>) -> Want {
-    Want::Again {
+    Want::Exactly {
         name: name.to_owned(),
         modules,
     }

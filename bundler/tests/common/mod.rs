@@ -130,7 +130,12 @@ impl World {
 
     /// `export ARGS…` with the site's key, into `out`.
     pub fn export(&self, args: &[&str]) -> Done {
-        self.run(&[&["export", "--key", "site.key", "--out", "out"], args].concat())
+        self.export_into("out", args)
+    }
+
+    /// The same into another folder.
+    pub fn export_into(&self, out: &str, args: &[&str]) -> Done {
+        self.run(&[&["export", "--key", "site.key", "--out", out], args].concat())
     }
 
     /// Every file in `out`, hidden ones too.
@@ -192,6 +197,16 @@ impl Done {
             "stdout:\n{}\nstderr:\n{}",
             self.stdout,
             self.stderr
+        );
+        self
+    }
+
+    #[track_caller]
+    pub fn tells(self, words: &str) -> Done {
+        assert!(
+            self.stdout.contains(words),
+            "stdout without {words:?}:\n{}",
+            self.stdout
         );
         self
     }

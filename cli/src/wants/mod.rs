@@ -183,7 +183,7 @@ impl fmt::Display for Want {
 }
 
 /// How far the requirements of what is wanted are followed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Follow {
     /// Not at all.
@@ -208,6 +208,17 @@ impl Follow {
             Follow::Test => "test",
             Follow::All => "all",
         }
+    }
+}
+
+impl FromStr for Follow {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Follow, String> {
+        [Follow::None, Follow::Build, Follow::Test, Follow::All]
+            .into_iter()
+            .find(|follow| follow.name() == text)
+            .ok_or_else(|| format!("{text:?}: say none, build, test or all"))
     }
 }
 

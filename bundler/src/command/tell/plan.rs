@@ -90,7 +90,7 @@ pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), E
     say(&text)
 }
 
-/// `--list`
+/// `--each`
 fn listed(plan: &Plan) -> String {
     let mut text = String::new();
     for (module, level, new, size) in &plan.list {

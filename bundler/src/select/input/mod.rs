@@ -1,6 +1,8 @@
 //! Files and folders that say what is asked for, a format each.
 
 pub mod binary;
+pub mod checkouts;
+pub mod list;
 pub mod modcache;
 pub mod sbom;
 #[cfg(test)]

@@ -98,6 +98,7 @@ impl Site {
 fn question(text: &str) -> Question {
     let (path, query) = text.split_once('@').unwrap();
     Question {
+        or: Vec::new(),
         path: path.parse().unwrap(),
         query: Query::parse(query).unwrap(),
         current: None,

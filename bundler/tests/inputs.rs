@@ -1,0 +1,173 @@
+//! What files and folders ask for, by the built command: how far each is followed, and how a faulty one is told.
+#![allow(clippy::unwrap_used)]
+
+mod common;
+
+use common::{World, write};
+
+const GRAPH: &str = "
+    m.test/a@v1.0.0 go1.21 -> m.test/b@v1.0.0 m.test/c@v1.0.0
+    m.test/b@v1.0.0 go1.21 -> m.test/c@v1.1.0
+    m.test/c@v1.0.0 go1.21 ->
+    m.test/c@v1.1.0 go1.21 ->
+    m.test/d@v1.0.0 go1.21 -> m.test/c@v1.1.0
+";
+
+/// The modules of that graph, with the answers of their lists.
+fn world() -> World {
+    let world = World::of(GRAPH);
+    for (path, versions) in [
+        ("a", "v1.0.0"),
+        ("b", "v1.0.0"),
+        ("c", "v1.0.0\nv1.1.0"),
+        ("d", "v1.0.0"),
+    ] {
+        let list = world.path(&format!("up/m.test/{path}/@v/list"));
+        write(&list, format!("{versions}\n").as_bytes());
+    }
+    world
+}
+
+fn site(world: &World, yaml: &str) {
+    write(&world.path("modferry.yaml"), yaml.as_bytes());
+}
+
+#[test]
+fn a_list_is_followed_or_not() {
+    let world = world();
+    write(
+        &world.path("list.txt"),
+        b"# wished\nm.test/a@v1.0.0\nm.test/c@v1.0 # short\n",
+    );
+    world
+        .export(&["--list", "list.txt", "--follow", "none"])
+        .ok()
+        .tells("m.test/c@v1.0 is v1.0.0");
+    let exact = "m.test/a@v1.0.0 m.test/c@v1.0.0";
+    assert_eq!(world.carried("out", "zip"), exact);
+    assert_eq!(world.carried("out", "mod"), exact);
+    assert_eq!(world.carried("out", "info"), exact);
+
+    world
+        .export_into("followed", &["--list", "list.txt", "--basis", "none"])
+        .ok();
+    assert_eq!(
+        world.carried("followed", "zip"),
+        "m.test/a@v1.0.0 m.test/b@v1.0.0 m.test/c@v1.0.0 m.test/c@v1.1.0"
+    );
+}
+
+#[test]
+fn each_entry_of_the_file_is_followed_as_it_says() {
+    let world = world();
+    write(&world.path("list.txt"), b"m.test/d@v1.0.0\n");
+    site(
+        &world,
+        "follow: none\nnewest: none\nmodules:\n  - m.test/c@v1.0.0\n  - {module: m.test/b@v1.0.0, follow: all}\nlist: [list.txt]\n",
+    );
+    world.export(&["--config", "modferry.yaml"]).ok();
+    assert_eq!(
+        world.carried("out", "zip"),
+        "m.test/b@v1.0.0 m.test/c@v1.0.0 m.test/c@v1.1.0 m.test/d@v1.0.0"
+    );
+}
+
+#[test]
+fn whose_fault_it_is_has_its_place() {
+    let world = world();
+    site(
+        &world,
+        "modules:\n  - m.test/a@v1.0.0\n  - m.test/nothing\n",
+    );
+    world
+        .export(&["--config", "modferry.yaml"])
+        .exits(2)
+        .says("modferry.yaml:3:5: modules[1]: m.test/nothing: no version");
+    // What cannot be had is told with the entry that wants it.
+    site(
+        &world,
+        "modules:\n  - {module: m.test/none@v1.0.0, follow: none}\n",
+    );
+    world
+        .export(&["--config", "modferry.yaml"])
+        .exits(9)
+        .says("modferry.yaml: modules[0]: m.test/none@v1.0.0");
+    write(&world.path("list.txt"), b"\nm.test/none@v1.0.0\n");
+    world
+        .export(&["--list", "list.txt"])
+        .exits(9)
+        .says("list.txt:2: m.test/none@v1.0.0");
+    world
+        .export(&["--list", "no.txt"])
+        .exits(1)
+        .says("cannot read no.txt");
+    world
+        .export(&["m.test/a@v1.0.0", "--follow", "some"])
+        .exits(2)
+        .says("say none, build, test or all");
+    assert!(world.out().is_empty());
+}
+
+#[test]
+fn a_go_sum_is_carried_exactly() {
+    let world = world();
+    let (b, c) = (
+        common::version("m.test/b@v1.0.0"),
+        common::version("m.test/c@v1.1.0"),
+    );
+    let record = |module| world.sumdb.record(module).unwrap();
+    let sums = format!(
+        "m.test/b v1.0.0 {}\nm.test/b v1.0.0/go.mod {}\nm.test/c v1.1.0/go.mod {}\n",
+        record(&b).zip(),
+        record(&b).go_mod(),
+        record(&c).go_mod(),
+    );
+    write(&world.path("tool/go.sum"), sums.as_bytes());
+    world.export(&["--go-sum", "tool/go.sum"]).ok();
+    assert_eq!(world.carried("out", "zip"), "m.test/b@v1.0.0");
+    assert_eq!(
+        world.carried("out", "mod"),
+        "m.test/b@v1.0.0 m.test/c@v1.1.0"
+    );
+}
+
+#[test]
+fn wants_are_followed_and_an_empty_file_is_told() {
+    let world = world();
+    let wants = "modferry-wants: 1\nwants:\n  - want: m.test/d/deep/package@latest\n    or: [m.test/d/deep, m.test/d, m.test]\n  \
+                 - want: m.test/c/x@v1.0.0\n    or: [m.test/c]\n    follow: none\n";
+    write(&world.path("site.wants"), wants.as_bytes());
+    world
+        .export(&["--wants", "site.wants"])
+        .ok()
+        .tells("m.test/d@latest is v1.0.0");
+    assert_eq!(
+        world.carried("out", "zip"),
+        "m.test/c@v1.0.0 m.test/c@v1.1.0 m.test/d@v1.0.0"
+    );
+
+    write(
+        &world.path("empty.wants"),
+        b"modferry-wants: 1\nwants: []\n",
+    );
+    world
+        .export(&["--wants", "empty.wants"])
+        .ok()
+        .tells("empty.wants asks for nothing: its list of wants is empty");
+    assert_eq!(
+        world.out().len(),
+        2,
+        "nothing was written: {:?}",
+        world.out()
+    );
+    world
+        .export(&["--wants", "empty.wants", "--stream", "other"])
+        .exits(2)
+        .says("empty.wants asks for nothing");
+    let wants = "modferry-wants: 1\nwants:\n  - want: m.test/e/f@latest\n    or: [m.test/e]\n";
+    write(&world.path("site.wants"), wants.as_bytes());
+    world
+        .export(&["--wants", "site.wants"])
+        .exits(9)
+        .says("m.test/e/f@latest");
+}
