@@ -67,6 +67,7 @@ fn show(args: &Args, what: &Wants, listing: &Listing) -> Result<(), Failed> {
     let told = json!({
         "wanted": listing.wants.len(), "filtered": listing.filtered, "told_before": listing.told_before,
         "here": listing.here, "guesses": listing.guesses, "others": listing.others,
+        "not_of_one": listing.not_of_one,
         "left_out": listing.left_out, "written": listing.written.map(|time| time.to_string()),
     });
     say(args, &told, || summary(listing, what.private))
@@ -101,6 +102,11 @@ fn summary(listing: &Listing, private: bool) -> String {
         left,
         listing.filtered as u64,
         "that do not match what was asked for",
+    );
+    line(
+        left,
+        listing.not_of_one as u64,
+        "of more than one version each: no go command asks for that",
     );
     let others = match private {
         true => "public names (without --private)",

@@ -69,6 +69,8 @@ pub struct Listing {
     pub here: usize,
     /// How many were asked for by the way only: what is here answers them.
     pub guesses: usize,
+    /// How many are left that nobody should be told of: more than one version each, and no go command asks for that.
+    pub not_of_one: usize,
     /// How many names there are of the other kind: private, or with [`Filter::private`] public ones.
     pub others: usize,
     /// How many requests the server did not take down.
@@ -99,15 +101,17 @@ pub fn list(
     let written = Time::from_seconds(public.written).filter(|_| public.written > 0);
     let apart = Private::of(store, view)?;
     let mut missed = Vec::new();
-    let mut others = 0;
+    let (mut others, mut not_of_one) = (0, 0);
     let wants = public.wants.into_iter().map(|missed| (missed, false));
     for (one, known) in wants.chain(private.wants.into_iter().map(|missed| (missed, true))) {
         match (known || apart.has(one.want.path())?) == filter.private {
-            true => missed.push(one),
+            true if one.want.is_of_one() => missed.push(one),
+            true => not_of_one += 1,
             false => others += 1,
         }
     }
     let mut listing = Listing {
+        not_of_one,
         others,
         left_out,
         written,

@@ -317,6 +317,16 @@ fn filters_leave_out_and_say_so() {
 }
 
 #[test]
+fn what_is_more_than_one_version_is_told_by_its_number_only() {
+    let wants = ["a.b/c@all", "a.b/c@main", "a.b/c@newest 3"];
+    let query = |want: &&str| missed(want, &[Part::Query], 1);
+    let site = Site::new(wants.iter().map(query).collect(), vec![]);
+    let listing = site.list(&Filter::default());
+    assert_eq!(names(&listing), ["a.b/c@main"]);
+    assert_eq!((listing.not_of_one, listing.others), (2, 0));
+}
+
+#[test]
 fn what_the_store_knows_as_private_is_private_whatever_the_server_says() {
     let certain = |want: &str| missed(want, &[Part::Mod], 1);
     let site = Site::new(

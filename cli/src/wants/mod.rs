@@ -58,6 +58,12 @@ pub const MAX_WANTS: usize = 10_000;
 /// The most bytes of a want, as `path@query`: some times what the longest in the public index have.
 pub const MAX_WANT: usize = 1000;
 
+/// The newest version, as a query.
+pub const LATEST: &str = "latest";
+
+/// What is no branch to an exporter, whatever a repository has.
+const WORDS_OF_QUERIES: [&str; 6] = ["all", "newest", "since", LATEST, "upgrade", "patch"];
+
 /// The most bytes of the site's name, and of a note.
 pub const MAX_WORDS: usize = 500;
 
@@ -159,6 +165,24 @@ impl Want {
     pub fn query(&self) -> &str {
         &self.query
     }
+
+    /// Whether it is of one version, as everything is that the go command asks a mirror for: the newest, or what
+    /// [`is_revision`] admits. Only such a want is signed: one for `all` brings in a module's whole history, and that is for a
+    /// person to ask for, not for whoever can send a request.
+    pub fn is_of_one(&self) -> bool {
+        self.query() == LATEST || is_revision(self.query())
+    }
+}
+
+/// Whether a query can be meant as a version, the beginning of one, a branch or a commit. To the go command whatever it puts into a path
+/// is one of these; to an exporter some words and signs mean more, and a branch that is called like that has to
+/// be asked for by its commit.
+pub fn is_revision(query: &str) -> bool {
+    let sign = |c: char| c.is_whitespace() || matches!(c, ',' | '<' | '>' | '^' | '~');
+    !query.is_empty()
+        && !query.contains(sign)
+        && !query.starts_with('=')
+        && !WORDS_OF_QUERIES.contains(&query)
 }
 
 impl FromStr for Want {
@@ -312,6 +336,14 @@ pub enum WantsError {
         /// What is wrong with it.
         source: NoteError,
     },
+    /// It asks for more than one version of a module, or for a range, and such a want is not signed.
+    #[error("{}: {want} is not one version, branch or commit, and is not signed", path.display())]
+    NotOfOne {
+        /// The file.
+        path: PathBuf,
+        /// The first such want.
+        want: Want,
+    },
     /// It cannot be signed.
     #[error("the wants file {} cannot be signed", path.display())]
     Sign {
@@ -351,6 +383,10 @@ impl Failure for WantsError {
                  or remove the lines that begin with — at its end, and it counts as typed by hand",
                 path.display()
             ),
+            WantsError::NotOfOne { .. } => {
+                "strike it, or leave the file without a signature: it counts then as typed by hand, and may ask for that"
+                    .into()
+            }
             WantsError::Sign { .. } => {
                 "a signed text has no control characters but line ends: no tabs, for one".into()
             }

@@ -70,10 +70,17 @@ pub fn open(path: &Path, bytes: &[u8], keys: &[VerifierKey]) -> Result<Signed, W
 }
 
 /// The same file, signed by that key and by nobody else: what a person has changed in it stays as it is, but for line
-/// ends and a byte-order mark, which a note cannot have.
+/// ends and a byte-order mark, which a note cannot have. Only wants of one version each are signed
+/// ([`is_of_one`](super::Want::is_of_one)).
 pub fn sign(path: &Path, bytes: &[u8], key: &SigningKey) -> Result<(Wants, Vec<u8>), WantsError> {
     let (text, _) = parts(path, bytes)?;
     let wants = Wants::parse(path, text)?;
+    if let Some(entry) = wants.wants.iter().find(|entry| !entry.want.is_of_one()) {
+        return Err(WantsError::NotOfOne {
+            path: path.into(),
+            want: entry.want.clone(),
+        });
+    }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     let lines: Vec<&str> = text.lines().collect();
     let text = lines.join("\n").trim_end_matches('\n').to_owned() + "\n";

@@ -33,6 +33,11 @@ fn refusal(text: &str) -> String {
     in_one_line(&parse(text).unwrap_err())
 }
 
+/// Without what cannot be signed.
+fn of_one(text: &str) -> String {
+    text.replace(">=1.7 <2", "v1.7")
+}
+
 fn key(n: u8) -> SigningKey {
     SigningKey::from_seed("platform", &[n; 32]).unwrap()
 }
@@ -224,10 +229,10 @@ fn what_is_written_is_read_again() {
 fn a_signature_is_checked_where_there_is_one_and_a_key_is_known() {
     let path = Path::new("w.yaml");
     let keys = [key(1).verifier()];
-    let (_, note) = sign(path, WHOLE.as_bytes(), &key(1)).unwrap();
+    let (_, note) = sign(path, of_one(WHOLE).as_bytes(), &key(1)).unwrap();
     let known = open(path, &note, &keys).unwrap();
     assert!(matches!(&known.signer, Signer::Known(by) if by[0].name == "platform"));
-    assert_eq!(known.wants, parse(WHOLE).unwrap());
+    assert_eq!(known.wants, parse(&of_one(WHOLE)).unwrap());
     let unknown = open(path, &note, &[]).unwrap();
     assert_eq!(
         unknown.signer,
@@ -270,14 +275,57 @@ fn a_signature_is_checked_where_there_is_one_and_a_key_is_known() {
 #[test]
 fn a_file_that_windows_saved_can_be_signed_and_one_that_is_wrong_cannot() {
     let path = Path::new("w.yaml");
-    let text = format!("\u{feff}{}", WHOLE.replace('\n', "\r\n"));
+    let whole = of_one(WHOLE);
+    let text = format!("\u{feff}{}", whole.replace('\n', "\r\n"));
     let (_, note) = sign(path, text.trim_end().as_bytes(), &key(1)).unwrap();
     let opened = open(path, &note, &[key(1).verifier()]).unwrap();
-    assert_eq!(opened.wants, parse(WHOLE).unwrap());
+    assert_eq!(opened.wants, parse(&whole).unwrap());
     let error = sign(path, b"modferry-wants: 1 # a\ttab\n", &key(1)).unwrap_err();
     assert!(matches!(error, WantsError::Sign { .. }), "{error}");
     assert!(error.advice().unwrap().contains("no tabs"));
     assert!(sign(path, b"modferry-wants: 1\nwant: x\n", &key(1)).is_err());
+}
+
+#[test]
+fn what_is_more_than_one_version_is_typed_and_never_signed() {
+    let path = Path::new("w.yaml");
+    for more in [
+        "all",
+        "newest 10000",
+        "newest",
+        "since 2001-01-01",
+        "upgrade",
+        "patch",
+        "all ^1.8",
+        "all,v1",
+        "^1.8",
+        "~1.8",
+        "<v2",
+        ">=v1",
+        "=v1",
+    ] {
+        let text = format!("modferry-wants: 1\nwants:\n  - want: \"a.b/c@{more}\"\n");
+        assert_eq!(parse(&text).unwrap().wants[0].want.query(), more);
+        let error = sign(path, text.as_bytes(), &key(1)).unwrap_err();
+        assert!(matches!(error, WantsError::NotOfOne { .. }), "{error}");
+        assert!(error.to_string().contains(more), "{error}");
+        assert!(error.advice().unwrap().contains("typed by hand"));
+    }
+    for one in [
+        "latest",
+        "v1",
+        "v1.2",
+        "v1.2.3",
+        "v2.0.0+incompatible",
+        "main",
+        "all-in",
+        "newest-3",
+        "release=1",
+        "daa7c04131f5",
+    ] {
+        let text = format!("modferry-wants: 1\nwants:\n  - want: a.b/c@{one}\n");
+        assert!(sign(path, text.as_bytes(), &key(1)).is_ok(), "{one}");
+    }
 }
 
 #[test]

@@ -31,7 +31,7 @@ pub mod waiting;
 use std::net::IpAddr;
 
 use modferry_appliance::wants::Part;
-use modferry_cli::wants::Want;
+use modferry_cli::wants::{LATEST, Want, is_revision};
 use modferry_protocol::module::ModulePath;
 use modferry_protocol::request::{Request, SumdbRequest};
 
@@ -68,10 +68,12 @@ impl Client {
 /// What is wanted by whoever makes this request; `None` where it is nothing that could be carried in by its name.
 pub fn wanted(request: &Request) -> Option<(Want, Part)> {
     let (path, query, part) = match request {
-        Request::List(path) | Request::Latest(path) => (path, "latest", Part::Versions),
+        Request::List(path) | Request::Latest(path) => (path, LATEST, Part::Versions),
         Request::Info(module) => (module.path(), module.version().as_str(), Part::Info),
         Request::Mod(module) => (module.path(), module.version().as_str(), Part::Mod),
         Request::Zip(module) => (module.path(), module.version().as_str(), Part::Zip),
+        // What an exporter would read as more than a branch is not noted: one 404 must not ask for every version.
+        Request::Query { query, .. } if !is_revision(query.as_str()) => return None,
         Request::Query { path, query } => (path, query.as_str(), Part::Query),
         Request::Sumdb { request, .. } => match request {
             SumdbRequest::Lookup(module) => {
@@ -113,6 +115,8 @@ mod tests {
             ("/a.b/c/@v/v1.0.0.mod", "a.b/c@v1.0.0", Part::Mod),
             ("/a.b/c/@v/v1.0.0.zip", "a.b/c@v1.0.0", Part::Zip),
             ("/a.b/c/@v/main.info", "a.b/c@main", Part::Query),
+            ("/a.b/c/@v/all-in.info", "a.b/c@all-in", Part::Query),
+            ("/a.b/c/@v/v1.info", "a.b/c@v1", Part::Query),
             (
                 "/sumdb/sum.golang.org/lookup/a.b/c@v1.0.0",
                 "a.b/c@v1.0.0",
@@ -134,6 +138,15 @@ mod tests {
             "/github.com/a/@v/list",
             "/github.com/@v/list",
             "/bitbucket.org/a/@latest",
+            "/a.b/c/@v/all.info",
+            "/a.b/c/@v/newest%2010000.info",
+            "/a.b/c/@v/since%202001-01-01.info",
+            "/a.b/c/@v/all,v1.info",
+            "/a.b/c/@v/^1.8.info",
+            "/a.b/c/@v/~1.8.info",
+            "/a.b/c/@v/latest.info",
+            "/a.b/c/@v/upgrade.info",
+            "/a.b/c/@v/patch.info",
         ] {
             assert_eq!(of(path), None, "{path}");
         }

@@ -51,7 +51,8 @@ impl Table {
             since: now,
             new: HashMap::new(),
         };
-        for missed in kept {
+        // An entry that is noted no more, of an earlier version's file, goes.
+        for missed in kept.into_iter().filter(|missed| missed.want.is_of_one()) {
             table.hold(missed);
         }
         table.make_room(now);

@@ -194,6 +194,19 @@ fn files_are_never_larger_than_they_may_be() {
 }
 
 #[test]
+fn what_was_kept_and_is_noted_no_more_goes() {
+    let kept = ["a.b/c@all", "a.b/c@latest", "a.b/c@main"].map(|want| Missed {
+        want: want.parse().unwrap(),
+        parts: Part::Query.into(),
+        asked: 1,
+        first: NOW,
+        last: NOW,
+    });
+    let table = Table::new(Settings::default(), kept.into(), 0, NOW);
+    assert_eq!(names(&table), ["a.b/c@latest", "a.b/c@main"]);
+}
+
+#[test]
 fn private_names_are_apart_and_sorted_anew_with_other_patterns() {
     let settings = |private: &str| Settings {
         private: private.into(),
