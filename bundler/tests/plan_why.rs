@@ -7,13 +7,15 @@ use common::{World, version};
 use modferry_checker::testing::TestModule;
 use serde_json::{Value, json};
 
-/// The way over c and d to e is longer than that over b; only x is asked for e in an old version.
+/// The ways over c and d and over f and g to e are longer than that over b; only x asks for e in an old version.
 const GRAPH: &str = "
-    m.test/a@v1.0.0 go1.16 -> m.test/c@v1.0.0 m.test/b@v1.0.0
+    m.test/a@v1.0.0 go1.16 -> m.test/c@v1.0.0 m.test/b@v1.0.0 m.test/f@v1.0.0
     m.test/b@v1.0.0 go1.16 -> m.test/e@v1.5.0
     m.test/c@v1.0.0 go1.16 -> m.test/d@v1.0.0
     m.test/d@v1.0.0 go1.16 -> m.test/e@v1.5.0 m.test/x@v1.0.0
     m.test/x@v1.0.0 go1.16 -> m.test/e@v1.2.0
+    m.test/f@v1.0.0 go1.16 -> m.test/g@v1.0.0
+    m.test/g@v1.0.0 go1.16 -> m.test/e@v1.5.0
     m.test/e@v1.2.0 go1.16 ->
     m.test/e@v1.5.0 go1.16 ->
 ";
@@ -65,7 +67,7 @@ fn the_shortest_chain_says_why() {
     );
     assert_eq!(ask("m.test/nothing")["other_versions"], json!([]));
     // A pattern is about all that match.
-    assert_eq!(ask("m.test/...")["found"].as_array().unwrap().len(), 7);
+    assert_eq!(ask("m.test/...")["found"].as_array().unwrap().len(), 9);
 }
 
 #[test]
