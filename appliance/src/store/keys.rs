@@ -276,6 +276,11 @@ pub fn pins(path: &ModulePath) -> Vec<u8> {
     text(PIN, &[path.as_str(), ""])
 }
 
+/// What the keys of the pins of all modules begin with whose paths are longer than this one and begin with it.
+pub fn pins_below(path: &ModulePath) -> Vec<u8> {
+    text(PIN, &[&format!("{path}/")])
+}
+
 /// What the keys of all pins begin with.
 pub fn all_pins() -> Vec<u8> {
     vec![PIN]

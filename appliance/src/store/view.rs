@@ -180,6 +180,11 @@ impl View {
         self.any(&keys::pins(path))
     }
 
+    /// Whether the path begins, element by element, that of a module that is private.
+    pub fn has_private_below(&self, path: &ModulePath) -> Result<bool, StoreError> {
+        self.any(&keys::pins_below(path))
+    }
+
     /// Whether a checksum database has a record here of any version of the module.
     pub fn is_vouched(&self, path: &ModulePath) -> Result<bool, StoreError> {
         for db in self.databases()? {

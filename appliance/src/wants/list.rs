@@ -1,6 +1,6 @@
 //! The list of what is wanted: read, checked against the store, put together, filtered.
 
-use super::group::{Group, group};
+use super::group::{Group, group, prefixes};
 use super::guesses::{Guesses, Look};
 use super::kept::{Kept, PRIVATE, PUBLIC};
 use super::told::Told;
@@ -9,7 +9,7 @@ use crate::store::{StoreError, View};
 use crate::trust::TrustStore;
 use modferry_cli::wants::{Entry, Time};
 use modferry_protocol::module::ModulePath;
-use modferry_protocol::module::pattern::match_prefix_patterns;
+use modferry_protocol::module::pattern::{match_prefix_patterns, match_prefix_patterns_or_above};
 use std::path::Path;
 
 /// What of it is asked for.
@@ -128,7 +128,10 @@ pub fn list(
     {
         groups = without_guesses(view, groups, &mut listing.guesses)?;
     }
-    for Group { missed, or } in groups {
+    for Group { missed, mut or } in groups {
+        if !filter.private {
+            or = apart.without(or)?;
+        }
         let path = missed.want.path().as_str();
         let chosen = filter.patterns.is_empty() || match_prefix_patterns(&filter.patterns, path);
         if !chosen || missed.last < filter.since || missed.asked < filter.at_least {
@@ -153,7 +156,8 @@ pub fn list(
 }
 
 /// Which names are private by what the store knows, whatever the server's own patterns say: those that the administrator
-/// lets come as private modules, and those that came so.
+/// lets come as private modules, those that came so, and the packages of these; and what stands above any of them, which
+/// the go command asks for on its way to them.
 struct Private<'v> {
     patterns: String,
     view: Option<&'v View>,
@@ -170,11 +174,32 @@ impl<'v> Private<'v> {
     }
 
     fn has(&self, path: &ModulePath) -> Result<bool, StoreError> {
-        let came = match self.view {
-            Some(view) => view.is_private(path)?,
-            None => false,
+        if match_prefix_patterns_or_above(&self.patterns, path.as_str()) {
+            return Ok(true);
+        }
+        let Some(view) = self.view else {
+            return Ok(false);
         };
-        Ok(came || match_prefix_patterns(&self.patterns, path.as_str()))
+        if view.is_private(path)? || view.has_private_below(path)? {
+            return Ok(true);
+        }
+        for module in prefixes(path.as_str()).filter_map(|module| ModulePath::new(module).ok()) {
+            if view.is_private(&module)? {
+                return Ok(true);
+            }
+        }
+        Ok(false)
+    }
+
+    /// Those paths that are not private.
+    fn without(&self, paths: Vec<ModulePath>) -> Result<Vec<ModulePath>, StoreError> {
+        let mut public = Vec::with_capacity(paths.len());
+        for path in paths {
+            if !self.has(&path)? {
+                public.push(path);
+            }
+        }
+        Ok(public)
     }
 }
 

@@ -335,11 +335,19 @@ fn what_the_store_knows_as_private_is_private_whatever_the_server_says() {
             certain("came.example/so@v1.9.0"),
             missed("came.example/so@v1.0.0", &[Part::Record], 1),
             certain("a.b/c@v1.0.0"),
+            // What the go command asks for on its way to these.
+            guessed("git.corp.example/team@latest", 1),
+            guessed("came.example@latest", 1),
+            guessed("came.example/so/package@latest", 1),
+            guessed("deep.example@latest", 1),
+            guessed("deep.example/ours@latest", 1),
+            // A public one, which may be in a module that is here and stands above a private one.
+            guessed("deep.example/package@latest", 1),
         ],
         vec![certain("github.com/ours/y@v1.0.0")],
     );
     fs::create_dir(site.store().join("trust")).unwrap();
-    let rule = "site+00000000 *.corp.example\n";
+    let rule = "site+00000000 *.corp.example\nsite+00000000 deep.example/ours/*\n";
     fs::write(site.store().join("trust/private"), rule).unwrap();
     let store = Store::open_or_create(&site.store(), "test", false).unwrap();
     let mut draft = store.draft(&[1; 32]).unwrap();
@@ -357,11 +365,13 @@ fn what_the_store_knows_as_private_is_private_whatever_the_server_says() {
     };
     draft.commit(source).unwrap();
     drop(store);
+    site.import(2, "deep.example@v1.0.0", true, Some(&["x.go"]));
     let public = site.list(&Filter::default());
     assert_eq!(
-        (names(&public), public.others),
-        (vec!["a.b/c@v1.0.0".to_owned()], 4)
+        names(&public),
+        ["a.b/c@v1.0.0", "deep.example/package@latest"]
     );
+    assert_eq!(public.others, 9);
     let private = site.list(&Filter {
         private: true,
         ..Filter::default()
@@ -370,12 +380,15 @@ fn what_the_store_knows_as_private_is_private_whatever_the_server_says() {
         names(&private),
         [
             "came.example/so@v1.9.0",
+            "came.example/so/package@latest came.example",
+            "deep.example/ours@latest deep.example",
+            "git.corp.example/team@latest",
             "git.corp.example/x@v1.0.0",
             "github.com/ours/y@v1.0.0"
         ]
     );
     // No checksum database will ever have a record of it.
-    assert_eq!((private.here, private.others), (1, 1));
+    assert_eq!((private.here, private.others), (2, 2));
     fs::write(site.store().join("trust/private"), "nonsense\n").unwrap();
     let refused = list(&site.folder(), &site.store(), None, &Filter::default()).unwrap_err();
     assert!(matches!(refused, MissedError::Trust(_)), "{refused}");

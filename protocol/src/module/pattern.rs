@@ -16,6 +16,20 @@ pub fn match_prefix_patterns(globs: &str, target: &str) -> bool {
         })
 }
 
+/// The same, or `target` has fewer elements than one of the globs and matches the glob's first ones: while the go command looks for the module of
+/// `git.corp.example/team/x`, it asks for `git.corp.example/team` and `git.corp.example`, too, and with the globs
+/// `git.corp.example/team/*` these names are as secret as what is below them.
+pub fn match_prefix_patterns_or_above(globs: &str, target: &str) -> bool {
+    let elements = target.matches('/').count() + 1;
+    let is_above = |glob: &str| {
+        let glob = glob.strip_suffix('/').unwrap_or(glob);
+        glob.matches('/').count() + 1 > elements
+            && is_well_formed(glob)
+            && leading_elements(glob, elements).is_some_and(|begin| match_path(begin, target))
+    };
+    match_prefix_patterns(globs, target) || globs.split(',').any(is_above)
+}
+
 /// Whether `glob` can match anything at all: [`match_prefix_patterns`] passes over one that is malformed.
 pub fn is_well_formed(glob: &str) -> bool {
     !glob.is_empty() && parse(glob).is_some()
@@ -189,6 +203,32 @@ mod tests {
             assert!(!match_prefix_patterns(globs, public), "{public}");
         }
         assert!(!match_prefix_patterns("", "a.b"));
+    }
+
+    #[test]
+    fn what_stands_above_a_match() {
+        let globs = "git.corp.example/*,*.host.example/ours/team/,[bad/x,ok.example/[bad";
+        for private in [
+            "git.corp.example",
+            "git.corp.example/x/y",
+            "a.host.example",
+            "a.host.example/ours",
+            "a.host.example/ours/team/x",
+        ] {
+            assert!(match_prefix_patterns_or_above(globs, private), "{private}");
+        }
+        for public in [
+            "corp.example",
+            "host.example",
+            "a.host.example/theirs",
+            "a.host.example/ours/other",
+            "b.a",
+            "ok.example",
+            "",
+        ] {
+            assert!(!match_prefix_patterns_or_above(globs, public), "{public}");
+        }
+        assert!(!match_prefix_patterns_or_above("", "a.b"));
     }
 
     #[test]

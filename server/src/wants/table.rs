@@ -10,7 +10,7 @@ use std::collections::{HashMap, HashSet};
 use modferry_appliance::wants::kept::{BESIDE_THE_ENTRIES, BESIDE_THE_NAME};
 use modferry_appliance::wants::{Missed, Parts};
 use modferry_cli::wants::Want;
-use modferry_protocol::module::pattern::match_prefix_patterns;
+use modferry_protocol::module::pattern::match_prefix_patterns_or_above;
 
 use super::waiting::Miss;
 use super::{Client, Settings};
@@ -160,7 +160,8 @@ impl Table {
     }
 
     fn hold(&mut self, missed: Missed) {
-        let private = match_prefix_patterns(&self.settings.private, missed.want.path().as_str());
+        let path = missed.want.path().as_str();
+        let private = match_prefix_patterns_or_above(&self.settings.private, path);
         let size = size(&missed.want);
         let held = Held { missed, private };
         if self.wants.insert(held.missed.want.clone(), held).is_none() {

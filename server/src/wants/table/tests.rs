@@ -194,6 +194,24 @@ fn files_are_never_larger_than_they_may_be() {
 }
 
 #[test]
+fn what_stands_above_a_private_name_is_as_private() {
+    let mut table = table(Settings {
+        private: "git.corp.example/*,host.example/ours/team/x".into(),
+        ..Settings::default()
+    });
+    for want in [
+        "git.corp.example@latest",
+        "host.example/ours/team@latest",
+        "host.example@latest",
+        "host.example/theirs@latest",
+    ] {
+        table.add(miss(want, 1), NOW);
+    }
+    assert_eq!(names(&table), ["host.example/theirs@latest"]);
+    assert_eq!(table.kept(true).len(), 3);
+}
+
+#[test]
 fn what_was_kept_and_is_noted_no_more_goes() {
     let kept = ["a.b/c@all", "a.b/c@latest", "a.b/c@main"].map(|want| Missed {
         want: want.parse().unwrap(),
