@@ -275,7 +275,7 @@ impl Failure for CheckError {
                 signers.first().map_or("NAME", String::as_str)
             ),
             CheckError::OtherWord { module, .. } => format!(
-                "a name does not become private, or public, by a bundle: find out which {} is; `modferry-appliance trust private` says which modules are private here, and what a store took for public stays public there",
+                "a name does not become private, or public, by a bundle: find out which {} is; `modferry-appliance trust private` says which modules are private here, and what a store once took for public, or for private, stays so there",
                 module.path()
             ),
             CheckError::OtherFile { .. } => {

@@ -111,7 +111,7 @@ impl<'a> Prover<'a> {
                 tree.prove(&item, &mut self.missing, report)?;
                 match &item {
                     Item::Record(db, module) => {
-                        self.is_public(module)?;
+                        self.is_public(stage, module)?;
                         self.agrees(stage, db, module)
                     }
                     _ => Ok(()),

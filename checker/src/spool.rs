@@ -269,6 +269,10 @@ impl Stage for SpoolStage {
         Ok(false)
     }
 
+    fn is_private(&self, _path: &ModulePath) -> Result<bool, SpoolError> {
+        Ok(false)
+    }
+
     fn each_staged(
         &self,
         f: &mut dyn FnMut(Item) -> Result<(), CheckError>,

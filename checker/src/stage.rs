@@ -71,6 +71,9 @@ pub trait Stage {
     /// Whether the destination held a checksum database's record of any version of this module before this bundle.
     fn is_vouched(&self, path: &ModulePath) -> Result<bool, Self::Error>;
 
+    /// Whether the destination held a pin of any version of this module before this bundle.
+    fn is_private(&self, path: &ModulePath) -> Result<bool, Self::Error>;
+
     /// The module version's zip, if the destination held it before this bundle with that SHA-256. What it was when it was
     /// taken in will do: it is not hashed again.
     fn held_zip(
@@ -385,6 +388,11 @@ impl Stage for MemoryStage {
     fn is_vouched(&self, path: &ModulePath) -> Result<bool, Never> {
         let of_path =
             |item: &Item| matches!(item, Item::Record(_, module) if module.path() == path);
+        Ok(self.held.keys().any(of_path))
+    }
+
+    fn is_private(&self, path: &ModulePath) -> Result<bool, Never> {
+        let of_path = |item: &Item| matches!(item, Item::Pin(module) if module.path() == path);
         Ok(self.held.keys().any(of_path))
     }
 

@@ -105,6 +105,10 @@ impl<'s> Stage for ImportStage<'s> {
         self.0.store().is_vouched(path)
     }
 
+    fn is_private(&self, path: &ModulePath) -> Result<bool, StoreError> {
+        self.0.store().is_private(path)
+    }
+
     fn needed(&mut self, module: &ModuleVersion, level: Level) -> Result<(), StoreError> {
         self.0.needed(module, level)
     }
@@ -245,6 +249,13 @@ impl<'s> Stage for VerifyStage<'s> {
     fn is_vouched(&self, path: &ModulePath) -> Result<bool, VerifyStageError> {
         match self.held {
             Some(view) => Ok(view.is_vouched(path)?),
+            None => Ok(false),
+        }
+    }
+
+    fn is_private(&self, path: &ModulePath) -> Result<bool, VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(view.is_private(path)?),
             None => Ok(false),
         }
     }

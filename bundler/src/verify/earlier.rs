@@ -213,6 +213,11 @@ impl Stage for OnEarlier<'_> {
         Ok(false)
     }
 
+    /// As [`Stage::is_vouched`] here.
+    fn is_private(&self, _path: &ModulePath) -> Result<bool, SpoolError> {
+        Ok(false)
+    }
+
     fn each_staged(
         &self,
         f: &mut dyn FnMut(Item) -> Result<(), CheckError>,

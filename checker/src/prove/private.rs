@@ -4,7 +4,8 @@
 //! stolen key, or a careless one, could bring any public name as a private one, with other bytes.
 //!
 //! A name does not change sides by a bundle. What a checksum database ever vouched for here is never private, and what the
-//! policy names as private has no record. A pin that is held stays: the same version never has other bytes.
+//! policy names as private, or a pin was ever held of, has no record. A pin that is held stays: the same version never has
+//! other bytes.
 
 use modferry_protocol::bundle::{Item, Pin};
 use modferry_protocol::module::ModuleVersion;
@@ -56,15 +57,25 @@ impl Prover<'_> {
         Ok(())
     }
 
-    /// A staged record is of a module that is not private here.
-    pub(super) fn is_public(&self, module: &ModuleVersion) -> Result<(), CheckError> {
-        match self.policy.names_private(module.path()) {
-            false => Ok(()),
-            true => Err(CheckError::OtherWord {
-                module: module.clone(),
-                was: "is private by this machine's own policy",
-                brings: "brings a checksum database's record of it".into(),
-            }),
-        }
+    /// A staged record is of a module that is not private here: neither by the policy of today nor by a pin that is
+    /// held, which goes on being served after the policy has changed.
+    pub(super) fn is_public<S: Stage>(
+        &self,
+        stage: &S,
+        module: &ModuleVersion,
+    ) -> Result<(), CheckError> {
+        let path = module.path();
+        let was = if self.policy.names_private(path) {
+            "is private by this machine's own policy"
+        } else if stage.is_private(path).map_err(CheckError::stage)? {
+            "is private by a pin that is held of this module"
+        } else {
+            return Ok(());
+        };
+        Err(CheckError::OtherWord {
+            module: module.clone(),
+            was,
+            brings: "brings a checksum database's record of it".into(),
+        })
     }
 }

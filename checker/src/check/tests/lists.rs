@@ -401,6 +401,12 @@ fn a_stage_that_fails_at_a_list_keeps_its_own_exit_code() {
         ) -> Result<bool, Self::Error> {
             unreachable!()
         }
+        fn is_private(
+            &self,
+            _: &modferry_protocol::module::ModulePath,
+        ) -> Result<bool, Self::Error> {
+            unreachable!()
+        }
         fn each_staged(
             &self,
             _: &mut dyn FnMut(Item) -> Result<(), CheckError>,

@@ -185,3 +185,28 @@ fn what_is_private_here_has_no_record() {
         told(&error)
     );
 }
+
+#[test]
+fn a_name_that_was_pinned_does_not_become_public() {
+    for version in ["v1.0.0", "v1.1.0"] {
+        let mut world = world(PATTERN);
+        let mut stage = MemoryStage::new();
+        let first = with(&world, &private("v1.0.0", "package a\n"));
+        let report = world.check_on(&mut stage, &first).unwrap();
+        stage.commit(report.served);
+
+        // The policy forgets the pattern, and a checksum database comes to know the name.
+        world.policy.allow_private(BTreeMap::new());
+        let size = world.sumdb.size();
+        let module = private(version, "package other\n");
+        world.sumdb.add(&module);
+        let bundle = TestBundle::of(&world.sumdb, &[&module], &[size]);
+        let error = world.check_on(&mut stage, &bundle).unwrap_err();
+        assert_eq!(error.exit(), Exit::Sumdb, "{error:?}");
+        let what = format!("git.corp.test/a@{version} is private by a pin that is held");
+        assert!(told(&error).contains(&what), "{}", told(&error));
+        // Where no pin is held it is a public module like any other.
+        let report = world.check_on(&mut MemoryStage::new(), &bundle).unwrap();
+        assert_eq!(report.records, 1);
+    }
+}

@@ -97,6 +97,9 @@ impl Stage for Noting {
     fn is_vouched(&self, path: &ModulePath) -> Result<bool, Fault> {
         Ok(self.inner.is_vouched(path).unwrap())
     }
+    fn is_private(&self, path: &ModulePath) -> Result<bool, Fault> {
+        Ok(self.inner.is_private(path).unwrap())
+    }
     fn each_staged(
         &self,
         f: &mut dyn FnMut(Item) -> Result<(), CheckError>,
