@@ -12,9 +12,10 @@ use modferry_protocol::request::Request;
 use serde::Deserialize;
 
 use super::direct::Direct;
-use super::goproxy::{GetError, ProxyList, Unavailable, Upstream};
+use super::goproxy::{GetError, Proxy, ProxyList, Unavailable, Upstream};
 use super::http::{Header, Http, HttpOptions, Sink};
 use super::netrc::{MAX_NETRC, Netrc};
+use super::url::{Base, is_loopback};
 use crate::error::Error;
 use crate::files;
 
@@ -84,9 +85,15 @@ impl PrivateConfig {
                 let list = ProxyList::parse(list).map_err(|source| {
                     Error::usage_because(format!("private: {}", self.patterns.join(",")), source)
                 })?;
+                let header = self.header()?;
+                if header.is_some() && !keeps_a_secret(&list) {
+                    return Err(wrong(
+                        "a header is a secret of one upstream: want one URL as goproxy, and https",
+                    ));
+                }
                 let http = Http::new(HttpOptions {
                     netrc: self.netrc()?,
-                    header: self.header()?,
+                    header,
                     one_host: true,
                     ..options.clone()
                 })
@@ -144,6 +151,22 @@ impl PrivateConfig {
         Header::parse(text.trim())
             .map(Some)
             .ok_or_else(|| Error::usage(format!("private: {from} has no header: want Name: value")))
+    }
+}
+
+/// Whether what goes to this list with each request comes to one host only, and nobody on the way can read it. What never
+/// leaves this machine cannot be overheard.
+fn keeps_a_secret(list: &ProxyList) -> bool {
+    let mut proxies = list
+        .entries()
+        .iter()
+        .filter_map(|entry| match &entry.proxy {
+            Proxy::At(base) => Some(base),
+            Proxy::Direct | Proxy::Off => None,
+        });
+    match (proxies.next(), proxies.next()) {
+        (Some(Base::Http(base)), None) => base.secure || is_loopback(&base.host),
+        _ => false,
     }
 }
 

@@ -200,3 +200,44 @@ fn what_says_not_where_a_module_comes_from_is_refused() {
         assert!(of(text).contains(what), "{text}: {}", of(text));
     }
 }
+
+#[test]
+fn a_header_goes_to_one_upstream_that_nobody_overhears() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("header");
+    std::fs::write(&file, "Private-Token: s3cret\n").unwrap();
+    let route = |goproxy: &str, header: bool| {
+        let config = PrivateConfig {
+            patterns: vec!["a.test".into()],
+            goproxy: Some(goproxy.into()),
+            header_file: header.then(|| file.clone()),
+            ..PrivateConfig::default()
+        };
+        config.route(&options(), Path::new("/nonexistent"))
+    };
+    for taken in [
+        "https://a.test",
+        "https://a.test,off",
+        "http://127.0.0.1:8080",
+        "http://localhost",
+        "http://[::1]:80/go",
+    ] {
+        assert!(route(taken, true).is_ok(), "{taken}");
+    }
+    for refused in [
+        "http://a.test",
+        "http://192.0.2.1",
+        "https://a.test,https://b.test",
+        "https://a.test|https://b.test",
+        "https://a.test,http://127.0.0.1",
+        "file:///srv/modules",
+    ] {
+        let error = route(refused, true).unwrap_err().to_string();
+        assert!(
+            error.contains("a header is a secret of one upstream") && !error.contains("s3cret"),
+            "{refused}: {error}"
+        );
+        // Without one it is a list like any other.
+        assert!(route(refused, false).is_ok(), "{refused}");
+    }
+}
