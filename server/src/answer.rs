@@ -5,6 +5,7 @@
 
 use modferry_appliance::store::{Reader, StoreError, Value, hex};
 use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::module::pattern::match_prefix_patterns;
 use modferry_protocol::request::{Request, SumdbRequest};
 use modferry_protocol::sumdb::{DbName, Tile};
 
@@ -42,8 +43,13 @@ impl From<StoreError> for Refusal {
     }
 }
 
-/// Looks up the answer. `ahead` is called for a tile past the newest tree.
-pub fn answer(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Result<Found, Refusal> {
+/// Looks up the answer. `private` has the patterns of private names; `ahead` is called for a tile past the newest tree.
+pub fn answer(
+    reader: &Reader,
+    request: &Request,
+    private: &str,
+    ahead: impl FnOnce(),
+) -> Result<Found, Refusal> {
     let small = |kind, value: Option<Value>, what: &dyn Fn() -> String| match value {
         Some(value) => Ok(found(kind, value.into_vec())),
         None => Err(Refusal::NotCarried(what())),
@@ -78,7 +84,7 @@ pub fn answer(reader: &Reader, request: &Request, ahead: impl FnOnce()) -> Resul
             SumdbRequest::Latest => small(Kind::Head, reader.head(name)?, &|| {
                 format!("no tree head of {name}")
             }),
-            SumdbRequest::Lookup(module) => lookup(reader, name, module),
+            SumdbRequest::Lookup(module) => lookup(reader, name, module, private),
             SumdbRequest::Tile(tile) => read_tile(reader, name, tile, ahead),
         },
     }
@@ -108,9 +114,19 @@ pub fn supported() -> Found {
 ///
 /// The head is read after the record: an import that lands in between can then only make the head newer, and
 /// the record is in that tree too. The other way round a record could be newer than its head.
-fn lookup(reader: &Reader, name: &DbName, module: &ModuleVersion) -> Result<Found, Refusal> {
+///
+/// A private name's lookup is refused as what it is before any version of it has come, too: whoever is told that a record is missing
+/// waits for one that no database will ever have.
+fn lookup(
+    reader: &Reader,
+    name: &DbName,
+    module: &ModuleVersion,
+    private: &str,
+) -> Result<Found, Refusal> {
     let Some(record) = reader.record(name, module)? else {
-        if reader.is_private(module.path())? {
+        if match_prefix_patterns(private, module.path().as_str())
+            || reader.is_private(module.path())?
+        {
             return Err(Refusal::Private(format!(
                 "{} is private, and no checksum database knows it: set GONOSUMDB={} here",
                 module.path(),

@@ -81,7 +81,8 @@ pub struct Args {
     /// How often they are written [default: 10]
     #[arg(long, value_name = "SECONDS")]
     pub wants_every: Option<u64>,
-    /// Module paths that are private, as in GOPRIVATE; may be repeated: what is missed of them is kept apart
+    /// Module paths that are private, as in GOPRIVATE; may be repeated: what is missed of them is kept apart, and their lookups
+    /// are refused
     #[arg(long, value_name = "PATTERN")]
     pub private: Vec<String>,
     /// Tell addresses, logs and failures as JSON, one object a line

@@ -125,6 +125,7 @@ pub fn run(config: &Config, json: bool) -> Result<(), RunError> {
     let site = Arc::new(Site::new(
         store.clone(),
         config.how_to_ask.clone(),
+        config.wants.private.clone(),
         config.access_log,
     ));
     let scheme = if tls.is_some() { "https" } else { "http" };

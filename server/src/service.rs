@@ -123,7 +123,7 @@ fn decide(
         return Ok(answer::supported());
     }
     let reader = site.store.reader().ok_or_else(|| not_ready(site))?;
-    let found = answer::answer(reader, &request, || {
+    let found = answer::answer(reader, &request, &site.private, || {
         let so_far = site.ahead.fetch_add(1, Ordering::Relaxed) + 1;
         // The first one, and then ever more rarely: a client repeats itself.
         if so_far.is_power_of_two() {

@@ -19,6 +19,8 @@ pub struct Site {
     pub chunks: Chunks,
     /// How to ask for what is not carried: ends each such answer.
     pub how_to_ask: String,
+    /// Which names are private: comma-separated, as GOPRIVATE has them.
+    pub private: String,
     /// Whether each request is logged.
     pub access_log: bool,
     /// How many requests asked for tiles past the newest tree: clients that have seen a newer one.
@@ -31,11 +33,12 @@ pub struct Site {
 
 impl Site {
     /// The state of a server that has answered nothing yet.
-    pub fn new(store: Arc<Store>, how_to_ask: String, access_log: bool) -> Site {
+    pub fn new(store: Arc<Store>, how_to_ask: String, private: String, access_log: bool) -> Site {
         Site {
             store,
             chunks: Chunks::new(),
             how_to_ask,
+            private,
             access_log,
             ahead: AtomicU64::new(0),
             run: RandomState::new().hash_one(0_u8) as u32,

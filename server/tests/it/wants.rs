@@ -290,6 +290,33 @@ fn private_names_are_kept_apart() {
 }
 
 #[test]
+fn a_lookup_of_a_private_name_is_refused_and_nobodys_want() {
+    let fixture = Fixture::filled();
+    let folder = folder(&fixture);
+    let server = keeping(
+        &fixture,
+        &folder,
+        &["--private=*.corp.example,example.com/ours"],
+    );
+    for (module, status) in [
+        ("git.corp.example/x", 403),
+        ("example.com/ours/y", 403),
+        ("example.com/theirs", 404),
+    ] {
+        let path = format!("/sumdb/sum.golang.org/lookup/{module}@v1.0.0");
+        let answer = get(server.address(), &path);
+        assert_eq!(answer.status, status, "{module}");
+        let told = answer
+            .text()
+            .contains(&format!("set GONOSUMDB={module} here"));
+        assert_eq!(told, status == 403, "{}", answer.text());
+    }
+    stop(server);
+    assert_eq!(names(&folder, PUBLIC), ["example.com/theirs@v1.0.0"]);
+    assert!(names(&folder, PRIVATE).is_empty());
+}
+
+#[test]
 fn a_full_table_keeps_what_is_asked_for_again() {
     let fixture = Fixture::filled();
     let folder = folder(&fixture);
