@@ -125,7 +125,7 @@ fn what_is_missed_inside_comes_with_the_next_bundle() {
     let from = site.path("wants");
     site.appliance(&["wants", "--from", &from])
         .ok()
-        .says("     2  20")
+        .says("  20")
         .says("or example.com/deep, example.com")
         .says("3 wanted")
         .says("kept apart: 2 private names");

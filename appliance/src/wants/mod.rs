@@ -37,7 +37,7 @@ pub struct Missed {
     pub want: Want,
     /// What of it was not here.
     pub parts: Parts,
-    /// How many requests asked for it.
+    /// How often it was asked for: by one address, however many requests that were, at most once a second.
     pub asked: u64,
     /// When it was first asked for, in seconds since 1970, by the server's clock.
     pub first: u64,

@@ -1,5 +1,7 @@
 //! The thread that takes misses down: each second from the workers' buffers into the table, and from there to the disk.
 
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -8,7 +10,9 @@ use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use super::journal::Journal;
 use super::table::Table;
+use super::waiting::Miss;
 use super::{Settings, Waiting};
+use modferry_cli::wants::Want;
 
 /// How often the buffers are emptied.
 pub const TAKE_EVERY: Duration = Duration::from_secs(1);
@@ -141,19 +145,29 @@ fn keep(
     }
 }
 
-/// Takes everything out of the buffers. Returns whether there was anything.
+/// Takes everything out of the buffers, each want once: an address that asks for its parts, over several connections, has asked
+/// once. Returns whether there was anything.
 fn take(buffers: &Mutex<Vec<Arc<Waiting>>>, table: &mut Table, now: u64) -> bool {
     table.tick(now);
     let over = Arc::new(table.over());
     let buffers = buffers.lock().unwrap_or_else(PoisonError::into_inner);
     let mut any = false;
+    let mut all: HashMap<Want, Miss> = HashMap::new();
     for buffer in &*buffers {
         let misses = buffer.take(&over);
         any |= !misses.missed.is_empty() || misses.left_out > 0;
         table.leave_out(misses.left_out);
-        for (_, miss) in misses.missed {
-            table.add(miss, now);
+        for miss in misses.missed.into_values() {
+            match all.entry(miss.want.clone()) {
+                Entry::Occupied(mut known) => known.get_mut().and(miss),
+                Entry::Vacant(new) => {
+                    new.insert(miss);
+                }
+            }
         }
+    }
+    for miss in all.into_values() {
+        table.add(miss, now);
     }
     any
 }

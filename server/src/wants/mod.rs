@@ -6,8 +6,8 @@
 //! Three duties, apart from one another:
 //!
 //! - A worker that answers 404 puts the name into a buffer of its own ([`waiting`]): a lock that nobody else wants, a hash, and
-//!   no system call. What is asked for again and again is one entry with a count, so a client that hammers
-//!   one name costs no more than one that asks once.
+//!   no system call. What is asked for again and again is one entry with a count of the addresses that asked, so a client that hammers
+//!   one name costs no more than one that asks once, and counts no more.
 //! - A thread of its own empties the buffers each second into one table ([`keeper`]).
 //! - The table ([`table`]) is bounded, and decides what stays.
 //!
@@ -16,8 +16,8 @@
 //! Whoever can reach the server can invent names. They have to be well formed (the typed request is), no longer than
 //! [`modferry_cli::wants::MAX_WANT`], and each address can bring in only so many new ones an hour. The table has a limit of entries and one
 //! of bytes on disk; when it is full, what is asked for least goes, and what nobody asks for any more counts less each
-//! week. So a flood from one address costs its own names first, and what builds fail on, which is asked for again by
-//! each of them, stays.
+//! week. What one address brought in is at most a quarter of the table, however often it is asked for. So a flood from one address costs its
+//! own names first, and what builds fail on, which is asked for again by each of them, stays.
 //!
 //! What is lost: at a kill -9, the misses since the files were written last ([`Settings::every`]); at a limit, what was
 //! left out is counted in the file.

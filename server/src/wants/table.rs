@@ -4,11 +4,14 @@
 //! week since anybody last did; among equals the one goes that nobody has asked for the longest. So what builds
 //! fail on stays, what was invented once and never asked for again goes, and what was wanted much a year ago does
 //! not stand in the way of what is wanted a little today.
+//!
+//! Counts can be driven up by whoever asks for the same names all day. So no address holds more than a part of the table
+//! ([`SHARES`]): what it brought in beyond that goes first, whatever it is worth.
 
 use std::collections::{HashMap, HashSet};
 
+use modferry_appliance::wants::Missed;
 use modferry_appliance::wants::kept::{BESIDE_THE_ENTRIES, BESIDE_THE_NAME};
-use modferry_appliance::wants::{Missed, Parts};
 use modferry_cli::wants::Want;
 use modferry_protocol::module::pattern::match_prefix_patterns_or_above;
 
@@ -21,6 +24,9 @@ pub const PERIOD: u64 = 3600;
 /// How many addresses are counted one by one; all further ones of a period count as one.
 pub const MAX_CLIENTS: usize = 65_536;
 
+/// What one address brought in may be this part of the table: one of so many, in names and in bytes.
+pub const SHARES: usize = 4;
+
 /// After how many seconds without being asked for an entry is worth half.
 const HALVED_AFTER: f64 = 7.0 * 86_400.0;
 
@@ -29,6 +35,8 @@ pub struct Table {
     settings: Settings,
     wants: HashMap<Want, Held>,
     bytes: u64,
+    /// What each address has brought in of that.
+    brought: HashMap<Client, Brought>,
     left_out: u64,
     /// When the period began in which new names are counted.
     since: u64,
@@ -38,6 +46,15 @@ pub struct Table {
 struct Held {
     missed: Missed,
     private: bool,
+    /// Who brought it in; `None` where it was read from a file, which names nobody.
+    by: Option<Client>,
+}
+
+/// What an address has brought in.
+#[derive(Clone, Copy, Default)]
+struct Brought {
+    names: usize,
+    bytes: u64,
 }
 
 impl Table {
@@ -47,13 +64,14 @@ impl Table {
             settings,
             wants: HashMap::new(),
             bytes: 2 * BESIDE_THE_ENTRIES as u64,
+            brought: HashMap::new(),
             left_out,
             since: now,
             new: HashMap::new(),
         };
         // An entry that is noted no more, of an earlier version's file, goes.
         for missed in kept.into_iter().filter(|missed| missed.want.is_of_one()) {
-            table.hold(missed);
+            table.hold(missed, None);
         }
         table.make_room(now);
         table
@@ -61,25 +79,28 @@ impl Table {
 
     /// Takes a miss down.
     pub fn add(&mut self, miss: Miss, now: u64) {
+        let asked = miss.clients.len() as u64;
         if let Some(Held { missed, .. }) = self.wants.get_mut(&miss.want) {
-            missed.asked = missed.asked.saturating_add(miss.asked);
-            missed.parts = missed.parts.and(Parts::from(miss.part));
+            missed.asked = missed.asked.saturating_add(asked);
+            missed.parts = missed.parts.and(miss.parts);
             // A clock that was put back counts from then on.
             missed.first = missed.first.min(now);
             missed.last = now;
             return;
         }
-        if !self.may_bring_in(miss.client, now) {
-            self.left_out = self.left_out.saturating_add(miss.asked);
+        let mut clients = miss.clients.into_iter();
+        let Some(by) = clients.find(|client| self.may_bring_in(*client, now)) else {
+            self.left_out = self.left_out.saturating_add(asked);
             return;
-        }
-        self.hold(Missed {
+        };
+        let missed = Missed {
             want: miss.want,
-            parts: miss.part.into(),
-            asked: miss.asked,
+            parts: miss.parts,
+            asked,
             first: now,
             last: now,
-        });
+        };
+        self.hold(missed, Some(by));
     }
 
     /// Notes that so many requests were not taken down.
@@ -106,22 +127,42 @@ impl Table {
         for want in &gone {
             self.forget(want);
         }
-        if self.is_full() {
-            let mut all: Vec<(f64, u64, Want)> = (self.wants.values())
-                .map(|held| {
-                    let Missed { last, want, .. } = &held.missed;
-                    (worth(&held.missed, now), *last, want.clone())
-                })
-                .collect();
-            all.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, &a.2).cmp(&(b.1, &b.2))));
-            let mut least = all.into_iter();
-            while self.is_full()
-                && let Some((_, _, want)) = least.next()
-            {
-                self.left_out = self.left_out.saturating_add(self.forget(&want));
-            }
+        let clients: Vec<Client> = self.brought.keys().copied().collect();
+        for client in clients {
+            self.forget_least(
+                now,
+                |held| held.by == Some(client),
+                |table| table.has_more_than_its_share(client),
+            );
         }
+        self.forget_least(now, |_| true, Table::is_full);
         self.wants.len() != before
+    }
+
+    /// Forgets those of least worth, of these, as long as that is too much.
+    fn forget_least(
+        &mut self,
+        now: u64,
+        of: impl Fn(&Held) -> bool,
+        is_too_much: impl Fn(&Table) -> bool,
+    ) {
+        if !is_too_much(self) {
+            return;
+        }
+        let mut all: Vec<(f64, u64, Want)> = (self.wants.values())
+            .filter(|held| of(held))
+            .map(|held| {
+                let Missed { last, want, .. } = &held.missed;
+                (worth(&held.missed, now), *last, want.clone())
+            })
+            .collect();
+        all.sort_by(|a, b| a.0.total_cmp(&b.0).then((a.1, &a.2).cmp(&(b.1, &b.2))));
+        let mut least = all.into_iter();
+        while is_too_much(self)
+            && let Some((_, _, want)) = least.next()
+        {
+            self.left_out = self.left_out.saturating_add(self.forget(&want));
+        }
     }
 
     /// Begins a new period, where this one is over.
@@ -159,13 +200,31 @@ impl Table {
         self.wants.len() > self.settings.most || self.bytes > self.settings.most_bytes
     }
 
-    fn hold(&mut self, missed: Missed) {
+    /// Whether it has brought in more than its share; one name is always within.
+    fn has_more_than_its_share(&self, client: Client) -> bool {
+        let Brought { names, bytes } = self.brought.get(&client).copied().unwrap_or_default();
+        names > 1
+            && (names > self.settings.most / SHARES
+                || bytes > self.settings.most_bytes / SHARES as u64)
+    }
+
+    fn hold(&mut self, missed: Missed, by: Option<Client>) {
         let path = missed.want.path().as_str();
         let private = match_prefix_patterns_or_above(&self.settings.private, path);
         let size = size(&missed.want);
-        let held = Held { missed, private };
-        if self.wants.insert(held.missed.want.clone(), held).is_none() {
-            self.bytes += size;
+        let held = Held {
+            missed,
+            private,
+            by,
+        };
+        if self.wants.insert(held.missed.want.clone(), held).is_some() {
+            return;
+        }
+        self.bytes += size;
+        if let Some(by) = by {
+            let brought = self.brought.entry(by).or_default();
+            brought.names += 1;
+            brought.bytes += size;
         }
     }
 
@@ -174,7 +233,17 @@ impl Table {
         let Some(held) = self.wants.remove(want) else {
             return 0;
         };
-        self.bytes -= size(want);
+        let size = size(want);
+        self.bytes -= size;
+        if let Some(by) = held.by
+            && let Some(brought) = self.brought.get_mut(&by)
+        {
+            brought.names -= 1;
+            brought.bytes -= size;
+            if brought.names == 0 {
+                self.brought.remove(&by);
+            }
+        }
         held.missed.asked
     }
 

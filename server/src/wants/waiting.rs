@@ -7,7 +7,7 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use modferry_appliance::wants::Part;
+use modferry_appliance::wants::Parts;
 use modferry_cli::wants::Want;
 use modferry_protocol::request::Request;
 
@@ -21,6 +21,9 @@ const SHARES: usize = 4;
 
 /// What a miss takes beside its path, twice, in bytes, roughly.
 const BESIDE: usize = 200;
+
+/// What each further client of a miss takes.
+const FURTHER_CLIENT: usize = 50;
 
 /// One worker's buffer.
 pub struct Waiting {
@@ -46,11 +49,17 @@ pub struct Miss {
     /// What is wanted.
     pub want: Want,
     /// What of it.
-    pub part: Part,
-    /// By how many requests.
-    pub asked: u64,
-    /// Who asked first.
-    pub client: Client,
+    pub parts: Parts,
+    /// Who asked: each counts once, however many requests that were.
+    pub clients: HashSet<Client>,
+}
+
+impl Miss {
+    /// The same want as another worker, or another request, has it.
+    pub fn and(&mut self, other: Miss) {
+        self.parts = self.parts.and(other.parts);
+        self.clients.extend(other.clients);
+    }
 }
 
 impl Waiting {
@@ -64,9 +73,12 @@ impl Waiting {
 
     /// Notes that `client` has asked for this, by that path. Says whether it is noted.
     pub fn note(&self, path: &str, request: &Request, client: Client) -> bool {
-        let mut misses = self.lock();
+        let misses = &mut *self.lock();
         if let Some(miss) = misses.missed.get_mut(path) {
-            miss.asked += 1;
+            let room = misses.bytes + FURTHER_CLIENT <= self.room;
+            if room && miss.clients.insert(client) {
+                misses.bytes += FURTHER_CLIENT;
+            }
             return true;
         }
         let Some((want, part)) = wanted(request) else {
@@ -81,12 +93,10 @@ impl Waiting {
         }
         misses.bytes += size;
         misses.by.insert(client, by);
-        let asked = 1;
         let miss = Miss {
             want,
-            part,
-            asked,
-            client,
+            parts: part.into(),
+            clients: HashSet::from([client]),
         };
         misses.missed.insert(path.into(), miss);
         true
@@ -120,15 +130,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_asked_for_again_is_counted() {
+    fn whoever_asks_counts_once() {
         let waiting = Waiting::new(1);
-        for _ in 0..3 {
-            assert!(note(&waiting, "/a.b/c/@v/list", 1));
+        for client in [1, 2, 3, 1, 1] {
+            assert!(note(&waiting, "/a.b/c/@v/list", client));
         }
         assert!(note(&waiting, "/a.b/c/@latest", 2));
         assert!(!note(&waiting, "/sumdb/sum.golang.org/tile/8/0/001", 2));
         let misses = waiting.take(&Arc::default());
-        let mut counts: Vec<_> = misses.missed.values().map(|miss| miss.asked).collect();
+        let clients = misses.missed.values().map(|miss| miss.clients.len());
+        let mut counts: Vec<_> = clients.collect();
         counts.sort_unstable();
         assert_eq!((counts, misses.left_out), (vec![1, 3], 0));
         assert!(waiting.take(&Arc::default()).missed.is_empty());
@@ -159,6 +170,19 @@ mod tests {
         assert_eq!(misses.missed.len(), all);
         assert_eq!(misses.left_out, (all * 8 - all) as u64);
         assert!(note(&waiting, &path(0), 1));
+    }
+
+    #[test]
+    fn who_asks_for_a_name_is_counted_as_long_as_there_is_room() {
+        let waiting = Waiting::new(1024);
+        let room = MAX_WAITING / 1024 - (2 * path(0).len() + BESIDE);
+        let clients = 1 + (room / FURTHER_CLIENT) as u32;
+        for client in 0..clients + 5 {
+            assert!(note(&waiting, &path(0), client));
+        }
+        let misses = waiting.take(&Arc::default());
+        let miss = misses.missed.into_values().next().unwrap();
+        assert_eq!(miss.clients.len(), clients as usize);
     }
 
     #[test]

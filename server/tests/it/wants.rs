@@ -48,7 +48,13 @@ fn misses_are_kept_with_their_counts_over_a_restart() {
     let fixture = Fixture::filled();
     let folder = folder(&fixture);
     let server = keeping(&fixture, &folder, &[]);
-    let text = get(server.address(), "/example.com/none/@v/v1.0.0.info");
+    // Each from an address of its own: one that asks again within a second counts once.
+    let mut last = 1;
+    let mut get = |server: &Process, path: &str| {
+        last += 1;
+        connect_from(Ipv4Addr::new(127, 0, 0, last), server).ask("GET", path, &[])
+    };
+    let text = get(&server, "/example.com/none/@v/v1.0.0.info");
     assert_eq!(text.status, 404);
     assert_eq!(
         text.text(),
@@ -65,7 +71,7 @@ fn misses_are_kept_with_their_counts_over_a_restart() {
         "/example.com/only/@v/v1.0.0.zip",
         "/github.com/!burnt!sushi/none/@v/list",
     ] {
-        let answer = get(server.address(), path);
+        let answer = get(&server, path);
         assert_eq!(answer.status, 404, "{path}");
         assert!(answer.text().contains("(noted as wanted; "), "{path}");
     }
@@ -79,10 +85,7 @@ fn misses_are_kept_with_their_counts_over_a_restart() {
         "/github.com/owner/@v/list",
         "/nothing",
     ] {
-        assert!(
-            !get(server.address(), path).text().contains("noted"),
-            "{path}"
-        );
+        assert!(!get(&server, path).text().contains("noted"), "{path}");
     }
     let head = server
         .connect()
@@ -108,7 +111,7 @@ fn misses_are_kept_with_their_counts_over_a_restart() {
     assert!(missed(&folder, "example.com/a@v1.9.0").parts.has(Part::Zip));
 
     let server = keeping(&fixture, &folder, &[]);
-    get(server.address(), "/example.com/none/@v/v1.0.0.info");
+    get(&server, "/example.com/none/@v/v1.0.0.info");
     stop(server);
     let again = missed(&folder, "example.com/none@v1.0.0");
     assert_eq!((again.asked, again.first), (4, none.first));
@@ -321,12 +324,19 @@ fn a_full_table_keeps_what_is_asked_for_again() {
     let fixture = Fixture::filled();
     let folder = folder(&fixture);
     let server = keeping(&fixture, &folder, &["--wants-most=10"]);
-    let mut client = server.connect();
-    for _ in 0..3 {
+    for last in 10..13 {
+        let mut client = connect_from(Ipv4Addr::new(127, 0, 0, last), &server);
         client.ask("GET", "/example.com/needed/@v/v1.0.0.info", &[]);
     }
-    for n in 0..100 {
-        client.ask("GET", &format!("/example.com/invented{n}/@v/list"), &[]);
+    for last in 100..150 {
+        let mut client = connect_from(Ipv4Addr::new(127, 0, 0, last), &server);
+        for n in 0..2 {
+            client.ask(
+                "GET",
+                &format!("/example.com/invented{last}-{n}/@v/list"),
+                &[],
+            );
+        }
     }
     stop(server);
     let names = names(&folder, PUBLIC);

@@ -1,8 +1,8 @@
 #![allow(clippy::unwrap_used)]
 
 use super::*;
-use modferry_appliance::wants::Part;
 use modferry_appliance::wants::kept::{FORMAT, Kept};
+use modferry_appliance::wants::{Part, Parts};
 
 const NOW: u64 = 1_795_000_000;
 const DAY: u64 = 86_400;
@@ -10,9 +10,8 @@ const DAY: u64 = 86_400;
 fn miss(want: &str, client: u32) -> Miss {
     Miss {
         want: want.parse().unwrap(),
-        part: Part::Info,
-        asked: 1,
-        client: Client::V4(client),
+        parts: Part::Info.into(),
+        clients: HashSet::from([Client::V4(client)]),
     }
 }
 
@@ -34,7 +33,8 @@ fn a_name_is_held_once_with_its_parts_count_and_times() {
     let mut table = table(Settings::default());
     table.add(miss("a.b/c@v1.0.0", 1), NOW);
     let mut zip = miss("a.b/c@v1.0.0", 2);
-    (zip.part, zip.asked) = (Part::Record, 5);
+    zip.parts = Part::Record.into();
+    zip.clients = (10..15).map(Client::V4).collect();
     table.add(zip, NOW + 7);
     table.add(miss("a.b/c@latest", 1), NOW + 7);
     let kept = table.kept(false);
@@ -56,13 +56,13 @@ fn when_it_is_full_what_is_asked_for_least_goes() {
         ..Settings::default()
     });
     for n in 0..most {
-        table.add(miss(&name(n), 1), NOW + n as u64);
+        table.add(miss(&name(n), n as u32 % 4), NOW + n as u64);
     }
     assert!(!table.make_room(NOW + most as u64));
     assert_eq!(table.len(), most);
     // One that a build fails on again and again, and one more than fits.
     table.add(miss(&name(0), 1), NOW);
-    table.add(miss(&name(most), 2), NOW + most as u64);
+    table.add(miss(&name(most), 5), NOW + most as u64);
     assert!(table.make_room(NOW + most as u64));
     let left = names(&table);
     assert_eq!(left.len(), most);
@@ -82,12 +82,13 @@ fn what_is_asked_for_no_more_counts_less_each_week_and_goes_after_some_days() {
         ..Settings::default()
     };
     let mut old = miss("a.b/old@v1.0.0", 1);
-    old.asked = 3;
+    old.clients = (1..4).map(Client::V4).collect();
     for (days, stays) in [(10, "a.b/old@v1.0.0"), (12, "a.b/new@v1.0.0")] {
         let mut table = table(settings.clone());
         table.add(
             Miss {
                 want: old.want.clone(),
+                clients: old.clients.clone(),
                 ..old
             },
             NOW,
@@ -130,6 +131,63 @@ fn an_address_brings_in_so_many_new_names_an_hour() {
 }
 
 #[test]
+fn an_address_holds_no_more_than_its_share_however_often_it_asks() {
+    let most = 400;
+    let settings = Settings {
+        most,
+        new_per_address: 100,
+        ..Settings::default()
+    };
+    let mut table = table(settings);
+    for n in 0..most / 2 {
+        table.add(miss(&format!("a.b/real{n}@v1.0.0"), n as u32 + 2), NOW);
+    }
+    // For ten hours, as many new names as an address may bring in, each asked for again and again.
+    for hour in 0..10 {
+        let now = NOW + hour * PERIOD;
+        for _ in 0..20 {
+            for n in 0..100 {
+                table.add(miss(&name(hour as usize * 100 + n), 1), now);
+            }
+            table.make_room(now);
+        }
+    }
+    let names = names(&table);
+    let real = names.iter().filter(|name| name.contains("real")).count();
+    assert_eq!((real, names.len()), (most / 2, most / 2 + most / SHARES));
+    // What goes of it counts as left out, and with its last name it is forgotten.
+    assert!(table.left_out() > 0);
+    assert!(table.make_room(NOW + 365 * DAY));
+    assert!(table.is_empty() && table.brought.is_empty());
+}
+
+#[test]
+fn an_address_holds_no_more_than_its_share_of_bytes_and_at_least_one_name() {
+    let name = |n: usize| format!("a.b/{}{n}@v1.0.0", "x".repeat(300));
+    let each = size(&name(0).parse().unwrap());
+    let mut some = table(Settings {
+        most_bytes: 40 * each,
+        ..Settings::default()
+    });
+    for n in 0..10 {
+        some.add(miss(&name(n), 1), NOW);
+    }
+    assert!(!some.make_room(NOW));
+    some.add(miss(&name(9).replace("x9", "y9"), 1), NOW);
+    assert!(some.make_room(NOW));
+    assert_eq!(some.len(), 10);
+    let mut few = table(Settings {
+        most: 2,
+        ..Settings::default()
+    });
+    few.add(miss(&name(0), 1), NOW);
+    assert!(!few.make_room(NOW));
+    few.add(miss(&name(1), 1), NOW + 1);
+    assert!(few.make_room(NOW + 1));
+    assert_eq!(few.len(), 1);
+}
+
+#[test]
 fn many_addresses_take_no_more_than_one_table() {
     let mut table = table(Settings {
         most: usize::MAX,
@@ -154,25 +212,29 @@ fn files_are_never_larger_than_they_may_be() {
         private: "private.example".into(),
         ..Settings::default()
     };
-    let mut table = table(settings);
-    for n in 0..2000_usize {
+    let all = [
+        Part::Info,
+        Part::Mod,
+        Part::Zip,
+        Part::Record,
+        Part::Versions,
+        Part::Query,
+    ];
+    let missed = |n: usize| {
         let host = ["a.b", "private.example"][n % 2];
-        let mut miss = miss(&format!("{host}/{}@v1.0.0-{n}", "x".repeat(n % 300 + 1)), 1);
+        let want = format!("{host}/{}@v1.0.0-{n}", "x".repeat(n % 300 + 1));
         // The most that any number has digits.
-        miss.asked = u64::MAX;
-        for part in [
-            Part::Mod,
-            Part::Zip,
-            Part::Record,
-            Part::Versions,
-            Part::Query,
-        ] {
-            let want = miss.want.clone();
-            table.add(Miss { part, want, ..miss }, u64::MAX - n as u64);
+        let time = u64::MAX - n as u64;
+        Missed {
+            want: want.parse().unwrap(),
+            parts: Parts::from(all.to_vec()),
+            asked: u64::MAX,
+            first: time,
+            last: time,
         }
-        table.add(miss, u64::MAX - n as u64);
-    }
-    assert!(table.make_room(u64::MAX));
+    };
+    let table = Table::new(settings, (0..2000).map(missed).collect(), 0, u64::MAX);
+    assert!(table.len() < 2000);
     let mut bytes = 0;
     for private in [false, true] {
         let kept = Kept {
