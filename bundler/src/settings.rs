@@ -181,8 +181,13 @@ impl Config {
         fn list<T>(flags: Vec<T>, file: Vec<T>) -> Vec<T> {
             if flags.is_empty() { file } else { flags }
         }
-        // What is asked for is one thing: a module on the command line leaves the file's go.mod files out too.
-        let asked = self.is_asked();
+        // What is asked for is one thing: a module on the command line leaves the file's go.mod files out too. Only wants
+        // are what it lacked, and come on top of it.
+        let asked = self.is_more_than_wants();
+        let prunes = match self.wants.is_empty() {
+            true => !asked,
+            false => !asked && (file.is_more_than_wants() || !file.wants.is_empty()),
+        };
         let Config {
             modules,
             go_mod,
@@ -194,12 +199,15 @@ impl Config {
             sbom,
             modcache,
             list: lists,
-            wants,
+            mut wants,
             ..
         } = match asked {
             true => self.clone(),
             false => file.clone(),
         };
+        if !asked {
+            wants.extend(self.wants);
+        }
         Config {
             stream: self.stream.or(file.stream),
             key: self.key.or(file.key),
@@ -238,8 +246,9 @@ impl Config {
             pack: self.pack.or(file.pack),
             deltas: self.deltas.or(file.deltas),
             receipt_key: self.receipt_key.or(file.receipt_key),
-            // The file's prune is about the file's selection: one module named by hand must not take back all else.
-            prune: self.prune.or(file.prune.filter(|_| !asked)),
+            // The file's prune is about the file's selection: one module named by hand, or the wants where the file selects
+            // nothing, must not take back all else.
+            prune: self.prune.or(file.prune.filter(|_| prunes)),
             policy: self.policy.or(file.policy),
             receipt: self.receipt,
             basis: self.basis,
@@ -247,9 +256,11 @@ impl Config {
         }
     }
 
-    /// Whether anything is asked for.
-    pub fn is_asked(&self) -> bool {
-        !self.modules.is_empty() || self.inputs().iter().any(|(_, asks)| !asks.is_empty())
+    /// Whether anything is asked for, besides what wants files name.
+    fn is_more_than_wants(&self) -> bool {
+        let mut inputs = self.inputs().into_iter();
+        let named = inputs.any(|(input, asks)| input != Input::Wants && !asks.is_empty());
+        named || !self.modules.is_empty()
     }
 
     /// What is asked for, in the order in which it is told.
@@ -519,6 +530,40 @@ mod tests {
             ..named
         };
         assert_eq!(said.or(file).prune, Some(true));
+    }
+
+    #[test]
+    fn wants_come_on_top_of_the_files_selection() {
+        let wants = |name: &str| vec![Ask::from(PathBuf::from(name))];
+        let flags = Config {
+            wants: wants("flag"),
+            ..Config::default()
+        };
+        let file = Config {
+            go_mod: vec![Ask::from(PathBuf::from("go.mod"))],
+            wants: wants("file"),
+            prune: Some(true),
+            ..Config::default()
+        };
+        let both = flags.clone().or(file.clone());
+        assert_eq!(both.go_mod, file.go_mod);
+        assert_eq!(both.wants, [wants("file"), wants("flag")].concat());
+        // The file's selection is whole, so its prune holds.
+        assert_eq!(both.prune, Some(true));
+        // Where the file selects nothing, the wants alone are no selection to prune by.
+        let nothing = Config {
+            prune: Some(true),
+            ..Config::default()
+        };
+        assert_eq!(flags.clone().or(nothing).prune, None);
+        // With anything else on the command line, that is what is asked for.
+        let named = Config {
+            modules: vec![Ask::from("a.b/c@v1.0.0".parse::<Sought>().unwrap())],
+            ..flags
+        };
+        let named = named.or(file);
+        assert!(named.go_mod.is_empty());
+        assert_eq!((named.wants, named.prune), (wants("flag"), None));
     }
 
     #[test]

@@ -132,6 +132,21 @@ fn a_go_sum_is_carried_exactly() {
 }
 
 #[test]
+fn wants_are_added_to_what_the_file_selects() {
+    let world = world();
+    site(&world, "newest: none\nmodules: [m.test/b@v1.0.0]\n");
+    let wants = "modferry-wants: 1\nwants:\n  - want: m.test/d@v1.0.0\n    follow: none\n";
+    write(&world.path("site.wants"), wants.as_bytes());
+    world
+        .export(&["--config", "modferry.yaml", "--wants", "site.wants"])
+        .ok();
+    assert_eq!(
+        world.carried("out", "zip"),
+        "m.test/b@v1.0.0 m.test/c@v1.1.0 m.test/d@v1.0.0"
+    );
+}
+
+#[test]
 fn wants_are_followed_and_an_empty_file_is_told() {
     let world = world();
     let wants = "modferry-wants: 1\nwants:\n  - want: m.test/d/deep/package@latest\n    or: [m.test/d/deep, m.test/d, m.test]\n  \

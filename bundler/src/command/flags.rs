@@ -129,7 +129,8 @@ What is carried:
                     whose paths lie above or below, for the go command looks into those, too.
   --modcache DIR    Of each module what the cache has of it: its zip, or only its go.mod.
   --list FILE       What its lines name, as arguments do; a # begins a comment. --follow none: just that.
-  --wants FILE      What was asked for behind the gap and not there: a file that the appliance wrote, or somebody typed.
+  --wants FILE      What was asked for behind the gap and not there: a file that the appliance wrote, or somebody typed. It
+                    comes on top of what modferry.yaml selects, while all else here counts instead of that.
   MODULE@QUERY      The same of the versions that the query comes to: latest, upgrade, patch, v1, v1.2, <v1.2.3 and
                     the like mean what they mean to the go command; a branch or a commit is resolved to its
                     pseudo-version. ^1.8, ~1.8 and '>=1.7 <2' give the newest version within; all, 'newest 3' and
@@ -362,7 +363,7 @@ pub struct Selection {
     /// Carry what the lines of this file name, module@version or module@query, as if they stood here
     #[arg(long, value_name = "FILE")]
     pub list: Vec<PathBuf>,
-    /// Carry what this wants file from behind the gap names
+    /// Carry what this wants file from behind the gap names, besides what modferry.yaml selects
     #[arg(long, value_name = "FILE")]
     pub wants: Vec<PathBuf>,
     /// Follow requirements: not at all, or all of them [default: all of what is named]
