@@ -213,6 +213,26 @@ fn what_a_bill_of_materials_names_builds_again() {
         .says("shop.json:2:17: ");
 }
 
+#[test]
+fn what_go_list_prints_is_a_list() {
+    let Some(go) = go() else {
+        eprintln!("no go command: nothing to compare with");
+        return;
+    };
+    let world = world();
+    let folder = checkout(&world, &go);
+    let args = ["list", "-m", "-f", "{{.Path}}@{{.Version}}", "all"];
+    let listed = run_go(&world, &go, &world.goproxy(), &folder, &args).ok();
+    assert!(listed.stdout.starts_with("example.com/shop@\n"));
+    write(&world.path("list.txt"), listed.stdout.as_bytes());
+    world
+        .export(&["--list", "list.txt", "--follow", "none"])
+        .ok()
+        .tells("list.txt: 1 line with no version behind the @ passed over");
+    let named: Vec<&str> = listed.stdout.lines().skip(1).collect();
+    assert_eq!(world.carried("out", "zip"), named.join(" "));
+}
+
 /// A workspace of two modules; that they are built together selects `m.test/c@v1.1.0`, which none of their go.sum
 /// files has with all that it needs.
 fn workspace(world: &World, go: &Path) -> PathBuf {

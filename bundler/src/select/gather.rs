@@ -16,7 +16,8 @@ use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::VerifierKey;
 
 use super::ask::{Ask, Input, Options, Origin, What};
-use super::input::{Misplaced, list};
+use super::input::Misplaced;
+use super::input::list::{self, List};
 use super::sought::Sought;
 use super::wants;
 use crate::asked::Asked;
@@ -80,7 +81,20 @@ impl Gathering<'_> {
     }
 
     fn list(&mut self, ask: &Ask, path: &Path) -> Result<(), Error> {
-        let names = list::parse(&read(path, list::MAX_LIST)?).map_err(at(path))?;
+        let List {
+            names,
+            main_modules,
+        } = list::parse(&read(path, list::MAX_LIST)?).map_err(at(path))?;
+        if let Some(first) = main_modules.first() {
+            self.asked.notes.push(format!(
+                "{}: {} with no version behind the @ passed over, as the go command prints main modules: the first is line {first}",
+                path.display(),
+                match main_modules.len() {
+                    1 => "1 line".to_owned(),
+                    lines => format!("{lines} lines"),
+                }
+            ));
+        }
         if names.is_empty() {
             return Err(Error::usage(format!("{}: names no module", path.display())));
         }

@@ -90,6 +90,11 @@ fn a_list_names_modules_by_its_lines() {
         [line(1, "a.b/d@v1.0.0"), line(3, "a.b/c@latest")]
     );
 
+    std::fs::write(&path, "shop@\na.b/d@v1.0.0\nlib@\n").unwrap();
+    let asked = of(Input::List, &path, None).unwrap();
+    assert_eq!(asked.sought.len(), 1);
+    let told = ": 2 lines with no version behind the @ passed over";
+    assert!(asked.notes[0].contains(told), "{:?}", asked.notes);
     std::fs::write(&path, "a.b/d@v1.0.0\n a.b/c\n").unwrap();
     let error = of(Input::List, &path, None).unwrap_err().to_string();
     let told = format!("{}:2:2: a.b/c: no version", path.display());

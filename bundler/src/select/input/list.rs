@@ -1,6 +1,7 @@
 //! A list: a `module@version` a line, or a `module@query`. What stands behind a `#` at a line's beginning, or behind a space, is a comment.
 //!
-//! It is what `go list -m -f '{{.Path}}@{{.Version}}' all` prints, or what somebody typed.
+//! It is what `go list -m -f '{{.Path}}@{{.Version}}' all` prints, or what somebody typed. The go command prints the main
+//! modules too, which have no version, as `path@`: those lines are counted, for whoever forgot a version, and name nothing.
 
 use super::Misplaced;
 use crate::select::sought::Sought;
@@ -8,9 +9,18 @@ use crate::select::sought::Sought;
 /// The largest list that is read, in bytes.
 pub const MAX_LIST: u64 = 16 << 20;
 
-/// What the lines name, each with its line, from 1.
-pub fn parse(text: &[u8]) -> Result<Vec<(usize, Sought)>, Misplaced> {
-    let mut names = Vec::new();
+/// What a list says.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct List {
+    /// What the lines name, each with its line, from 1.
+    pub names: Vec<(usize, Sought)>,
+    /// The lines with nothing behind the `@`, from 1.
+    pub main_modules: Vec<usize>,
+}
+
+/// Reads a list.
+pub fn parse(text: &[u8]) -> Result<List, Misplaced> {
+    let mut list = List::default();
     for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
         let misplaced = |column: usize, what: String| Misplaced {
             line: index + 1,
@@ -26,13 +36,25 @@ pub fn parse(text: &[u8]) -> Result<Vec<(usize, Sought)>, Misplaced> {
         if name.is_empty() {
             continue;
         }
+        if is_main_module(name) {
+            list.main_modules.push(index + 1);
+            continue;
+        }
         let column = said[..said.len() - name.len()].chars().count() + 1;
         let named = name
             .parse()
             .map_err(|error| misplaced(column, format!("{error}")))?;
-        names.push((index + 1, named));
+        list.names.push((index + 1, named));
     }
-    Ok(names)
+    Ok(list)
+}
+
+/// Whether this is how the go command prints a module without a version.
+fn is_main_module(name: &str) -> bool {
+    let path = name.strip_suffix('@');
+    path.is_some_and(|path| {
+        !path.is_empty() && !path.contains(|c: char| c == '@' || c.is_whitespace())
+    })
 }
 
 /// The line without its comment.
@@ -59,6 +81,7 @@ mod tests {
         let text = "# what the site needs\n\na.b/c@v1.0.0\r\n  a.b/d@v1.2.0-rc.1  # for Dan\n#a.b/e@v1.0.0\na.b/f@v1.0.0";
         let names: Vec<(usize, String)> = parse(text.as_bytes())
             .unwrap()
+            .names
             .into_iter()
             .map(|(line, named)| (line, named.to_string()))
             .collect();
@@ -68,9 +91,22 @@ mod tests {
             (6, "a.b/f@v1.0.0"),
         ];
         assert_eq!(names, expected.map(|(line, name)| (line, name.to_owned())));
-        assert_eq!(parse(b"\n# nothing\n").unwrap(), []);
+        assert_eq!(parse(b"\n# nothing\n").unwrap(), List::default());
         // A `#` inside a word is no comment.
-        assert_eq!(parse(b"a.b/c@v1#x").unwrap()[0].1.to_string(), "a.b/c@v1#x");
+        assert_eq!(
+            parse(b"a.b/c@v1#x").unwrap().names[0].1.to_string(),
+            "a.b/c@v1#x"
+        );
+    }
+
+    #[test]
+    fn main_modules_are_passed_over() {
+        let list = parse(b"shop@\na.b/lib@ # mine\r\na.b/c@v1.0.0\n").unwrap();
+        assert_eq!(list.main_modules, [1, 2]);
+        assert_eq!(list.names.len(), 1);
+        for text in ["@", "a.b/c v1@"] {
+            assert!(parse(text.as_bytes()).is_err(), "{text}");
+        }
     }
 
     #[test]
