@@ -113,6 +113,16 @@ impl Sought {
         pattern || matches!(self.query.kind(), Kind::Upgrade | Kind::Patch)
     }
 
+    /// Whether it may come to many versions or modules, as it is said.
+    pub fn is_bulk(&self) -> bool {
+        let pattern = matches!(self.pattern, Place::Pattern(_));
+        pattern
+            || matches!(
+                self.query.kind(),
+                Kind::All(_) | Kind::Newest(..) | Kind::Since(..)
+            )
+    }
+
     /// Whether it is one version, and no query.
     pub fn is_version(&self) -> bool {
         let version = |name: &str| Version::new(name).is_ok();

@@ -4,12 +4,18 @@
 //! file without a signature is taken, as one typed by hand, and that is told. A signature is checked where the key of
 //! the destination's receipts is known, to notice that a file is not what the appliance wrote; one that is not good
 //! stops the export, because somebody has changed the file after it was signed and has not said so.
+//!
+//! What is signed was written by a machine, of what anybody may have asked a mirror for. The go command asks for one version
+//! at a time; `all`, `newest 10000`, `since 2001-01-01` and patterns in such a file are somebody's try to have whole histories
+//! carried. So they stop the export: a person who means them types them.
 
 use std::path::Path;
 
 use modferry_cli::wants::{self, Entry, Signer};
+use modferry_cli::{Exit, Fault};
 use modferry_protocol::note::VerifierKey;
 
+use super::sought::Sought;
 use crate::error::Error;
 
 /// Reads the wants of a file, in their order, and what to tell about it. `receipt_key` is the key that the
@@ -20,6 +26,27 @@ pub fn read(
 ) -> Result<(Vec<Entry>, Vec<String>), Error> {
     let bytes = wants::read(path)?;
     let file = wants::open(path, &bytes, receipt_key.map_or(&[], std::slice::from_ref))?;
+    if file.signer != Signer::Nobody
+        && let Some(entry) = file.wants.wants.iter().find(|entry| is_bulk(entry))
+    {
+        let place = entry
+            .line
+            .map(|line| format!(":{line}"))
+            .unwrap_or_default();
+        return Err(Fault::new(
+            Exit::Usage,
+            format!(
+                "{}{place}: {}: a wants file with a signature asks for one version of one module at a time",
+                path.display(),
+                entry.want
+            ),
+        )
+        .advise(
+            "type it by hand if it is meant: as an argument, or under modules in modferry.yaml;\n\
+             or remove the lines that begin with — at the file's end, and all of it counts as typed by hand",
+        )
+        .into());
+    }
     let name = path.display();
     let mut notes = Vec::new();
     match &file.signer {
@@ -39,13 +66,20 @@ pub fn read(
     Ok((file.wants.wants, notes))
 }
 
+/// Whether the selection would read it as many versions, or many modules. What it cannot read at all is told where it is
+/// read.
+fn is_bulk(entry: &Entry) -> bool {
+    let sought = entry.want.to_string().parse::<Sought>();
+    sought.is_ok_and(|sought| sought.is_bulk())
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
+    use modferry_cli::Failure;
     use modferry_cli::wants::{Follow, sign};
-    use modferry_cli::{Exit, Failure};
-    use modferry_protocol::note::SigningKey;
+    use modferry_protocol::note::{self, SigningKey};
 
     const TYPED: &str =
         "modferry-wants: 1\nwants:\n  - want: a.b/c/d@latest\n    or: [a.b/c]\n    follow: test\n";
@@ -79,6 +113,41 @@ mod tests {
             "{notes:?}"
         );
         assert!(notes[0].contains("--receipt-key"), "{notes:?}");
+    }
+
+    #[test]
+    fn a_signed_file_asks_for_one_version_at_a_time() {
+        let read = |want: &str, signed: bool| {
+            let text =
+                format!("modferry-wants: 1\nwants:\n  - want: a.b/d@v1\n  - want: \"{want}\"\n");
+            let bytes = match signed {
+                true => note::sign(&text, &[&key()]).unwrap(),
+                false => text.into_bytes(),
+            };
+            let (_dir, path) = file(&bytes);
+            [Some(key().verifier()), None].map(|key| read(&path, key.as_ref()))
+        };
+        for bulk in [
+            "a.b/c@all",
+            "a.b/c@all <v2",
+            "a.b/c@newest 1000",
+            "a.b/c@since 2001-01-01",
+            "a.b/c...d@latest",
+        ] {
+            // Whether the key is known or not.
+            for refused in read(bulk, true) {
+                let error = refused.unwrap_err();
+                assert_eq!(error.exit(), Exit::Usage);
+                let told = format!("w.yaml:4: {bulk}: ");
+                assert!(error.to_string().contains(&told), "{error}");
+                assert!(error.advice().unwrap().contains("type it by hand"));
+            }
+            let typed = read(bulk, false).map(Result::unwrap);
+            assert_eq!(typed[0].0[1].want.to_string(), bulk);
+        }
+        for one in ["a.b/c@latest", "a.b/c@all-in", "a.b/c@v1", "a.b/c@main"] {
+            assert!(read(one, true).iter().all(Result::is_ok), "{one}");
+        }
     }
 
     #[test]
