@@ -207,6 +207,31 @@ fn what_was_published_yesterday_waits() {
 }
 
 #[test]
+fn a_newest_version_that_is_refused_keeps_nothing_back() {
+    let mut world = world();
+    add(&mut world, "m.test/a@v1.1.0", &[], &[], 3);
+    world.publish();
+    write(&world.path("up/m.test/a/@v/list"), b"v1.0.0\nv1.1.0\n");
+    let note = "not carried, and nothing that was asked for needs it: m.test/a@v1.1.0: refused by policy: minimum-age is 14 days: ";
+    policy(&world, "  minimum-age: 14\n");
+    let planned = plan(&world).ok();
+    assert!(planned.stdout.contains(note), "{}", planned.stdout);
+    export(&world, &[]).ok().tells(note);
+    let old = "m.test/a@v1.0.0 m.test/b@v1.2.0 m.test/c@v1.0.0";
+    assert_eq!(world.carried("out", "zip"), old);
+    // Who names it is refused, though it is the newest, too.
+    let named = ["--config", "modferry.yaml", "m.test/a@v1.1.0"];
+    world
+        .export_into("named", &named)
+        .exits(2)
+        .says("m.test/a@v1.1.0: zip: refused by policy: minimum-age is 14 days: ");
+    // Where it is not refused, it comes along.
+    policy(&world, "  minimum-age: 2\n");
+    export(&world, &[]).ok();
+    assert!(world.carried("out", "zip").contains("m.test/a@v1.1.0"));
+}
+
+#[test]
 fn licences_are_known_of_what_is_in_the_cache() {
     let mut world = world();
     add(

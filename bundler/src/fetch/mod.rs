@@ -160,6 +160,8 @@ impl Sources {
 pub struct Module {
     /// How much of it was wanted.
     pub level: Level,
+    /// Whether its zip is only nice to have: nothing that was asked for needs it.
+    pub optional: bool,
     /// Its record, not yet proven to be in the tree.
     pub record: Record,
     /// Whether its info is in the cache.
@@ -398,9 +400,11 @@ impl<'s> Session<'s> {
                 ));
                 continue;
             }
-            let needed = slot.is_some_and(|slot| {
-                !slot.optional && (part != Part::Info || slot.level == Level::Whole)
-            });
+            let least = match part {
+                Part::Module | Part::Record | Part::GoMod => Level::Mod,
+                Part::Info | Part::Zip => Level::Whole,
+            };
+            let needed = slot.is_some_and(|slot| slot.needed >= Some(least));
             if !needed {
                 // What it requires would be selected, too.
                 fetched.uncertain |= matches!(part, Part::Module | Part::Record | Part::GoMod);
@@ -463,6 +467,7 @@ impl<'s> Session<'s> {
             };
             let entry = Module {
                 level: slot.level,
+                optional: slot.needed < Some(Level::Whole),
                 record,
                 info: slot.info,
                 zip: slot.zip,
@@ -611,7 +616,7 @@ impl<'s> Session<'s> {
             }
             return;
         };
-        slot.optional &= optional;
+        slot.needed = slot.needed.max((!optional).then_some(level));
         if level > slot.level {
             slot.level = level;
             if level == Level::Whole {

@@ -39,8 +39,8 @@ pub(super) enum Waiter {
 /// What is known of one module so far.
 pub(super) struct Slot {
     pub(super) level: Level,
-    /// Nice to have: not having it is a note, not a failure.
-    pub(super) optional: bool,
+    /// How much of it must be had. What is wanted besides is nice to have: not having it is a note, no failure.
+    pub(super) needed: Option<Level>,
     pub(super) record: Step<Record>,
     pub(super) go_mod: Step<GoModBytes>,
     /// What the verified go.mod says, or that there is none.
@@ -99,7 +99,7 @@ impl Slot {
     pub(super) fn new(level: Level, waiter: Option<Waiter>, optional: bool) -> Slot {
         Slot {
             level,
-            optional,
+            needed: (!optional).then_some(level),
             record: Step::Waiting,
             go_mod: Step::Waiting,
             loaded: None,

@@ -17,7 +17,8 @@
 //! not judged again; a deny list says in a note that it is there.
 //!
 //! A refused version is never carried: an export writes nothing, or with `--keep-going` a bundle of the rest, whose
-//! manifest names what is missing. Nothing is asked of a module that its own files and the log do not tell.
+//! manifest names what is missing. If it was only nice to have, as newest versions are, that is no failure, and a note tells of
+//! it: a release of yesterday must not keep an old version back that somebody named. Nothing is asked of a module that its own files and the log do not tell.
 
 pub mod age;
 pub mod licence;
@@ -42,6 +43,9 @@ use crate::state::Exported;
 use crate::upstream::goproxy::{GetError, Reason, Unavailable};
 use age::{Known, Yardstick};
 use licence::Licence;
+
+/// So many refusals of what nobody named are told by name.
+const MAX_NOTES: usize = 10;
 
 /// What is refused.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -166,7 +170,8 @@ pub struct Judge<'j> {
 }
 
 impl Judge<'_> {
-    /// Judges what would be carried with its zip. What is refused becomes a failure, and only its go.mod stays selected.
+    /// Judges what would be carried with its zip. What is refused becomes a failure, or a note where it is only nice to have,
+    /// and only its go.mod stays selected.
     pub fn judge(&self, fetched: &mut Fetched) -> Result<Judged, Error> {
         let mut judged = Judged::default();
         let mut refused: Vec<(ModuleVersion, Rule, String)> = Vec::new();
@@ -198,16 +203,34 @@ impl Judge<'_> {
         refused.extend(self.too_young(&carried)?);
         refused.extend(self.of_other_licences(&carried, &mut judged)?);
         refused.sort();
+        let mut unneeded = 0;
         for (module, rule, text) in refused {
-            if let Some(entry) = fetched.modules.get_mut(&module) {
+            let entry = fetched.modules.get_mut(&module);
+            let optional = entry.as_ref().is_some_and(|entry| entry.optional);
+            if let Some(entry) = entry {
                 entry.level = Level::Mod;
                 entry.zip = None;
+            }
+            if optional {
+                unneeded += 1;
+                if unneeded <= MAX_NOTES {
+                    judged.notes.push(format!(
+                        "not carried, and nothing that was asked for needs it: {module}: refused by policy: {text}"
+                    ));
+                }
+                continue;
             }
             let why = Unavailable {
                 reason: Reason::Policy(rule),
                 text: format!("refused by policy: {text}: {}", rule.advice()),
             };
             fetched.fail(module, Part::Zip, why);
+        }
+        if unneeded > MAX_NOTES {
+            judged.notes.push(format!(
+                "not carried, and nothing that was asked for needs it: {} refusals by policy more",
+                unneeded - MAX_NOTES
+            ));
         }
         Ok(judged)
     }
