@@ -58,6 +58,29 @@ fn a_list_is_followed_or_not() {
 }
 
 #[test]
+fn who_means_each_by_list_is_told() {
+    let world = world();
+    for list in [
+        &["--list", "m.test/c@v1.0.0"][..],
+        &["m.test/c@v1.0.0", "--list", "no.txt"],
+    ] {
+        world
+            .run(&[&["plan"], list].concat())
+            .exits(2)
+            .says(&format!(
+                "--list {}: there is no such file",
+                list[list.len() - 1]
+            ))
+            .says("by --each");
+    }
+    write(&world.path("list.txt"), b"m.test/c@v1.0.0\n");
+    world
+        .run(&["plan", "--list", "list.txt", "--newest", "none", "--each"])
+        .ok()
+        .tells("m.test/c@v1.0.0");
+}
+
+#[test]
 fn each_entry_of_the_file_is_followed_as_it_says() {
     let world = world();
     write(&world.path("list.txt"), b"m.test/d@v1.0.0\n");

@@ -504,6 +504,8 @@ pub struct PlanFlags {
     /// What to carry.
     pub selection: Selection,
     /// Every module version: what of it, whether it is new, its bytes
+    ///
+    /// This was --list in earlier versions; now --list names a file of modules to carry.
     #[arg(long)]
     pub each: bool,
     /// Say only why these are carried: the shortest chain of requirements to each; a module or a pattern, with or

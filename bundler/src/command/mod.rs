@@ -6,13 +6,13 @@ mod tell;
 use std::process::ExitCode;
 
 use clap::Parser;
-use modferry_cli::{Exit, Failure};
+use modferry_cli::{Exit, Failure, Fault};
 
 use crate::error::Error;
 use crate::progress::{Mode, Progress};
 use crate::settings::Config;
 use crate::{bundle, export, inspect, keygen, plan, recut, sign, trust, verify};
-use flags::{Cli, Command, Trust};
+use flags::{Cli, Command, PlanFlags, Trust};
 
 const PROGRAM: &str = "modferry-bundler";
 
@@ -68,6 +68,7 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             }
         }
         Command::Plan(flags) => {
+            list_is_a_file(flags)?;
             let config = flags.selection.config()?.or(file);
             let plan = plan::plan(&config, progress)?;
             progress.finish();
@@ -195,6 +196,21 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
         }
     }
     Ok(Exit::Done)
+}
+
+/// `plan --list` once listed every module version, as --each does now; whoever still means that gets told, whether the
+/// list would be a module's name or a file that is not there.
+fn list_is_a_file(flags: &PlanFlags) -> Result<(), Error> {
+    let not_there = |path: &&std::path::PathBuf| matches!(path.try_exists(), Ok(false));
+    match flags.selection.list.iter().find(not_there) {
+        None => Ok(()),
+        Some(path) => Err(Fault::new(
+            Exit::Usage,
+            format!("--list {}: there is no such file", path.display()),
+        )
+        .advise("--list names a file of module@version lines; every module version of a plan is listed by --each")
+        .into()),
+    }
 }
 
 /// The checksum databases' keys that a verify trusts: those named, or the one that an export would use.
