@@ -39,12 +39,17 @@ impl Kept {
         goproxy: &str,
         args: &[&str],
     ) -> Result<String, String> {
+        // Where it may write a go line into a go.mod that has none, it downloads as for the newest Go.
+        let flags = match args.starts_with(&["mod", "download"]) {
+            true => "-modcacherw",
+            false => "-modcacherw -mod=mod",
+        };
         let output = Command::new("go")
             .args(args)
             .current_dir(dir)
             .env("GOMODCACHE", modcache)
             .env("GOPROXY", goproxy)
-            .env("GOFLAGS", "-modcacherw -mod=mod")
+            .env("GOFLAGS", flags)
             .env("GOWORK", "off")
             .env("GOTOOLCHAIN", "local")
             .env("CGO_ENABLED", "1")
