@@ -80,6 +80,53 @@ impl Asked {
         Ok(asked)
     }
 
+    /// Wants files have what a go command asked for on its way to a private module: the host of its repository, or its team.
+    /// These names are as secret, so no public upstream is asked for them, and that is told. What a person
+    /// names otherwise is asked for.
+    pub fn pass_over_above_private(&mut self, sources: &Sources) -> Result<(), Error> {
+        let mut notes = Vec::new();
+        self.sought.retain_mut(|sought| {
+            let Place::Path(path) = &sought.pattern else {
+                return true;
+            };
+            if !sought.wanted {
+                return true;
+            }
+            if sources.is_above_private(path) {
+                notes.push(format!(
+                    "{}: {sought} is passed over: it begins the names of private modules, and no public upstream is told of these",
+                    sought.name
+                ));
+                return false;
+            }
+            let all = sought.or.len();
+            let secret = |path: &ModulePath| {
+                sources.is_above_private(path) || sources.private_path_by(path).is_some()
+            };
+            sought.or.retain(|path| !secret(path));
+            if sought.or.len() < all {
+                notes.push(format!(
+                    "{}: of what {sought} may be instead, {} passed over: private, or the beginning of private modules' names",
+                    sought.name,
+                    match all - sought.or.len() {
+                        1 => "1 is".to_owned(),
+                        count => format!("{count} are"),
+                    }
+                ));
+            }
+            true
+        });
+        let nothing = self.sought.is_empty() && self.wants.is_empty() && !notes.is_empty();
+        self.notes.extend(notes);
+        match nothing {
+            true => Err(Error::usage(format!(
+                "nothing to export: {}",
+                self.notes.join("; ")
+            ))),
+            false => Ok(()),
+        }
+    }
+
     /// Modules that are private are refused before any request could name them.
     pub fn refuse_private(&self, sources: &Sources, keep_going: bool) -> Result<(), Error> {
         let mut refused: BTreeMap<String, &'static str> = BTreeMap::new();

@@ -91,9 +91,10 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let exported = state.exported()?;
     let basis = basis::choose(config, &state, &exported, true)?;
     let receipt_key = basis::receipt_key(config, &state)?;
-    let asked = Asked::of(config, &basis, &exported, receipt_key.as_ref())?;
-    notes.extend(basis.notes.iter().chain(&asked.notes).cloned());
+    let mut asked = Asked::of(config, &basis, &exported, receipt_key.as_ref())?;
     let sources = config.sources(true)?;
+    asked.pass_over_above_private(&sources)?;
+    notes.extend(basis.notes.iter().chain(&asked.notes).cloned());
     let db = sources.sumdb.spec().name.clone();
     let holdings = Holdings::of(&exported, &basis.built_on.bundles, &db)?;
     notes.extend(holdings.notes.iter().cloned());

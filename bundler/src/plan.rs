@@ -98,8 +98,9 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     let exported = state.exported()?;
     let basis = basis::choose(config, &state, &exported, false)?;
     let receipt_key = basis::receipt_key(config, &state)?;
-    let asked = Asked::of(config, &basis, &exported, receipt_key.as_ref())?;
+    let mut asked = Asked::of(config, &basis, &exported, receipt_key.as_ref())?;
     let sources = config.sources(false)?;
+    asked.pass_over_above_private(&sources)?;
     let db = sources.sumdb.spec().name.clone();
     let holdings = Holdings::of(&exported, &basis.built_on.bundles, &db)?;
     let mut notes: Vec<String> = basis.notes.iter().chain(&asked.notes).cloned().collect();

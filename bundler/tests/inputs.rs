@@ -3,7 +3,9 @@
 
 mod common;
 
-use common::{World, write};
+use std::net::TcpListener;
+
+use common::{Done, World, write};
 
 const GRAPH: &str = "
     m.test/a@v1.0.0 go1.21 -> m.test/b@v1.0.0 m.test/c@v1.0.0
@@ -208,4 +210,67 @@ fn wants_are_followed_and_an_empty_file_is_told() {
         .export(&["--wants", "site.wants"])
         .exits(9)
         .says("m.test/e/f@latest");
+}
+
+#[test]
+fn wants_above_private_names_are_told_to_no_public_upstream() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    listener.set_nonblocking(true).unwrap();
+    let world = world();
+    site(
+        &world,
+        "private:\n  - patterns: ['git.corp.test/team/*']\n    goproxy: http://127.0.0.1:1\n",
+    );
+    let above = "  - want: git.corp.test/team@latest\n    or: [git.corp.test]\n  - want: host.corp.test@latest\n";
+    write(
+        &world.path("above.wants"),
+        format!("modferry-wants: 1\nwants:\n{above}").as_bytes(),
+    );
+    let export = |proxy: &str, wants: &str| {
+        let args = [
+            "export",
+            "--key",
+            "site.key",
+            "--out",
+            "out",
+            "--config",
+            "modferry.yaml",
+            "--wants",
+            wants,
+        ];
+        let mut command = world.command(&args);
+        command.env("GOPROXY", proxy);
+        Done::of(command.env("GOPRIVATE", "*.corp.test/ours,m.test/ours"))
+    };
+    export(
+        &format!("http://{}", listener.local_addr().unwrap()),
+        "above.wants",
+    )
+    .exits(2)
+    .says("nothing to export")
+    .says("git.corp.test/team@latest is passed over")
+    .says("host.corp.test@latest is passed over");
+    assert!(listener.accept().is_err(), "a request was made");
+
+    // What else is wanted comes, from the modules that may be named.
+    let more = "  - want: m.test/d/deep@latest\n    or: [m.test/d, m.test]\n";
+    write(
+        &world.path("some.wants"),
+        format!("modferry-wants: 1\nwants:\n{above}{more}").as_bytes(),
+    );
+    export(&world.goproxy(), "some.wants")
+        .ok()
+        .tells("m.test/d@latest is v1.0.0")
+        .tells("of what m.test/d/deep@latest may be instead, 1 is passed over")
+        .tells("host.corp.test@latest is passed over");
+    // What a person names is asked for, whatever it begins.
+    let args = [
+        "export",
+        "--key",
+        "site.key",
+        "--out",
+        "out",
+        "m.test@latest",
+    ];
+    Done::of(world.command(&args).env("GOPRIVATE", "m.test/ours")).exits(9);
 }

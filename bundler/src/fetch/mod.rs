@@ -153,6 +153,18 @@ impl Sources {
             .find(|(_, globs)| pattern::match_prefix_patterns(globs, path.as_str()))
             .map(|(name, _)| *name)
     }
+
+    /// Whether the path begins that of modules that are private, and no upstream is known that may be told of it.
+    pub fn is_above_private(&self, path: &ModulePath) -> bool {
+        let routed = self.upstream.private(path).is_some();
+        let above = |globs: &str| {
+            pattern::match_prefix_patterns_or_above(globs, path.as_str())
+                && !pattern::match_prefix_patterns(globs, path.as_str())
+        };
+        !routed
+            && (self.upstream.is_above_private(path)
+                || self.private.iter().any(|(_, globs)| above(globs)))
+    }
 }
 
 /// A module that was fetched and verified against its record.

@@ -134,6 +134,7 @@ impl Gathering<'_> {
             options.follow = entry.follow.or(options.follow);
             let what = What::Module(Sought {
                 or: entry.or,
+                wanted: true,
                 ..sought
             });
             self.add(Ask {

@@ -23,6 +23,8 @@ pub struct Sought {
     pub query: Query,
     /// The shorter paths that the module may have instead, longest first: it is the first of all these that there is.
     pub or: Vec<ModulePath>,
+    /// Whether it comes from a wants file: then nobody has chosen to name it to a public upstream.
+    pub wanted: bool,
     /// How far requirements are followed.
     pub follow: Follow,
     /// Whether pre-releases count like releases.
@@ -101,6 +103,7 @@ impl Sought {
             pattern,
             query,
             or: Vec::new(),
+            wanted: false,
             follow: Follow::All,
             pre_releases: false,
             retracted: false,

@@ -245,6 +245,11 @@ impl Upstream {
         self.private.iter().find(|route| route.covers(path))
     }
 
+    /// Whether the path is not private itself, and begins that of a module that is.
+    pub fn is_above_private(&self, path: &ModulePath) -> bool {
+        self.private(path).is_none() && self.private.iter().any(|route| route.covers_or_above(path))
+    }
+
     /// The HTTP client.
     pub fn http(&self) -> &Arc<Http> {
         &self.http

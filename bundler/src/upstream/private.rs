@@ -176,6 +176,11 @@ impl PrivateRoute {
         pattern::match_prefix_patterns(&self.patterns, path.as_str())
     }
 
+    /// The same, or the path begins that of such a module.
+    pub fn covers_or_above(&self, path: &ModulePath) -> bool {
+        pattern::match_prefix_patterns_or_above(&self.patterns, path.as_str())
+    }
+
     pub(super) fn get_into(
         &self,
         request: &Request,
