@@ -23,7 +23,7 @@ use jiff::tz::TimeZone;
 use modferry_protocol::module::{Revision, RevisionError, semver};
 
 /// The longest query that is read, in bytes.
-pub const MAX_QUERY: usize = 256;
+pub const MAX_QUERY: usize = modferry_cli::wants::MAX_QUERY;
 /// The most versions that `newest` gives.
 pub const MAX_NEWEST: usize = 10_000;
 

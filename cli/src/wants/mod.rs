@@ -58,6 +58,9 @@ pub const MAX_WANTS: usize = 10_000;
 /// The most bytes of a want, as `path@query`: some times what the longest in the public index have.
 pub const MAX_WANT: usize = 1000;
 
+/// The longest query that an exporter reads, in bytes. One that is longer would have it refuse the whole file.
+pub const MAX_QUERY: usize = 256;
+
 /// The newest version, as a query.
 pub const LATEST: &str = "latest";
 
@@ -166,20 +169,21 @@ impl Want {
         &self.query
     }
 
-    /// Whether it is of one version, as everything is that the go command asks a mirror for: the newest, or what
-    /// [`is_revision`] admits. Only such a want is signed: one for `all` brings in a module's whole history, and that is for a
-    /// person to ask for, not for whoever can send a request.
+    /// Whether it is of one version of one module, as everything is that the go command asks a mirror for: the newest, or
+    /// what [`is_revision`] admits, of a path without the dots that make a pattern of it. Only such a want is signed: one for
+    /// `all` brings in a module's whole history, and that is for a person to ask for, not for whoever can send a request.
     pub fn is_of_one(&self) -> bool {
-        self.query() == LATEST || is_revision(self.query())
+        let one = self.query() == LATEST || is_revision(self.query());
+        one && !self.path.as_str().contains("...")
     }
 }
 
-/// Whether a query can be meant as a version, the beginning of one, a branch or a commit. To the go command whatever it puts into a path
-/// is one of these; to an exporter some words and signs mean more, and a branch that is called like that has to
-/// be asked for by its commit.
+/// Whether a query can be meant as a version, the beginning of one, a branch or a commit, of at most [`MAX_QUERY`] bytes.
+/// To the go command whatever it puts into a path is one of these; to an exporter some words and signs mean more, and a
+/// branch that is called like that has to be asked for by its commit.
 pub fn is_revision(query: &str) -> bool {
     let sign = |c: char| c.is_whitespace() || matches!(c, ',' | '<' | '>' | '^' | '~');
-    !query.is_empty()
+    (1..=MAX_QUERY).contains(&query.len())
         && !query.contains(sign)
         && !query.starts_with('=')
         && !WORDS_OF_QUERIES.contains(&query)
@@ -337,7 +341,7 @@ pub enum WantsError {
         source: NoteError,
     },
     /// It asks for more than one version of a module, or for a range, and such a want is not signed.
-    #[error("{}: {want} is not one version, branch or commit, and is not signed", path.display())]
+    #[error("{}: {want} is not one version, branch or commit of one module, and is not signed", path.display())]
     NotOfOne {
         /// The file.
         path: PathBuf,

@@ -311,6 +311,10 @@ fn what_is_more_than_one_version_is_typed_and_never_signed() {
         assert!(error.to_string().contains(more), "{error}");
         assert!(error.advice().unwrap().contains("typed by hand"));
     }
+    assert!(is_revision(&"x".repeat(MAX_QUERY)) && !is_revision(&"x".repeat(MAX_QUERY + 1)));
+    let text = "modferry-wants: 1\nwants:\n  - want: a.b/c...d@latest\n";
+    let error = sign(path, text.as_bytes(), &key(1)).unwrap_err();
+    assert!(matches!(error, WantsError::NotOfOne { .. }), "{error}");
     for one in [
         "latest",
         "v1",

@@ -87,7 +87,9 @@ pub fn wanted(request: &Request) -> Option<(Want, Part)> {
     if !can_be_a_module(path) {
         return None;
     }
-    Want::new(path.clone(), query).ok().map(|want| (want, part))
+    // Nor is a pattern of modules, which a path with three dots would be read as.
+    let want = Want::new(path.clone(), query).ok();
+    want.filter(Want::is_of_one).map(|want| (want, part))
 }
 
 fn can_be_a_module(path: &ModulePath) -> bool {
@@ -100,7 +102,7 @@ fn can_be_a_module(path: &ModulePath) -> bool {
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use modferry_cli::wants::MAX_WANT;
+    use modferry_cli::wants::{MAX_QUERY, MAX_WANT};
 
     fn of(path: &str) -> Option<(String, Part)> {
         wanted(&Request::parse(path).unwrap()).map(|(want, part)| (want.to_string(), part))
@@ -138,6 +140,8 @@ mod tests {
             "/github.com/a/@v/list",
             "/github.com/@v/list",
             "/bitbucket.org/a/@latest",
+            "/a.b/c...d/@v/list",
+            "/a.b/c...d/@v/v1.0.0.mod",
             "/a.b/c/@v/all.info",
             "/a.b/c/@v/newest%2010000.info",
             "/a.b/c/@v/since%202001-01-01.info",
@@ -155,11 +159,14 @@ mod tests {
     #[test]
     fn a_name_has_a_longest_length() {
         let of_length = |length: usize| {
-            let version = format!("v1.0.0-{}", "x".repeat(length - "a.b/c@v1.0.0-".len()));
-            of(&format!("/a.b/c/@v/{version}.mod"))
+            let name = "x".repeat(length - "a.b/@v1.0.0".len());
+            of(&format!("/a.b/{name}/@v/v1.0.0.mod"))
         };
         assert_eq!(of_length(MAX_WANT).unwrap().0.len(), MAX_WANT);
         assert_eq!(of_length(MAX_WANT + 1), None);
+        let version = |length: usize| format!("/a.b/c/@v/v1.0.0-{}.mod", "x".repeat(length - 7));
+        assert!(of(&version(MAX_QUERY)).is_some());
+        assert_eq!(of(&version(MAX_QUERY + 1)), None);
     }
 
     #[test]
