@@ -232,6 +232,36 @@ fn a_newest_version_that_is_refused_keeps_nothing_back() {
 }
 
 #[test]
+fn of_what_is_needed_for_its_go_mod_the_zip_is_only_nice_to_have() {
+    let mut world = world();
+    add(&mut world, "m.test/c@v1.1.0", &[], &[], 3);
+    world.publish();
+    write(&world.path("up/m.test/c/@v/list"), b"v1.0.0\nv1.1.0\n");
+    let hashes = |name: &str| {
+        let record = world.sumdb.record(&common::version(name)).unwrap();
+        (record.zip().to_string(), record.go_mod().to_string())
+    };
+    let (old, new) = (hashes("m.test/c@v1.0.0"), hashes("m.test/c@v1.1.0"));
+    let sums = format!(
+        "m.test/c v1.0.0 {}\nm.test/c v1.0.0/go.mod {}\nm.test/c v1.1.0/go.mod {}\n",
+        old.0, old.1, new.1
+    );
+    write(&world.path("go.sum"), sums.as_bytes());
+    let ask = ["--go-sum", "go.sum", "--newest", "all", "--minimum-age"];
+    // The go.sum needs the new one's go.mod; its zip is the newest version's.
+    world
+        .export(&[&ask[..], &["14"]].concat())
+        .ok()
+        .tells("needs it: m.test/c@v1.1.0: refused by policy: minimum-age");
+    assert_eq!(world.carried("out", "zip"), "m.test/c@v1.0.0");
+    let both = "m.test/c@v1.0.0 m.test/c@v1.1.0";
+    assert_eq!(world.carried("out", "mod"), both);
+    let again = [&ask[..], &["2", "--basis", "none"]].concat();
+    world.export_into("all", &again).ok();
+    assert_eq!(world.carried("all", "zip"), both);
+}
+
+#[test]
 fn licences_are_known_of_what_is_in_the_cache() {
     let mut world = world();
     add(
