@@ -106,6 +106,13 @@ fn a_private_module_is_carried_by_its_pin_where_the_site_says_so() {
     site.appliance(&["trust", "private", "git.corp.test/*", "--remove"])
         .ok();
     site.appliance(&["list", "git.corp.test"]).ok().says(NAME);
+    // Nor does it change sides: somebody publishes the name, and a bundle has a record of it that is proven.
+    site.upstream.add("git.corp.test/ours@v1.1.0", OURS);
+    let (exported, out) = site.export(&["git.corp.test/ours@v1.1.0"]);
+    exported.ok();
+    site.appliance(&["import", &out])
+        .expect(6)
+        .says("git.corp.test/ours@v1.1.0 is private by a pin that is held of this module");
 }
 
 #[test]
@@ -168,6 +175,13 @@ fn a_private_module_comes_straight_from_version_control() {
     git(&["add", "."]);
     git(&["commit", "-q", "-m", "first"]);
     git(&["tag", "v1.0.0"]);
+    // What is retracted is carried to whoever names it, as a proxy has it; and it is listed.
+    write(
+        "go.mod",
+        "module git.corp.test/direct.git\n\ngo 1.21\n\nretract v1.1.0\n",
+    );
+    git(&["commit", "-q", "-a", "-m", "second"]);
+    git(&["tag", "v1.1.0"]);
     std::fs::write(
         site.path("home/.gitconfig"),
         format!("[url \"file://{repository}\"]\n\tinsteadOf = https://git.corp.test/direct\n"),

@@ -505,7 +505,7 @@ impl<'s> Oracle<'s> {
 
     /// The `list` answer, and the proxy that gave it.
     fn list(&self, path: &ModulePath) -> Result<(Upstream, String), Unavailable> {
-        self.sources.upstream.each_alone(|proxy| {
+        self.sources.upstream.each_alone(path, |proxy| {
             let list = proxy.get(&Request::List(path.clone()), MAX_LIST)?;
             Ok((proxy, String::from_utf8_lossy(&list).into_owned()))
         })

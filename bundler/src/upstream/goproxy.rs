@@ -116,6 +116,8 @@ pub enum Reason {
     Status(u16),
     /// Left to `direct`, which modferry does not do.
     Direct,
+    /// The go command could not ask version control: its host is down, or a login failed.
+    VersionControl,
     /// Larger than the go command accepts.
     TooLarge,
     /// No usable answer.
@@ -136,6 +138,7 @@ impl Reason {
         match self {
             Reason::Status(status) => status.to_string(),
             Reason::Direct => "direct".into(),
+            Reason::VersionControl => "version-control".into(),
             Reason::TooLarge => "too-large".into(),
             Reason::Network => "network".into(),
             Reason::Unreadable => "unreadable".into(),
@@ -153,6 +156,7 @@ impl Reason {
             Reason::Status(status @ (401 | 403)) => format!("refused by the proxy ({status})"),
             Reason::Status(status) => format!("the proxy answers {status}"),
             Reason::Direct => "left to direct, which asks no proxy".into(),
+            Reason::VersionControl => "version control cannot be asked".into(),
             Reason::TooLarge => "larger than the go command accepts".into(),
             Reason::Network => "no usable answer".into(),
             Reason::Unreadable => "unreadable here".into(),
@@ -310,11 +314,15 @@ impl Upstream {
     }
 
     /// Asks each proxy alone, by the rules of the list, for what takes several requests that have to agree: a list of
-    /// versions and the answers that hang on it.
+    /// the module's versions and the answers that hang on it. A private module's own upstream is asked once.
     pub fn each_alone<T>(
         &self,
+        path: &ModulePath,
         mut ask: impl FnMut(Upstream) -> Result<T, Unavailable>,
     ) -> Result<T, Unavailable> {
+        if self.private(path).is_some() {
+            return ask(self.clone());
+        }
         let alone = |base: &Base| Upstream {
             http: Arc::clone(&self.http),
             list: ProxyList(vec![Entry {

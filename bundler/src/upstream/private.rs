@@ -105,7 +105,10 @@ impl PrivateConfig {
                     "a header is for a goproxy; version control has its own credentials",
                 ));
             }
-            (None, true) => Way::Direct(Arc::new(Direct::new(folder, self.netrc.clone()))),
+            (None, true) => {
+                let direct = Direct::new(folder, self.patterns.join(","), self.netrc.clone());
+                Way::Direct(Arc::new(direct))
+            }
             _ => return Err(wrong("want either goproxy: URL or direct: true")),
         };
         Ok(PrivateRoute {

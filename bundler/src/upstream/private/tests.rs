@@ -100,9 +100,22 @@ fn a_public_name_reaches_the_public_upstream_only() {
 fn each_proxy_alone_keeps_private_names_to_their_own_upstream() {
     let (public, private) = (public(), public());
     let upstream = upstream(&public, at(&private));
-    let request = Request::List("git.corp.test/a".parse().unwrap());
-    let got = upstream.each_alone(|alone| alone.get(&request, 1000));
+    let path: ModulePath = "git.corp.test/a".parse().unwrap();
+    let request = Request::List(path.clone());
+    let got = upstream.each_alone(&path, |alone| alone.get(&request, 1000));
     assert_eq!(got.unwrap(), b"/git.corp.test/a/@v/list");
+    assert_eq!(public.paths(), Vec::<String>::new());
+
+    // However many public proxies there are, its own upstream is asked once, and its refusal is its own.
+    let list = ProxyList::parse(&format!("{0}/a|{0}/b,direct", public.url)).unwrap();
+    let absent = TestServer::new(|_| Answer::status(404));
+    let route = at(&absent).route(&options(), Path::new("/nonexistent"));
+    let http = Arc::new(Http::new(options()).unwrap());
+    let upstream = Upstream::new(http, list).with_private(vec![route.unwrap()]);
+    let refused = upstream.each_alone(&path, |alone| alone.get(&request, 1000));
+    let said = refused.unwrap_err().to_string();
+    assert!(!said.contains("does not fetch"), "{said}");
+    assert_eq!(absent.paths().len(), 1);
     assert_eq!(public.paths(), Vec::<String>::new());
 }
 
