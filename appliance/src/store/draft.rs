@@ -40,7 +40,7 @@ impl<'s> Draft<'s> {
     ) -> Result<Self, StoreError> {
         let [a, b, c, d, e, f, g, h, ..] = *manifest;
         let bundle = [a, b, c, d, e, f, g, h];
-        if store.any(&keys::chunk(&bundle, 0, 0)[..9])? {
+        if store.has_chunks_of(&bundle)? {
             return Err(StoreError::Refused {
                 item: format!("bundle {}", hex(manifest)),
                 reason: "the store has zips of a bundle whose manifest's hash begins alike".into(),

@@ -153,6 +153,9 @@ impl Failure for StoreError {
                 "the store is as it was before; make room on its disk and run the command again".into()
             }
             Self::Refused { .. } => return None,
+            Self::Rocks { .. } if self.is_corruption() => {
+                "the store is damaged; `modferry-appliance fsck` says what of it, and what to do".into()
+            }
             Self::Rocks { .. } | Self::Io { .. } => {
                 "the store is as it was before; mend the cause and run the command again".into()
             }

@@ -98,6 +98,20 @@ impl Store {
             .map_err(StoreError::rocks("list the store's files"))
     }
 
+    /// Whether there are chunks of a bundle's zips. No file is looked into whose keys lie before or behind them: a search
+    /// for what is not there would read the next chunk, and another bundle's may be damaged.
+    pub(super) fn has_chunks_of(&self, bundle: &keys::BundleId) -> Result<bool, StoreError> {
+        let chunk = keys::chunk(bundle, 0, 0);
+        let prefix = &chunk[..1 + bundle.len()];
+        let may_have = self.live_files()?.iter().any(|file| {
+            let (Some(first), Some(last)) = (&file.start_key, &file.end_key) else {
+                return false;
+            };
+            (first.starts_with(prefix) || first.as_slice() < prefix) && last.as_slice() >= prefix
+        });
+        Ok(may_have && self.view.any(prefix)?)
+    }
+
     /// Lets RocksDB merge the small things of the last imports, if there are enough of them by now.
     pub fn tidy(&self) {
         let mut options = WaitForCompactOptions::default();

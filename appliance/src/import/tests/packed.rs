@@ -203,11 +203,10 @@ fn the_store_is_damaged(site: &Site, patch: &TestBundle, old: &TestModule) -> St
     let mut said = String::new();
     for error in [verified, error] {
         assert_eq!(error.exit(), Exit::Other, "{error:?}");
+        let advice = error.advice().unwrap();
         assert!(
-            error
-                .advice()
-                .unwrap()
-                .contains("`modferry-appliance fsck`")
+            advice.contains("`modferry-appliance fsck`"),
+            "{advice}: {error:?}"
         );
         let ImportError::Refused { source, .. } = error else {
             panic!("{error:?}")
@@ -274,25 +273,56 @@ fn a_store_that_is_damaged_is_told_and_not_a_bundle() {
     assert_eq!(read_zip(&site.reader(), &new), new.zip);
 }
 
-#[test]
-fn a_file_of_the_store_that_is_damaged_is_told_and_not_a_bundle() {
-    let (_, site, [_, patch], [old, _]) = patch();
+/// Changes a byte of the zip in the store's files.
+fn damage(site: &Site, zip: &[u8]) {
     let mut damaged = 0;
     for file in fs::read_dir(site.store().join("db")).unwrap() {
         let path = file.unwrap().path();
         let mut bytes = fs::read(&path).unwrap();
-        if let Some(at) = bytes
-            .windows(64)
-            .position(|window| *window == old.zip[..64])
-        {
+        if let Some(at) = bytes.windows(64).position(|window| *window == zip[..64]) {
             bytes[at + 50] ^= 1;
             fs::write(&path, bytes).unwrap();
             damaged += 1;
         }
     }
     assert_eq!(damaged, 1);
+}
+
+#[test]
+fn a_file_of_the_store_that_is_damaged_is_told_and_not_a_bundle() {
+    let (_, site, [_, patch], [old, _]) = patch();
+    damage(&site, &old.zip);
     let said = the_store_is_damaged(&site, &patch, &old);
     assert_eq!(said, "cannot read a zip from the store");
+}
+
+#[test]
+fn a_damaged_zip_keeps_no_other_bundle_out() {
+    let (_, site, _, [old, _]) = patch();
+    let open = || Store::open(&site.store(), "test", false).unwrap();
+    let [mut alike, before, behind] = [[7; 32], [0; 32], [0xff; 32]];
+    {
+        let store = open();
+        let zip = store.zip(&old.module).unwrap().unwrap();
+        alike[..zip.bundle.len()].copy_from_slice(&zip.bundle);
+        let refused = store.draft(&alike).err().unwrap();
+        assert!(refused.to_string().contains("begins alike"), "{refused}");
+    }
+    damage(&site, &old.zip);
+    let store = open();
+    // Its zips' chunks would lie before, or behind, those of the bundle that is damaged.
+    for manifest in [before, behind] {
+        if let Err(error) = store.draft(&manifest) {
+            panic!("{error:?}");
+        }
+    }
+    // Where that one has to be read it is told as what it is.
+    let error = store.draft(&alike).err().unwrap();
+    let advice = error.advice().unwrap();
+    assert!(
+        advice.contains("`modferry-appliance fsck`"),
+        "{advice}: {error:?}"
+    );
 }
 
 /// What is written to a pipe while somebody reads it.
