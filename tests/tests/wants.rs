@@ -108,13 +108,15 @@ fn what_is_missed_inside_comes_with_the_next_bundle() {
     go.run(&["get", "example.com/hello/inner"]).ok();
     end(server);
 
-    let (wants, counts) = listed(&site, &[]);
+    let (mut wants, counts) = listed(&site, &[]);
+    // One address counts once a second, so what was asked for twice is not always before the others.
+    wants.sort();
     assert_eq!(
         wants,
         [
-            "example.com/lib@v1.0.0 example.com",
             "example.com/deep/pkg@latest example.com/deep example.com",
             "example.com/hello@main example.com",
+            "example.com/lib@v1.0.0 example.com",
         ],
         "{counts}"
     );
