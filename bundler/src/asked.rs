@@ -41,7 +41,7 @@ impl Asked {
         exported: &[Exported],
         receipt_key: Option<&VerifierKey>,
     ) -> Result<Asked, Error> {
-        let mut asked = gather(config.asks(), receipt_key)?;
+        let mut asked = gather(config.asks(), receipt_key, &config.tags())?;
         let named = !asked.wants.is_empty() || !asked.sought.is_empty();
         let prune = config.prune.unwrap_or(false);
         let again = |first: Sequence, name: String| -> Result<Want, Error> {

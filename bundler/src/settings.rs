@@ -17,6 +17,7 @@ use crate::pack::Packing;
 use crate::policy::Policy;
 use crate::select::ask::{Ask, Input, Options, Origin, What};
 use crate::select::exclude::Exclude;
+use crate::select::packages::constraint::Tags;
 use crate::select::sought::Sought;
 use crate::select::steps::{Choice, Newest};
 use crate::select::toolchains::{self, Platform, Toolchains};
@@ -317,6 +318,14 @@ impl Config {
         let name = self.stream.as_deref().unwrap_or("default");
         StreamName::new(name)
             .map_err(|source| Error::usage_because(format!("stream {name:?}"), source))
+    }
+
+    /// Which files count where packages are loaded.
+    pub fn tags(&self) -> Tags {
+        match self.platforms.is_empty() {
+            true => Tags::Any,
+            false => Tags::Platforms(self.platforms.clone()),
+        }
     }
 
     /// How versions are chosen.

@@ -366,8 +366,9 @@ pub struct Selection {
     /// Carry what this wants file from behind the gap names, besides what modferry.yaml selects
     #[arg(long, value_name = "FILE")]
     pub wants: Vec<PathBuf>,
-    /// Follow requirements: not at all, or all of them [default: all of what is named]
-    #[arg(long, value_name = "none|all")]
+    /// Follow requirements: not at all, as far as building or testing packages needs them, or all of them [default: all
+    /// of what is named]
+    #[arg(long, value_name = "none|build|test|all")]
     pub follow: Option<Follow>,
     /// Never choose these: a module or a pattern, with or without versions, as in example.com/a@<1.8
     ///
@@ -388,7 +389,8 @@ pub struct Selection {
     /// [default: none]
     #[arg(long, value_name = "auto|none|VERSION,…")]
     pub toolchains: Option<Toolchains>,
-    /// Carry toolchains for these platforms [default: linux/amd64]
+    /// Carry toolchains for these platforms [default: linux/amd64], and for --follow build and test what builds there
+    /// [default: anywhere]
     #[arg(long, value_name = "OS/ARCH,…", value_delimiter = ',')]
     pub platforms: Vec<Platform>,
     /// Sign with this key

@@ -63,6 +63,13 @@ pub enum Want {
         /// What it says.
         sums: BTreeMap<ModuleVersion, Sums>,
     },
+    /// Nothing more, but what is fetched of these must have the hashes that this go.sum names.
+    Pins {
+        /// The go.sum file.
+        file: PathBuf,
+        /// What it says.
+        sums: BTreeMap<ModuleVersion, Sums>,
+    },
     /// What this build needs.
     Build {
         /// As a failure names it: the argument, or the go.mod file.
@@ -116,6 +123,7 @@ impl Want {
                 required.filter_map(|module| main.fetched(module)).collect()
             }
             Want::Exactly { modules, .. } => modules.keys().collect(),
+            Want::Pins { .. } => Vec::new(),
             Want::Optional(want) => want.named(),
         }
     }
@@ -223,6 +231,8 @@ pub struct Session<'s> {
     builds: Vec<Build>,
     loads: Vec<Load>,
     sums: Vec<(PathBuf, BTreeMap<ModuleVersion, Sums>)>,
+    /// go.sum files that ask for nothing.
+    pins: Vec<(PathBuf, BTreeMap<ModuleVersion, Sums>)>,
     exactly: Vec<Exactly>,
     /// What the destination holds: zips and infos of that are not fetched.
     held: &'s Holdings,
@@ -307,6 +317,7 @@ impl<'s> Session<'s> {
             builds: Vec::new(),
             loads: Vec::new(),
             sums: Vec::new(),
+            pins: Vec::new(),
             exactly: Vec::new(),
             held,
             state: Mutex::new(State::default()),
@@ -325,6 +336,7 @@ impl<'s> Session<'s> {
             match want {
                 Want::Optional(want) => self.add(vec![Want::Optional(want)]),
                 Want::Sums { file, sums } => self.sums.push((file, sums)),
+                Want::Pins { file, sums } => self.pins.push((file, sums)),
                 Want::Exactly { name, modules } => self.exactly.push(Exactly {
                     name,
                     modules,

@@ -370,7 +370,7 @@ impl Session<'_> {
     }
 
     fn agree_with_sums(&self, module: &ModuleVersion, record: &Record) -> Result<(), Fatal> {
-        for (file, sums) in &self.sums {
+        for (file, sums) in self.sums.iter().chain(&self.pins) {
             let Some(sum) = sums.get(module) else {
                 continue;
             };

@@ -18,6 +18,7 @@ use modferry_protocol::note::VerifierKey;
 use super::ask::{Ask, Input, Options, Origin, What};
 use super::input::Misplaced;
 use super::input::list::{self, List};
+use super::packages::constraint::Tags;
 use super::sought::Sought;
 use super::wants;
 use crate::asked::Asked;
@@ -26,11 +27,16 @@ use crate::fetch::{Level, Want};
 use crate::files;
 
 /// What these asks come to. `receipt_key` is the key of the destination's receipts, if it is known: it signs wants
-/// files too.
-pub fn gather(asks: Vec<Ask>, receipt_key: Option<&VerifierKey>) -> Result<Asked, Error> {
+/// files too; `tags` say which files count where packages are loaded.
+pub fn gather(
+    asks: Vec<Ask>,
+    receipt_key: Option<&VerifierKey>,
+    tags: &Tags,
+) -> Result<Asked, Error> {
     let mut gathering = Gathering {
         asked: Asked::default(),
         receipt_key,
+        tags,
     };
     for ask in asks {
         gathering.add(ask)?;
@@ -41,17 +47,12 @@ pub fn gather(asks: Vec<Ask>, receipt_key: Option<&VerifierKey>) -> Result<Asked
 struct Gathering<'k> {
     asked: Asked,
     receipt_key: Option<&'k VerifierKey>,
+    /// Which files count where packages are loaded.
+    tags: &'k Tags,
 }
 
 impl Gathering<'_> {
     fn add(&mut self, ask: Ask) -> Result<(), Error> {
-        if let Some(follow @ (Follow::Build | Follow::Test)) = ask.options.follow {
-            return Err(Error::usage(format!(
-                "{}: follow: {} comes later: say none or all",
-                ask.name(),
-                follow.name()
-            )));
-        }
         match &ask.what {
             What::Module(sought) => self.sought(ask.options, ask.name(), sought.clone()),
             What::Input(input, path) => match input {
@@ -74,6 +75,7 @@ impl Gathering<'_> {
         self.asked.sought.push(Sought {
             name,
             follow: options.follow.unwrap_or(Follow::All),
+            tags: self.tags.clone(),
             pre_releases: options.pre_releases.unwrap_or(false),
             retracted: options.retracted.unwrap_or(false),
             ..sought

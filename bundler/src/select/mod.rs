@@ -12,6 +12,7 @@ pub mod gover;
 pub mod gowork;
 mod graph;
 pub mod input;
+pub mod levels;
 mod lexer;
 mod main_module;
 pub mod mvs;

@@ -6,11 +6,12 @@ use std::str::FromStr;
 use modferry_cli::wants::Follow;
 use modferry_protocol::module::{ModulePath, ModuleVersion, PathError, Version};
 
-use super::mvs::Main;
+use super::levels;
+use super::packages::constraint::Tags;
 use super::pattern::PathPattern;
 use super::query::{Kind, Query, QueryError};
 use super::resolve::Question;
-use crate::fetch::{Level, Want};
+use crate::fetch::Want;
 
 /// Something that is sought.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -27,6 +28,8 @@ pub struct Sought {
     pub wanted: bool,
     /// How far requirements are followed.
     pub follow: Follow,
+    /// Which files count where packages are loaded.
+    pub tags: Tags,
     /// Whether pre-releases count like releases.
     pub pre_releases: bool,
     /// Whether retracted versions count.
@@ -105,6 +108,7 @@ impl Sought {
             or: Vec::new(),
             wanted: false,
             follow: Follow::All,
+            tags: Tags::Any,
             pre_releases: false,
             retracted: false,
         }
@@ -151,17 +155,7 @@ impl Sought {
             true => self.name.clone(),
             false => format!("{} ({module})", self.name),
         };
-        match self.follow {
-            Follow::None => Want::Exactly {
-                name,
-                modules: [(module, Level::Whole)].into(),
-            },
-            _ => Want::Build {
-                name,
-                main: Box::new(Main::requiring(module.clone())),
-                named: Some(module),
-            },
-        }
+        levels::of_module(name, module, self.follow, &self.tags)
     }
 }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::Path;
 
+use modferry_cli::folder_of;
 use modferry_cli::wants::Follow;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::zip::MAX_GO_MOD;
@@ -14,6 +15,7 @@ use crate::select::ask::{Ask, Input, What};
 use crate::select::gomod::GoMod;
 use crate::select::gosum;
 use crate::select::input::checkouts;
+use crate::select::levels;
 use crate::select::mvs::{Main, Summary};
 use crate::select::toolchains::Lines;
 use crate::select::workspace::{self, Workspace};
@@ -30,12 +32,12 @@ impl Gathering<'_> {
             go: file.go.clone(),
             toolchain: file.toolchain.clone(),
         });
-        let sums = match ask.options.follow {
-            Some(Follow::None) => None,
-            _ => sums_beside(path)?,
-        };
+        let sums = sums_beside(path)?;
         let has_sums = sums.is_some();
-        self.asked.wants.extend(sums);
+        self.asked.wants.extend(match ask.options.follow {
+            Some(Follow::None | Follow::Build | Follow::Test) => sums.map(pins),
+            Some(Follow::All) | None => sums,
+        });
         if has_sums && ask.options.follow.is_none() {
             return Ok(());
         }
@@ -55,18 +57,23 @@ impl Gathering<'_> {
                 path.display()
             ));
         }
-        self.asked.wants.push(Want::Build {
-            name: ask.name(),
-            main: Box::new(main),
-            named: None,
-        });
+        let follow = ask.options.follow.unwrap_or(Follow::All);
+        let folder = folder_of(path);
+        let found = levels::of_project(ask.name(), main, &file, folder, follow, self.tags);
+        let (wants, note) = found.map_err(|error| {
+            Error::usage_because(format!("{}: its packages", ask.name()), error)
+        })?;
+        self.asked.wants.extend(wants);
+        self.asked.notes.extend(note);
         Ok(())
     }
 
     /// It is exact by itself. To follow it all the way is to follow each module of which it names the zip.
     pub(super) fn go_sum(&mut self, ask: &Ask, path: &Path) -> Result<(), Error> {
         let sums = sums_of(path)?;
-        if let (Some(Follow::All), Want::Sums { sums, .. }) = (ask.options.follow, &sums) {
+        if let (Some(Follow::All | Follow::Build | Follow::Test), Want::Sums { sums, .. }) =
+            (ask.options.follow, &sums)
+        {
             let whole = sums.iter().filter(|(_, sum)| sum.zip.is_some());
             self.each(ask, whole.map(|(module, _)| module.clone()))?;
         }
@@ -77,6 +84,13 @@ impl Gathering<'_> {
     /// What its go.sum files name, and what building all its modules together comes to: for that, versions may be
     /// selected that none of these files has.
     pub(super) fn go_work(&mut self, ask: &Ask, path: &Path) -> Result<(), Error> {
+        if let Some(follow @ (Follow::Build | Follow::Test)) = ask.options.follow {
+            self.asked.notes.push(format!(
+                "{}: the packages of a workspace are not loaded: follow: {} is taken as all",
+                ask.name(),
+                follow.name()
+            ));
+        }
         let workspace = workspace_of(path)?;
         self.asked.lines.extend(workspace.lines);
         if ask.options.follow == Some(Follow::None) {
@@ -150,6 +164,14 @@ fn sums_of(path: &Path) -> Result<Want, Error> {
         file: path.to_owned(),
         sums,
     })
+}
+
+/// The same go.sum where something else says what is wanted: its hashes count all the same.
+fn pins(sums: Want) -> Want {
+    match sums {
+        Want::Sums { file, sums } => Want::Pins { file, sums },
+        other => other,
+    }
 }
 
 /// The build that a go.mod file describes.

@@ -1,7 +1,10 @@
 #![allow(clippy::unwrap_used)]
 use std::path::PathBuf;
 
+use modferry_cli::in_one_line;
+
 use super::*;
+use crate::select::packages::zip_packages::MAX_HEADER;
 
 fn ask(what: What, follow: Option<Follow>) -> Ask {
     let options = Options {
@@ -19,7 +22,11 @@ fn module(text: &str) -> Ask {
 }
 
 fn of(input: Input, path: &Path, follow: Option<Follow>) -> Result<Asked, Error> {
-    gather(vec![ask(What::Input(input, path.to_owned()), follow)], None)
+    gather(
+        vec![ask(What::Input(input, path.to_owned()), follow)],
+        None,
+        &Tags::Any,
+    )
 }
 
 fn file(name: &str, text: &str) -> (tempfile::TempDir, PathBuf) {
@@ -49,6 +56,7 @@ fn arguments_are_sought_and_followed() {
     let asked = gather(
         vec![module("a.b/c/v2@v2.0.1"), module("a.b/c@latest")],
         None,
+        &Tags::Any,
     )
     .unwrap();
     assert_eq!(
@@ -71,7 +79,7 @@ fn how_one_is_meant_is_kept() {
         options,
         ..module("a.b/c@^1")
     };
-    let asked = gather(vec![one, module("a.b/d@^1")], None).unwrap();
+    let asked = gather(vec![one, module("a.b/d@^1")], None, &Tags::Any).unwrap();
     let [one, other] = &asked.sought[..] else {
         panic!("{asked:?}");
     };
@@ -133,12 +141,59 @@ fn wants_say_themselves_how_far_to_go_and_what_else_may_be_meant() {
 }
 
 #[test]
-fn levels_that_need_packages_come_later() {
+fn levels_that_need_packages_are_loaded() {
+    let (dir, path) = file("go.mod", "module m\ngo 1.21\nrequire a.b/c v1.0.0\n");
     for follow in [Follow::Build, Follow::Test] {
-        let error = of(Input::GoMod, Path::new("go.mod"), Some(follow)).unwrap_err();
-        let told = format!("go.mod: follow: {} comes later", follow.name());
-        assert!(error.to_string().starts_with(&told), "{error}");
+        // Without its files there are no packages to load, and that is told.
+        let _ = std::fs::remove_file(dir.path().join("a.go"));
+        let asked = of(Input::GoMod, &path, Some(follow)).unwrap();
+        assert!(matches!(&asked.wants[..], [Want::Build { .. }]));
+        assert!(asked.notes.iter().any(|note| note.contains("no Go files")));
+        std::fs::write(dir.path().join("a.go"), "package m\n").unwrap();
+        let asked = of(Input::GoMod, &path, Some(follow)).unwrap();
+        assert!(matches!(&asked.wants[..], [Want::Load { .. }]));
     }
+    let asked = of(Input::GoMod, &path, Some(Follow::All)).unwrap();
+    assert!(matches!(
+        &asked.wants[..],
+        [Want::Build { .. }, Want::Optional(_)]
+    ));
+    let work = path.with_extension("work");
+    std::fs::write(&work, "go 1.21\nuse .\n").unwrap();
+    let all = of(Input::GoWork, &work, Some(Follow::All)).unwrap();
+    let asked = of(Input::GoWork, &work, Some(Follow::Build)).unwrap();
+    assert!(all.notes.is_empty(), "{:?}", all.notes);
+    assert!(asked.notes[0].contains("follow: build is taken as all"));
+    assert_eq!(format!("{:?}", asked.wants), format!("{:?}", all.wants));
+}
+
+#[test]
+fn files_that_cannot_be_read_stop_only_what_is_made_of_them() {
+    let (dir, path) = file("go.mod", "module m\ngo 1.21\nrequire a.b/c v1.0.0\n");
+    let folder = dir.path().join("data");
+    std::fs::create_dir(&folder).unwrap();
+    let header = |bytes| format!("//{}\npackage p\n", "x".repeat(bytes));
+    std::fs::write(folder.join("p.go"), header(MAX_HEADER)).unwrap();
+    for follow in [Follow::Build, Follow::Test] {
+        let error = of(Input::GoMod, &path, Some(follow)).unwrap_err();
+        assert!(in_one_line(&error).contains("data/p.go"), "{error:?}");
+    }
+    for follow in [None, Some(Follow::All)] {
+        let asked = of(Input::GoMod, &path, follow).unwrap();
+        assert!(
+            matches!(&asked.wants[..], [Want::Build { .. }]),
+            "{follow:?}"
+        );
+        let told = |note: &String| note.contains("data/p.go") && note.contains("go mod tidy");
+        assert!(asked.notes.iter().any(told), "{:?}", asked.notes);
+    }
+    // It is the header that is too long, nothing else.
+    std::fs::write(folder.join("p.go"), header(1 << 10)).unwrap();
+    let asked = of(Input::GoMod, &path, None).unwrap();
+    assert!(matches!(
+        &asked.wants[..],
+        [Want::Build { .. }, Want::Optional(_)]
+    ));
 }
 
 const SUM: &str = "a.b/c v1.0.0/go.mod h1:47DEQpj8HBSa+/TImW+5JCeuQeRkm5NMpJWZG3hSuFU=\n";
@@ -168,8 +223,15 @@ fn a_go_sum_beside_it_counts_instead_of_the_go_mod() {
         &asked.wants[..],
         [Want::Sums { .. }, Want::Build { named: None, .. }]
     ));
+    // Then its hashes count all the same.
     let asked = of(Some(Follow::None));
-    assert_eq!(exactly(&asked.wants[0]), ["a.b/d@v1.1.0"]);
+    assert!(matches!(&asked.wants[0], Want::Pins { sums, .. } if sums.len() == 1));
+    assert_eq!(exactly(&asked.wants[1]), ["a.b/d@v1.1.0"]);
+    let asked = of(Some(Follow::Build));
+    assert!(matches!(
+        &asked.wants[..],
+        [Want::Pins { .. }, Want::Build { .. }]
+    ));
 }
 
 #[test]

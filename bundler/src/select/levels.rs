@@ -1,0 +1,111 @@
+//! `follow`: what a module or a project wants, each as far as its requirements are followed.
+//!
+//! `build` and `test` load packages, and depend on which files count: under all platforms unless some are chosen.
+//! `all` reads the whole graph, and where a project's files are there, loads what tidying opens as well, under all
+//! platforms always.
+
+use std::path::Path;
+
+use modferry_cli::in_one_line;
+use modferry_cli::wants::Follow;
+use modferry_protocol::module::ModuleVersion;
+
+use super::gomod::GoMod;
+use super::main_module::Main;
+use super::packages::checkout::{self, CheckoutError};
+use super::packages::constraint::Tags;
+use super::packages::load::{Loader, Subject, Task};
+use crate::fetch::{Level, Loading, Want};
+
+/// What whoever requires this module needs.
+pub fn of_module(name: String, module: ModuleVersion, follow: Follow, tags: &Tags) -> Want {
+    let main = Main::requiring(module.clone());
+    let task = match follow {
+        Follow::None => {
+            return Want::Exactly {
+                name,
+                modules: [(module, Level::Whole)].into(),
+            };
+        }
+        Follow::All => {
+            return Want::Build {
+                name,
+                main: Box::new(main),
+                named: Some(module),
+            };
+        }
+        Follow::Build => Task::Build,
+        Follow::Test => Task::Test,
+    };
+    load(name, main, Subject::Module(module), task, tags)
+}
+
+/// What the module of this go.mod file needs, whose files are beside it in `folder`; the second is what to tell. Where it has
+/// no files, what its packages need cannot be known, and the whole build list is taken. Files that cannot all be read are
+/// an error where packages decide. Where they only add to what is wanted anyway, that is told: a folder that nobody
+/// meant must not stop the export of a build.
+pub fn of_project(
+    name: String,
+    main: Main,
+    file: &GoMod,
+    folder: &Path,
+    follow: Follow,
+    tags: &Tags,
+) -> Result<(Vec<Want>, Option<String>), CheckoutError> {
+    let task = match follow {
+        Follow::None | Follow::All => Task::Tidy,
+        Follow::Build => Task::Build,
+        Follow::Test => Task::Test,
+    };
+    let mut with_files = main.clone();
+    let read = checkout::beside(&mut with_files, file, folder, &Loader::tags(task, tags));
+    match (read, task) {
+        (Ok(()), _) if with_files.tree.is_none() => {
+            let note = (task != Task::Tidy).then(|| {
+                format!(
+                    "{name}: no Go files are beside it, so that what its packages need is not known: follow: {} is taken as all",
+                    follow.name()
+                )
+            });
+            Ok((vec![build(name, with_files)], note))
+        }
+        (Ok(()), Task::Build | Task::Test) => {
+            let wanted = load(name, with_files, Subject::Main, task, tags);
+            Ok((vec![wanted], None))
+        }
+        (Ok(()), Task::Tidy) => {
+            // Builds do without what only tidying opens: tests of other modules' packages.
+            let tidying = load(name.clone(), with_files.clone(), Subject::Main, task, tags);
+            let wanted = build(name, with_files);
+            Ok((vec![wanted, Want::Optional(Box::new(tidying))], None))
+        }
+        (Err(error), Task::Build | Task::Test) => Err(error),
+        (Err(error), Task::Tidy) => {
+            let note = format!(
+                "{name}: its Go files are left out of account, and go mod tidy may lack modules: {}",
+                in_one_line(&error)
+            );
+            Ok((vec![build(name, main)], Some(note)))
+        }
+    }
+}
+
+fn build(name: String, main: Main) -> Want {
+    Want::Build {
+        name,
+        main: Box::new(main),
+        named: None,
+    }
+}
+
+fn load(name: String, main: Main, subject: Subject, task: Task, tags: &Tags) -> Want {
+    Want::Load {
+        name,
+        loading: Box::new(Loading {
+            main,
+            subject,
+            task,
+            tags: tags.clone(),
+        }),
+    }
+}
