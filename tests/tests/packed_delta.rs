@@ -61,12 +61,16 @@ fn site(versions: u32) -> Site {
     site
 }
 
+/// Only what is named is carried: the newest version beside it would be the next week's.
+const NAMED_ONLY: [&str; 2] = ["--newest", "none"];
+
 /// Exports these versions of the module in the stream `platform`; the bundle's folder.
 #[track_caller]
 fn export(site: &mut Site, versions: &[u32], more: &[&str]) -> String {
     let modules: Vec<String> = versions.iter().map(|version| big(*version)).collect();
     let mut args: Vec<&str> = modules.iter().map(String::as_str).collect();
     args.extend(["--stream", "platform", "--pack", "fast"]);
+    args.extend(NAMED_ONLY);
     args.extend(more);
     let (exported, out) = site.export(&args);
     exported.ok();
@@ -225,7 +229,9 @@ fn a_base_that_is_held_with_other_bytes_is_told_and_cured() {
     let path = "/example.com/big/@v/v1.0.0.zip";
     site.upstream.answer_instead(path, &[Answer::Bytes(other)]);
     let cache = site.path("other-cache");
-    let args = [&*big(0), "--stream", "tools", "--cache", &cache];
+    let named = big(0);
+    let mut args = vec![&*named, "--stream", "tools", "--cache", &cache];
+    args.extend(NAMED_ONLY);
     let (exported, tools) = site.export(&args);
     exported.ok();
     site.upstream.answer_truthfully();
@@ -251,7 +257,10 @@ fn a_stream_is_packed_against_its_own_bundles_and_those_a_receipt_tells_of() {
     let first = export(&mut site, &[0], &[]);
     site.appliance(&["import", &first]).ok();
     // Of what another stream brought this one knows nothing.
-    let (exported, tools) = site.export(&[&*big(1), "--stream", "tools", "--pack", "fast"]);
+    let named = big(1);
+    let mut args = vec![&*named, "--stream", "tools", "--pack", "fast"];
+    args.extend(NAMED_ONLY);
+    let (exported, tools) = site.export(&args);
     exported.ok();
     assert_eq!(bases(&site, &tools), 0);
 
@@ -274,15 +283,11 @@ fn a_lost_cache_costs_bytes_and_nothing_else() {
     let first = export(&mut site, &[0], &[]);
     site.appliance(&["import", &first]).ok();
     let empty = site.path("empty-cache");
-    let args = [
-        &*big(1),
-        "--stream",
-        "platform",
-        "--pack",
-        "fast",
-        "--cache",
-        &empty,
+    let named = big(1);
+    let mut args = vec![
+        &*named, "--stream", "platform", "--pack", "fast", "--cache", &empty,
     ];
+    args.extend(NAMED_ONLY);
     let (exported, second) = site.export(&args);
     exported
         .ok()
