@@ -3,7 +3,7 @@
 //! It is what `go list -m -f '{{.Path}}@{{.Version}}' all` prints, or what somebody typed. The go command prints the main
 //! modules too, which have no version, as `path@`: those lines are counted, for whoever forgot a version, and name nothing.
 
-use super::Misplaced;
+use super::{Misplaced, lines};
 use crate::select::sought::Sought;
 
 /// The largest list that is read, in bytes.
@@ -21,30 +21,24 @@ pub struct List {
 /// Reads a list.
 pub fn parse(text: &[u8]) -> Result<List, Misplaced> {
     let mut list = List::default();
-    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        let misplaced = |column: usize, what: String| Misplaced {
-            line: index + 1,
-            column,
-            what,
-        };
-        let line = std::str::from_utf8(line).map_err(|error| {
-            let before = String::from_utf8_lossy(&line[..error.valid_up_to()]);
-            misplaced(before.chars().count() + 1, "not UTF-8 text".into())
-        })?;
-        let said = uncommented(line).trim_end();
+    for line in lines(text) {
+        let (line, text) = line?;
+        let said = uncommented(text).trim_end();
         let name = said.trim_start();
         if name.is_empty() {
             continue;
         }
         if is_main_module(name) {
-            list.main_modules.push(index + 1);
+            list.main_modules.push(line);
             continue;
         }
         let column = said[..said.len() - name.len()].chars().count() + 1;
-        let named = name
-            .parse()
-            .map_err(|error| misplaced(column, format!("{error}")))?;
-        list.names.push((index + 1, named));
+        let named = name.parse().map_err(|error| Misplaced {
+            line,
+            column,
+            what: format!("{error}"),
+        })?;
+        list.names.push((line, named));
     }
     Ok(list)
 }

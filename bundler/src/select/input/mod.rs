@@ -45,6 +45,22 @@ pub struct Misplaced {
     pub what: String,
 }
 
+/// A text's lines, each with its number, from 1. A carriage return before the end of a line is left in it.
+fn lines(text: &[u8]) -> impl Iterator<Item = Result<(usize, &str), Misplaced>> {
+    let lines = text.split(|byte| *byte == b'\n').zip(1..);
+    lines.map(|(bytes, line)| match std::str::from_utf8(bytes) {
+        Ok(text) => Ok((line, text)),
+        Err(error) => Err(Misplaced {
+            line,
+            column: String::from_utf8_lossy(&bytes[..error.valid_up_to()])
+                .chars()
+                .count()
+                + 1,
+            what: "not UTF-8 text".into(),
+        }),
+    })
+}
+
 /// No more names than this in a note.
 const MAX_NAMES: usize = 5;
 

@@ -22,7 +22,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::module::semver;
 
-use super::{Levels, Misplaced, some_of};
+use super::{Levels, Misplaced, lines, some_of};
 use crate::fetch::Level;
 
 /// The largest file that is read, in bytes: a line for each package, many times the largest that is known.
@@ -34,19 +34,13 @@ pub const MAX_VENDOR: u64 = 16 << 20;
 /// Where a module of it has a name that no proxy answers to, and where it names none at all.
 pub fn parse(text: &[u8]) -> Result<Levels, Misplaced> {
     let mut found = Found::default();
-    for (index, line) in text.split(|byte| *byte == b'\n').enumerate() {
-        let misplaced = |column: usize, what: String| Misplaced {
-            line: index + 1,
-            column,
+    for line in lines(text) {
+        let (line, text) = line?;
+        found.line(text).map_err(|(at, what)| Misplaced {
+            line,
+            column: text[..at].chars().count() + 1,
             what,
-        };
-        let line = std::str::from_utf8(line).map_err(|error| {
-            let before = String::from_utf8_lossy(&line[..error.valid_up_to()]);
-            misplaced(before.chars().count() + 1, "not UTF-8 text".into())
         })?;
-        found
-            .line(line)
-            .map_err(|(at, what)| misplaced(line[..at].chars().count() + 1, what))?;
     }
     found.done()
 }
