@@ -2,13 +2,14 @@
 use super::*;
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use modferry_checker::testing::{TestModule, TestSumdb};
 
 use crate::cache::Cache;
 use crate::sumdb::client::Client;
 use crate::sumdb::spec::SumdbSpec;
-use crate::upstream::goproxy::ProxyList;
+use crate::upstream::goproxy::{ProxyList, Upstream};
 use crate::upstream::http::{Http, HttpOptions, Retry};
 use crate::upstream::testing::{Answer as Reply, TestServer};
 
