@@ -30,6 +30,7 @@ pub mod policy;
 pub mod pool;
 pub mod progress;
 pub mod recut;
+pub mod remote;
 pub mod select;
 pub mod settings;
 pub mod sign;

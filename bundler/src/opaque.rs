@@ -13,11 +13,10 @@ use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::basis::Holdings;
-use crate::cache::{Cache, Download};
+use crate::cache::{Cache, hex};
 use crate::error::Error;
-use crate::upstream::goproxy::{self, GetError};
+use crate::remote::{self, Remote};
 use crate::upstream::http::Http;
-use crate::upstream::url::{Base, without_user};
 
 /// An entry of `files:` in modferry.yaml.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -63,17 +62,9 @@ impl FileConfig {
         let Some(text) = &self.sha256 else {
             return Ok(None);
         };
+        let sha256 = remote::parse_sha256(text);
         let wrong = || self.wrong("sha256: want 64 hexadecimal digits");
-        let digits = text.as_bytes();
-        let mut sha256 = [0; 32];
-        if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-            return Err(wrong());
-        }
-        for (byte, pair) in sha256.iter_mut().zip(digits.chunks_exact(2)) {
-            let pair = std::str::from_utf8(pair).map_err(|_| wrong())?;
-            *byte = u8::from_str_radix(pair, 16).map_err(|_| wrong())?;
-        }
-        Ok(Some(sha256))
+        sha256.map(Some).ok_or_else(wrong)
     }
 
     /// Finds or fetches it.
@@ -92,24 +83,13 @@ impl FileConfig {
         if !(1..=MAX_FILE).contains(&size) {
             return Err(self.wrong(format!("it has {size} bytes: want 1 to {MAX_FILE}")));
         }
-        match expected {
-            Some(expected) if expected != sha256 => Err(Fault::new(
-                Exit::Damaged,
-                format!(
-                    "files: {name}: its SHA-256 is {}, and {} is what modferry.yaml says",
-                    hex(&sha256),
-                    hex(&expected)
-                ),
-            )
-            .advise("find out which of the two is right before anything is carried")
-            .into()),
-            _ => Ok(Opaque {
-                name,
-                path,
-                size,
-                sha256,
-            }),
-        }
+        remote::hold(&format!("files: {name}"), expected, sha256)?;
+        Ok(Opaque {
+            name,
+            path,
+            size,
+            sha256,
+        })
     }
 
     /// Fetches it into the cache, or finds it there where its hash is known.
@@ -129,26 +109,17 @@ impl FileConfig {
                 return Ok((path, size, sha256));
             }
         }
-        let base = Base::parse(url)
-            .map_err(|source| Error::usage_because(format!("files: {}", self.name), source))?;
+        let remote = Remote {
+            key: &format!("files: {}", self.name),
+            url,
+            sha256: expected,
+            limit: MAX_FILE,
+        };
+        let got = remote.fetch(http, cache)?;
+        let path = folder.join(hex(&got.sha256));
         let keep = |source| Error::file("write into", &folder)(source);
-        let mut download = Download::new(cache.temp().map_err(keep)?);
-        match goproxy::get_into(http, &base, "", MAX_FILE, &mut download) {
-            Ok(_) => {}
-            Err(GetError::Local(source)) => return Err(keep(source)),
-            Err(GetError::Refused(why)) => {
-                let url = without_user(url);
-                let fault = Fault::new(
-                    Exit::Upstream,
-                    format!("files: {}: {url}: {why}", self.name),
-                );
-                return Err(fault.into());
-            }
-        }
-        let (file, size, sha256) = download.finish();
-        let path = folder.join(hex(&sha256));
-        cache.persist(file, &path).map_err(keep)?;
-        Ok((path, size, sha256))
+        cache.persist(got.file, &path).map_err(keep)?;
+        Ok((path, got.size, got.sha256))
     }
 }
 
@@ -199,10 +170,6 @@ fn hash(path: &Path) -> io::Result<(u64, [u8; 32])> {
     let mut hasher = Sha256::new();
     let size = io::copy(&mut file.take(MAX_FILE + 1), &mut hasher)?;
     Ok((size, hasher.finalize().into()))
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -83,6 +83,36 @@ fn a_file_is_fetched_once_where_its_hash_is_known() {
 }
 
 #[test]
+fn over_plain_http_a_file_needs_its_hash() {
+    let place = Place::new();
+    let entry = |url: &str, more: &str| format!("[{{name: go.tgz, url: '{url}'{more}}}]");
+    let error = place
+        .gather(&entry("http://files.invalid/go.tgz", ""))
+        .unwrap_err();
+    assert!(
+        error.contains("files: go.tgz: http://files.invalid/go.tgz: over plain http"),
+        "{error}"
+    );
+    // With one it is asked for: nobody has that name.
+    let hash = format!(", sha256: {}", hex(&sha256(b"go")));
+    let error = place
+        .gather(&entry("http://files.invalid/go.tgz", &hash))
+        .unwrap_err();
+    assert!(error.contains("no usable answer"), "{error}");
+}
+
+#[test]
+fn a_file_that_the_server_calls_coded_is_refused() {
+    let place = Place::new();
+    let server = TestServer::new(|_| Answer::ok("\x1f\u{8b}").header("Content-Encoding", "gzip"));
+    let entry = format!("[{{name: go.tgz, url: '{}/go.tgz'}}]", server.url);
+    let error = place.gather(&entry).unwrap_err();
+    assert!(error.contains("Content-Encoding \"gzip\""), "{error}");
+    let asked = server.asked.lock().unwrap();
+    assert_eq!(asked[0].headers["accept-encoding"], "identity");
+}
+
+#[test]
 fn what_is_not_what_was_said_is_refused() {
     let place = Place::new();
     std::fs::write(place.dir.path().join("empty"), b"").unwrap();

@@ -426,6 +426,19 @@ pub fn get_into(
     }
 }
 
+/// As [`get_into`], of a file that counts byte for byte: see [`Http::get_verbatim_into`].
+pub fn get_verbatim_into(
+    http: &Http,
+    base: &Base,
+    limit: u64,
+    sink: &mut dyn Sink,
+) -> Result<u64, GetError> {
+    match base {
+        Base::Http(at) => http.get_verbatim_into(at, "", limit, sink).map_err(failed),
+        Base::File(file) => read_file(file, limit, sink),
+    }
+}
+
 /// A file, as a proxy that serves its folder would give it.
 pub(super) fn read_file(
     file: &std::path::Path,
@@ -473,7 +486,9 @@ fn failed(error: HttpError) -> GetError {
         HttpError::Write { source, .. } => return GetError::Local(source),
         HttpError::Status { status, .. } => Reason::Status(status),
         HttpError::TooLarge { .. } => Reason::TooLarge,
-        HttpError::Transport { .. } | HttpError::Elsewhere { .. } => Reason::Network,
+        HttpError::Transport { .. } | HttpError::Elsewhere { .. } | HttpError::Encoded { .. } => {
+            Reason::Network
+        }
     };
     Unavailable::new(reason, &error).into()
 }

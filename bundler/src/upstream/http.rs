@@ -10,6 +10,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
+use flate2::read::MultiGzDecoder;
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::header::{HeaderName, HeaderValue};
 use ureq::http::{HeaderMap, Response, header};
@@ -34,6 +35,8 @@ const SMALL_BODY: u64 = 16 << 20;
 /// A small body may take the time that its limit takes at this rate, in bytes a second, besides
 /// [`HttpOptions::small_body_timeout`].
 const SLOWEST: u64 = 64 << 10;
+/// The coding of bodies that is asked for.
+const GZIP: &str = "gzip";
 /// Redirects that are followed for one request.
 const MAX_REDIRECTS: u32 = 10;
 /// When and how often a request is tried again.
@@ -58,6 +61,17 @@ impl Default for Retry {
             longest_retry_after: Duration::from_secs(60),
         }
     }
+}
+
+/// Which codings of a body are taken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Coding {
+    /// Any that the client knows, and they are asked for.
+    Any,
+    /// None is asked for: the body is compressed already, or there is none.
+    Unasked,
+    /// Nor taken.
+    None,
 }
 
 /// Settings of the client.
@@ -208,18 +222,46 @@ impl Http {
         limit: u64,
         sink: &mut dyn Sink,
     ) -> Result<u64, HttpError> {
+        self.body(base, path, limit, Coding::Any, sink)
+    }
+
+    /// As [`Http::get_into`], of a file that counts byte for byte, and no record says which bytes those are. A server that
+    /// sends it under a coding (`Content-Encoding`) is refused: it may have coded the file, or the file may be what it calls
+    /// coded, and undoing that would give other bytes.
+    pub fn get_verbatim_into(
+        &self,
+        base: &HttpBase,
+        path: &str,
+        limit: u64,
+        sink: &mut dyn Sink,
+    ) -> Result<u64, HttpError> {
+        self.body(base, path, limit, Coding::None, sink)
+    }
+
+    fn body(
+        &self,
+        base: &HttpBase,
+        path: &str,
+        limit: u64,
+        coding: Coding,
+        sink: &mut dyn Sink,
+    ) -> Result<u64, HttpError> {
         let url = base.url(path);
+        let coding = match path_is_packed(&url) {
+            true => coding.max(Coding::Unasked),
+            false => coding,
+        };
         self.tried(&url, || {
-            let mut answer = self.call(base, &url, "GET", limit)?;
+            let answer = self.call(base, &url, "GET", limit, coding)?;
             let status = answer.status().as_u16();
             if status != 200 {
+                let headers = answer.headers().clone();
                 let mut text = Vec::new();
-                let _ = answer
-                    .body_mut()
-                    .as_reader()
-                    .take(MAX_ERROR_TEXT)
-                    .read_to_end(&mut text);
-                return Err(Failed::status(&url, status, answer.headers(), &text));
+                let _ = decoded(answer).take(MAX_ERROR_TEXT).read_to_end(&mut text);
+                return Err(Failed::status(&url, status, &headers, &text));
+            }
+            if let (Coding::None, Some(coding)) = (coding, coding_of(answer.headers())) {
+                return Err(Failed::encoded(&url, coding));
             }
             receive(&url, answer, limit, sink)
         })
@@ -229,7 +271,7 @@ impl Http {
     pub fn size(&self, base: &HttpBase, path: &str) -> Result<Option<u64>, HttpError> {
         let url = base.url(path);
         self.tried(&url, || {
-            let answer = self.call(base, &url, "HEAD", 0)?;
+            let answer = self.call(base, &url, "HEAD", 0, Coding::Unasked)?;
             match answer.status().as_u16() {
                 200 => Ok(content_length(answer.headers())),
                 status => Err(Failed::status(&url, status, answer.headers(), b"")),
@@ -244,13 +286,14 @@ impl Http {
         url: &str,
         method: &str,
         limit: u64,
+        coding: Coding,
     ) -> Result<Response<Body>, Failed> {
         if !self.options.one_host {
-            return self.call_once(base, url, method, limit);
+            return self.call_once(base, url, method, limit, coding);
         }
         let mut at = url.to_owned();
         for _ in 0..=MAX_REDIRECTS {
-            let answer = self.call_once(base, &at, method, limit)?;
+            let answer = self.call_once(base, &at, method, limit, coding)?;
             if !answer.status().is_redirection() {
                 return Ok(answer);
             }
@@ -276,6 +319,7 @@ impl Http {
         url: &str,
         method: &str,
         limit: u64,
+        coding: Coding,
     ) -> Result<Response<Body>, Failed> {
         let agent = match self
             .options
@@ -300,9 +344,11 @@ impl Http {
                     self.options.small_body_timeout + Duration::from_secs(limit / SLOWEST)
                 }))
                 .build();
-        if path_is_packed(url) {
-            request = request.header(header::ACCEPT_ENCODING, "identity");
-        }
+        let codings = match coding {
+            Coding::Any => GZIP,
+            Coding::Unasked | Coding::None => "identity",
+        };
+        request = request.header(header::ACCEPT_ENCODING, codings);
         let login = base
             .user
             .as_ref()
@@ -409,13 +455,13 @@ fn receive(
             source,
         }),
     };
-    let encoded = answer.headers().contains_key(header::CONTENT_ENCODING);
-    let expected = content_length(answer.headers()).filter(|_| !encoded);
+    let coded = coding_of(answer.headers()).is_some();
+    let expected = content_length(answer.headers()).filter(|_| !coded);
     if expected.is_some_and(|size| size > limit) {
         return Err(too_large());
     }
     sink.restart().map_err(unwritable)?;
-    let mut body = answer.into_body().into_reader();
+    let mut body = decoded(answer);
     let mut buffer = vec![0; 64 << 10];
     let mut got = 0u64;
     loop {
@@ -439,6 +485,24 @@ fn receive(
     }
 }
 
+/// The body, with the coding undone that is asked for; one that is not known is left as it is.
+fn decoded(answer: Response<Body>) -> Box<dyn Read> {
+    let coding = coding_of(answer.headers());
+    let body = answer.into_body().into_reader();
+    match coding.as_deref() {
+        Some(GZIP) => Box::new(MultiGzDecoder::new(body)),
+        _ => Box::new(body),
+    }
+}
+
+/// The coding that a body is said to be under, in lower case.
+fn coding_of(headers: &HeaderMap) -> Option<String> {
+    let coding = headers.get(header::CONTENT_ENCODING)?;
+    let text = String::from_utf8_lossy(coding.as_bytes());
+    let text = text.trim().to_ascii_lowercase();
+    (text != "identity").then_some(text)
+}
+
 fn content_length(headers: &HeaderMap) -> Option<u64> {
     headers
         .get(header::CONTENT_LENGTH)?
@@ -458,7 +522,7 @@ fn jittered(pause: Duration) -> Duration {
     pause / 2 + pause.mul_f64((random % 1024) as f64 / 2048.0)
 }
 
-/// Whether the answer is compressed already, so that a transfer coding would only cost time.
+/// Whether the answer is compressed already, so that a coding of the body would only cost time.
 fn path_is_packed(url: &str) -> bool {
     url.ends_with(".zip") || url.contains("/tile/")
 }

@@ -181,6 +181,11 @@ impl HttpBase {
         behind.starts_with('/').then_some(url)
     }
 
+    /// Whether what comes from here can be changed on its way by whoever sits there: it is plain http, and leaves this machine.
+    pub fn is_open(&self) -> bool {
+        !self.secure && !is_loopback(&self.host)
+    }
+
     /// The URL to request for `path`, which begins with a slash. User and password are not in it.
     pub fn url(&self, path: &str) -> String {
         let scheme = if self.secure { "https" } else { "http" };
@@ -335,6 +340,25 @@ mod tests {
             "http://u:p@[::1]:1",
         ] {
             assert!(http(taken).user.is_some(), "{taken}");
+        }
+    }
+
+    #[test]
+    fn what_anybody_on_the_way_can_change() {
+        for open in [
+            "http://h.example/p",
+            "http://192.0.2.1:80",
+            "http://localhost.example",
+        ] {
+            assert!(http(open).is_open(), "{open}");
+        }
+        for closed in [
+            "https://h.example",
+            "http://127.0.0.2:1",
+            "http://LocalHost:8080/p",
+            "http://[::1]",
+        ] {
+            assert!(!http(closed).is_open(), "{closed}");
         }
     }
 

@@ -45,6 +45,16 @@ pub enum HttpError {
         /// The URL, without its user part.
         url: String,
     },
+    /// The body comes under a coding, and only its own bytes will do.
+    #[error(
+        "{url}: the server sends it as Content-Encoding {coding:?}, so that its own bytes are not known"
+    )]
+    Encoded {
+        /// The URL, without its user part.
+        url: String,
+        /// What the server says.
+        coding: String,
+    },
     /// What was received could not be written here.
     #[error("{url}: cannot write what was received")]
     Write {
@@ -105,6 +115,17 @@ impl Failed {
                 url: url.to_owned(),
                 status,
                 text: first_line(text),
+            }),
+        }
+    }
+
+    pub(super) fn encoded(url: &str, coding: String) -> Failed {
+        Failed {
+            passing: false,
+            retry_after: None,
+            what: What::Told(HttpError::Encoded {
+                url: url.to_owned(),
+                coding,
             }),
         }
     }

@@ -149,13 +149,51 @@ fn the_limit_is_kept_with_and_without_a_length() {
         encoder.finish().unwrap()
     };
     assert!(packed.len() < 1000);
-    let server = scripted(vec![Answer::ok(packed).header("Content-Encoding", "gzip")]);
+    let server = scripted(vec![Answer::ok(packed).header("Content-Encoding", "GZip")]);
     assert_eq!(
         http.get(&base(&server.url), "/x", 10_000).unwrap().len(),
         10_000
     );
     let error = http.get(&base(&server.url), "/x", 9_999).unwrap_err();
     assert!(matches!(error, HttpError::TooLarge { .. }), "{error:?}");
+    let asked = server.asked.lock().unwrap();
+    assert_eq!(asked[0].headers["accept-encoding"], "gzip");
+}
+
+#[test]
+fn a_file_that_counts_byte_for_byte_comes_under_no_coding() {
+    let packed = {
+        let mut encoder = flate2::write::GzEncoder::new(Vec::new(), flate2::Compression::best());
+        encoder.write_all(b"plain").unwrap();
+        encoder.finish().unwrap()
+    };
+    let http = client(HttpOptions::default());
+    let verbatim = |server: &TestServer| {
+        let mut body = Vec::new();
+        let got = http.get_verbatim_into(&base(&server.url), "/a.tar.gz", 1000, &mut body);
+        got.map(|_| body)
+    };
+    for coding in ["gzip", "GZIP", "x-gzip", "br"] {
+        let server = scripted(vec![
+            Answer::ok(packed.clone()).header("Content-Encoding", coding),
+        ]);
+        let error = verbatim(&server).unwrap_err();
+        assert!(
+            matches!(&error, HttpError::Encoded { coding: said, .. } if *said == coding.to_ascii_lowercase()),
+            "{error:?}"
+        );
+        assert_eq!(server.paths().len(), 1, "it is asked for once");
+    }
+    for labels in [&[][..], &[("Content-Encoding", "identity")]] {
+        let mut answer = Answer::ok(packed.clone());
+        for (name, value) in labels {
+            answer = answer.header(name, value);
+        }
+        let server = scripted(vec![answer]);
+        assert_eq!(verbatim(&server).unwrap(), packed);
+        let asked = server.asked.lock().unwrap();
+        assert_eq!(asked[0].headers["accept-encoding"], "identity");
+    }
 }
 
 #[test]

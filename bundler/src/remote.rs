@@ -1,0 +1,101 @@
+//! A file by URL that no checksum database knows: an opaque file, a vulnerability database.
+//!
+//! What vouches for such a file is the SHA-256 in modferry.yaml, or else TLS. So over plain http, where anybody on the way
+//! can put another file in its place, it is only taken with a SHA-256; what never leaves this machine is excepted. And its
+//! bytes must be its own: a body that the server says to be coded is refused.
+
+use modferry_cli::{Exit, Fault};
+use tempfile::NamedTempFile;
+
+use crate::cache::{Cache, Download, hex};
+use crate::error::Error;
+use crate::upstream::goproxy::{self, GetError};
+use crate::upstream::http::Http;
+use crate::upstream::url::{Base, without_user};
+
+/// A file to fetch.
+#[derive(Clone, Copy, Debug)]
+pub struct Remote<'r> {
+    /// What asks for it, as an error names it: `files: go.tgz`.
+    pub key: &'r str,
+    /// Where it is.
+    pub url: &'r str,
+    /// The SHA-256 that it must have.
+    pub sha256: Option<[u8; 32]>,
+    /// The most bytes that it may have.
+    pub limit: u64,
+}
+
+/// A file that was fetched.
+#[derive(Debug)]
+pub struct Got {
+    /// Its bytes, on the cache's file system.
+    pub file: NamedTempFile,
+    /// How many.
+    pub size: u64,
+    /// Their SHA-256.
+    pub sha256: [u8; 32],
+}
+
+impl Remote<'_> {
+    /// Fetches it. What has another SHA-256 than it must have is refused.
+    pub fn fetch(&self, http: &Http, cache: &Cache) -> Result<Got, Error> {
+        let base =
+            Base::parse(self.url).map_err(|source| Error::usage_because(self.key, source))?;
+        if let (Base::Http(at), None) = (&base, self.sha256)
+            && at.is_open()
+        {
+            let text = format!(
+                "{}: {base}: over plain http anybody on the way can put another file in its place",
+                self.key
+            );
+            return Err(Fault::new(Exit::Usage, text)
+                .advise(
+                    "use https, or say which file it must be: sha256, with 64 hexadecimal digits",
+                )
+                .into());
+        }
+        let folder = cache.root();
+        let keep = |source| Error::file("write into", folder)(source);
+        let mut download = Download::new(cache.temp().map_err(keep)?);
+        match goproxy::get_verbatim_into(http, &base, self.limit, &mut download) {
+            Ok(_) => {}
+            Err(GetError::Local(source)) => return Err(keep(source)),
+            Err(GetError::Refused(why)) => {
+                let text = format!("{}: {}: {why}", self.key, without_user(self.url));
+                return Err(Fault::new(Exit::Upstream, text).into());
+            }
+        }
+        let (file, size, sha256) = download.finish();
+        hold(self.key, self.sha256, sha256)?;
+        Ok(Got { file, size, sha256 })
+    }
+}
+
+/// An error, if this is not the SHA-256 that modferry.yaml says.
+pub fn hold(key: &str, expected: Option<[u8; 32]>, sha256: [u8; 32]) -> Result<(), Error> {
+    match expected {
+        Some(expected) if expected != sha256 => {
+            let (got, said) = (hex(&sha256), hex(&expected));
+            let text =
+                format!("{key}: its SHA-256 is {got}, and {said} is what modferry.yaml says");
+            Err(Fault::new(Exit::Damaged, text)
+                .advise("find out which of the two is right before anything is carried")
+                .into())
+        }
+        _ => Ok(()),
+    }
+}
+
+/// The SHA-256 that somebody wrote down; `None` where that is not 64 hexadecimal digits.
+pub fn parse_sha256(text: &str) -> Option<[u8; 32]> {
+    let digits = text.as_bytes();
+    let mut sha256 = [0; 32];
+    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
+        return None;
+    }
+    for (byte, pair) in sha256.iter_mut().zip(digits.chunks_exact(2)) {
+        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
+    }
+    Some(sha256)
+}
