@@ -39,7 +39,9 @@ pub mod sumdb;
 #[cfg(test)]
 mod testing;
 pub mod trust;
+pub mod unzip;
 pub mod upstream;
 pub mod verify;
 pub mod volume_size;
+pub mod vulndb;
 pub mod write;

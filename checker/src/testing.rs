@@ -29,7 +29,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use pack::TestPacking;
 pub use sumdb::TestSumdb;
-pub use zip::{Packing, zip_h1, zip_of};
+pub use zip::{Packing, archive_of, zip_h1, zip_of};
 
 /// A new key of that name.
 pub fn key(name: &str) -> SigningKey {

@@ -142,12 +142,19 @@ impl Wanted {
 
 /// The versions of Go that a list of the module's versions names.
 pub fn listed<'v>(versions: impl Iterator<Item = &'v Version>) -> BTreeSet<GoVersion> {
-    let of = |version: &Version| {
-        let name = version.as_str().strip_prefix("v0.0.1-go")?;
-        let (go, platform) = name.rsplit_once('.')?;
-        platform.contains('-').then(|| go.parse().ok())?
-    };
-    versions.filter_map(of).collect()
+    versions.filter_map(go_of).collect()
+}
+
+/// The version of Go that a module version is; `None` of any other module.
+pub fn version_of(module: &ModuleVersion) -> Option<GoVersion> {
+    let is_toolchain = module.path().as_str() == MODULE;
+    is_toolchain.then(|| go_of(module.version())).flatten()
+}
+
+fn go_of(version: &Version) -> Option<GoVersion> {
+    let name = version.as_str().strip_prefix("v0.0.1-go")?;
+    let (go, platform) = name.rsplit_once('.')?;
+    platform.contains('-').then(|| go.parse().ok())?
 }
 
 /// The modules of these toolchains, and how much of each.

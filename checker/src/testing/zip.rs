@@ -22,11 +22,23 @@ pub enum Packing {
 
 /// A module zip of these files, `module@version/` put before each name.
 pub fn zip_of(module: &ModuleVersion, files: &[(&str, &[u8])], packing: Packing) -> Vec<u8> {
+    let named = files.iter();
+    let named: Vec<(String, &[u8])> = named
+        .map(|(name, content)| (format!("{module}/{name}"), *content))
+        .collect();
+    let files: Vec<(&str, &[u8])> = named
+        .iter()
+        .map(|(name, content)| (name.as_str(), *content))
+        .collect();
+    archive_of(&files, packing)
+}
+
+/// A zip of these files, by whatever names.
+pub fn archive_of(files: &[(&str, &[u8])], packing: Packing) -> Vec<u8> {
     let mut deflater = Deflater::new();
     let mut out = Vec::new();
     let mut directory = Vec::new();
     for (name, content) in files {
-        let name = format!("{module}/{name}");
         let (method, packed) = match packing {
             Packing::Stored => (0_u16, content.to_vec()),
             Packing::Deflated => {

@@ -7,12 +7,13 @@
 pub mod text;
 
 use std::collections::BTreeSet;
-use std::io::{self, Read};
+use std::io;
 
-use flate2::read::DeflateDecoder;
 use modferry_protocol::module::ModuleVersion;
-use modferry_protocol::zip::{Place, ReadAt, ZipError, places};
+use modferry_protocol::zip::{ReadAt, ZipError, places};
 use serde::de::{Deserialize, Deserializer, Error as _};
+
+use crate::unzip;
 
 /// A licence that is not recognised, and a module that has no licence text.
 pub const UNKNOWN: &str = "unknown";
@@ -103,7 +104,8 @@ pub fn of_zip(
             found.insert(UNKNOWN);
             break;
         }
-        let text = text_of(zip, &place).map_err(|source| Unreadable::File { name, source })?;
+        let text = unzip::content(zip, &place, MAX_TEXT)
+            .map_err(|source| Unreadable::File { name, source })?;
         let licences = text.map(|text| text::recognise(&text)).unwrap_or_default();
         match licences.is_empty() {
             true => drop(found.insert(UNKNOWN)),
@@ -126,25 +128,6 @@ fn is_licence(name: &str) -> bool {
     };
     // license.go is a program.
     !name.contains('/') && !name.ends_with(".go") && NAMES.into_iter().any(begins)
-}
-
-/// `None` where it is longer than [`MAX_TEXT`].
-fn text_of(zip: &(impl ReadAt + ?Sized), place: &Place) -> io::Result<Option<Vec<u8>>> {
-    let packed = place.data.end.saturating_sub(place.data.start);
-    if packed > MAX_TEXT {
-        return Ok(None);
-    }
-    let size = usize::try_from(packed).map_err(io::Error::other)?;
-    let mut bytes = vec![0; size];
-    zip.read_exact_at(place.data.start, &mut bytes)?;
-    if place.method == 0 {
-        return Ok(Some(bytes));
-    }
-    let mut text = Vec::new();
-    DeflateDecoder::new(bytes.as_slice())
-        .take(MAX_TEXT + 1)
-        .read_to_end(&mut text)?;
-    Ok((text.len() as u64 <= MAX_TEXT).then_some(text))
 }
 
 #[cfg(test)]

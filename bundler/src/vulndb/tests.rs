@@ -1,0 +1,267 @@
+//! What is a database, and what it says of module versions.
+
+#![allow(clippy::unwrap_used)]
+use serde_json::{Value, json};
+
+use super::testing::{MODIFIED, TestVulndb, report};
+use super::*;
+
+fn now() -> Timestamp {
+    "2026-11-21T00:00:00Z".parse().unwrap()
+}
+
+/// The findings of a module version: ids, and what mends them.
+fn found(database: &Database, module: &str) -> Vec<(String, Option<String>)> {
+    let findings = database.findings(&module.parse().unwrap(), now());
+    let all = findings.into_iter();
+    all.map(|finding| (finding.report.id().to_owned(), finding.fixed))
+        .collect()
+}
+
+fn of(reports: &[Value]) -> Database {
+    Database::new(TestVulndb::new(reports).documents()).unwrap()
+}
+
+fn one(id: &str, fixed: &str) -> Vec<(String, Option<String>)> {
+    vec![(id.into(), (!fixed.is_empty()).then(|| fixed.into()))]
+}
+
+#[test]
+fn a_database_is_read_and_given_back_as_published() {
+    let db = TestVulndb::new(&[
+        report("GO-2024-0002", "a.test/b", &[["0", ""]]),
+        report("GO-2024-0001", "a.test/a", &[["0", "1.2.0"]]),
+    ]);
+    let database = Database::new(db.documents()).unwrap();
+    assert_eq!(database.modified, MODIFIED.parse().unwrap());
+    let documents: Vec<(&str, &[u8])> = database.documents().collect();
+    let want =
+        db.0.iter()
+            .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));
+    assert_eq!(documents, want.collect::<Vec<_>>());
+    assert!(documents.is_sorted());
+    let first = &database.reports()[0];
+    assert_eq!(first.id(), "GO-2024-0001");
+    assert_eq!(first.aliases(), ["CVE-2024-0001"]);
+    assert_eq!(first.summary(), "What is wrong with a.test/a");
+    // A database may have no reports at all.
+    assert_eq!(of(&[]).reports(), []);
+}
+
+#[test]
+fn versions_within_a_range_are_found_and_what_mends_them() {
+    let database = of(&[
+        report(
+            "GO-2024-0001",
+            "a.test/a",
+            &[["0", "1.2.0"], ["1.4.0", "1.4.3"]],
+        ),
+        report("GO-2024-0002", "a.test/a", &[["1.4.1", ""]]),
+        report("GO-2024-0003", "a.test/other", &[["0", ""]]),
+    ]);
+    let both = |fixed: &str| [one("GO-2024-0001", fixed), one("GO-2024-0002", "")].concat();
+    for (version, want) in [
+        ("v1.1.9", one("GO-2024-0001", "v1.2.0")),
+        ("v1.2.0-rc.1", one("GO-2024-0001", "v1.2.0")),
+        ("v1.2.0", vec![]),
+        ("v1.4.0-0.20200101000000-abcdefabcdef", vec![]),
+        ("v1.4.0", one("GO-2024-0001", "v1.4.3")),
+        ("v1.4.1", both("v1.4.3")),
+        ("v1.4.3", one("GO-2024-0002", "")),
+    ] {
+        assert_eq!(
+            found(&database, &format!("a.test/a@{version}")),
+            want,
+            "{version}"
+        );
+    }
+    assert_eq!(found(&database, "a.test/A@v1.1.9"), []);
+}
+
+#[test]
+fn a_fix_that_has_it_again_is_none() {
+    let mut twice = report("GO-2024-0001", "a.test/a", &[["0", "1.2.0"]]);
+    let more =
+        json!({ "type": "SEMVER", "events": [{ "introduced": "1.1.0" }, { "fixed": "1.3.0" }] });
+    twice["affected"][0]["ranges"]
+        .as_array_mut()
+        .unwrap()
+        .push(more);
+    let database = of(&[twice]);
+    assert_eq!(
+        found(&database, "a.test/a@v1.0.0"),
+        one("GO-2024-0001", "v1.3.0")
+    );
+}
+
+#[test]
+fn a_report_that_was_withdrawn_counts_for_nothing() {
+    let mut withdrawn = report("GO-2024-0001", "a.test/a", &[["0", ""]]);
+    for (at, counts) in [
+        ("2026-11-20T23:59:59Z", false),
+        ("2026-11-21T00:00:00Z", true),
+    ] {
+        withdrawn["withdrawn"] = at.into();
+        let found = found(&of(&[withdrawn.clone()]), "a.test/a@v1.0.0");
+        assert_eq!(!found.is_empty(), counts, "{at}");
+    }
+}
+
+#[test]
+fn toolchains_are_what_go_itself_is_called() {
+    let database = of(&[
+        report(
+            "GO-2024-0001",
+            "stdlib",
+            &[["0", "1.21.5"], ["1.22.0-0", "1.22.0-rc.2"]],
+        ),
+        report("GO-2024-0002", "toolchain", &[["1.22.0-0", "1.22.1"]]),
+    ]);
+    let go = |version: &str| {
+        found(
+            &database,
+            &format!("golang.org/toolchain@v0.0.1-{version}.linux-amd64"),
+        )
+    };
+    assert_eq!(go("go1.20"), one("GO-2024-0001", "go1.21.5"));
+    assert_eq!(go("go1.21.4"), one("GO-2024-0001", "go1.21.5"));
+    assert_eq!(go("go1.21.10"), []);
+    let both = [
+        one("GO-2024-0001", "go1.22rc2"),
+        one("GO-2024-0002", "go1.22.1"),
+    ]
+    .concat();
+    assert_eq!(go("go1.22rc1"), both);
+    assert_eq!(go("go1.22rc2"), one("GO-2024-0002", "go1.22.1"));
+    assert_eq!(go("go1.22.0"), one("GO-2024-0002", "go1.22.1"));
+    assert_eq!(go("go1.22.1"), []);
+}
+
+#[test]
+fn what_lists_say_null_is_empty() {
+    let mut plain = report("GO-2024-0001", "a.test/a", &[]);
+    plain["aliases"] = Value::Null;
+    plain["affected"][0]["ranges"] = Value::Null;
+    let database = of(&[plain.clone()]);
+    // Without a range all versions are affected.
+    assert_eq!(found(&database, "a.test/a@v1.9.0"), one("GO-2024-0001", ""));
+    plain["affected"] = Value::Null;
+    assert_eq!(of(&[plain]).reports()[0].modules().len(), 0);
+}
+
+#[test]
+fn what_does_not_agree_with_itself_is_refused() {
+    let whole = || {
+        TestVulndb::new(&[
+            report("GO-2024-0001", "a.test/a", &[["0", ""]]),
+            report("GO-2024-0002", "a.test/b", &[["0", ""]]),
+        ])
+    };
+    let other = "2026-11-19T00:00:00Z";
+    let entry = |id: &str, modified: &str| json!({ "id": id, "modified": modified });
+    let first = entry("GO-2024-0001", MODIFIED);
+    let second = entry("GO-2024-0002", MODIFIED);
+    let module = |path: &str, vulns: &[&Value]| json!({ "path": path, "vulns": vulns });
+    let a = module("a.test/a", &[&first]);
+    let put = |name: &'static str, document: Value| (name, Some(document));
+    let mut renamed = report("GO-2024-0003", "a.test/a", &[]);
+    renamed["id"] = "GO-2024-0003".into();
+    let mut no_time = report("GO-2024-0001", "a.test/a", &[]);
+    no_time["withdrawn"] = "yesterday".into();
+    for ((name, document), want) in [
+        (("index/db", None), "it has no index/db.json"),
+        (("index/modules", None), "it has no index/modules.json"),
+        (("index/vulns", None), "it has no index/vulns.json"),
+        (
+            put("index/db", json!({})),
+            "index/db.json is not what the format says: missing field `modified`",
+        ),
+        (
+            put("index/db", json!({ "modified": "today" })),
+            "index/db.json: modified: \"today\" is no time",
+        ),
+        (
+            put("index/vulns", json!([first])),
+            "ID/GO-2024-0002.json is there, and index/vulns.json does not name it",
+        ),
+        (
+            put(
+                "index/vulns",
+                json!([first, second, entry("GO-2024-0009", MODIFIED)]),
+            ),
+            "index/vulns.json names GO-2024-0009, and ID/GO-2024-0009.json is not there",
+        ),
+        (
+            put(
+                "index/vulns",
+                json!([first, second, entry("../evil", MODIFIED)]),
+            ),
+            "index/vulns.json: id: \"../evil\" is no id of a report",
+        ),
+        (
+            put("index/vulns", json!([first, entry("GO-2024-0002", other)])),
+            "ID/GO-2024-0002.json: modified: 2026-11-20T08:30:00Z, and index/vulns.json says 2026-11-19T00:00:00Z",
+        ),
+        (
+            put("index/vulns", json!([first, entry("GO-2024-0002", "")])),
+            "index/vulns.json: modified: \"\" is no time",
+        ),
+        (
+            put("index/vulns", json!({ "id": 1 })),
+            "index/vulns.json is not what the format says",
+        ),
+        (
+            put("index/modules", json!([a])),
+            "ID/GO-2024-0002.json is about a.test/b, and index/modules.json does not say so",
+        ),
+        (
+            put(
+                "index/modules",
+                json!([
+                    a,
+                    module("a.test/b", &[&second, &entry("GO-2024-0009", MODIFIED)])
+                ]),
+            ),
+            "index/modules.json names GO-2024-0009, and",
+        ),
+        (
+            put(
+                "index/modules",
+                json!([a, module("a.test/b", &[&entry("GO-2024-0002", other)])]),
+            ),
+            "and index/modules.json says 2026-11-19T00:00:00Z",
+        ),
+        (
+            put(
+                "index/modules",
+                json!([a, module("a.test/b", &[&entry("GO-1", MODIFIED)])]),
+            ),
+            "index/modules.json: id: \"GO-1\" is no id",
+        ),
+        (
+            put("ID/GO-2024-0001", renamed),
+            "ID/GO-2024-0001.json: id: \"GO-2024-0003\" is no id of the report of that name",
+        ),
+        (
+            put("ID/GO-2024-0001", no_time),
+            "ID/GO-2024-0001.json: withdrawn: \"yesterday\" is no time",
+        ),
+        (
+            put(
+                "ID/GO-2024-0001",
+                json!({ "id": "GO-2024-0001", "modified": 7 }),
+            ),
+            "ID/GO-2024-0001.json is not what the format says: invalid type: integer `7`, expected a string at line 1",
+        ),
+    ] {
+        let mut db = whole();
+        match document {
+            Some(document) => db.put(name, &document),
+            None => drop(db.0.remove(name)),
+        }
+        let error = Database::new(db.documents()).unwrap_err();
+        let error = modferry_cli::in_one_line(&error);
+        assert!(error.contains(want), "{want}: {error}");
+    }
+    Database::new(whole().documents()).unwrap();
+}
