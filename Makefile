@@ -6,12 +6,13 @@ SHELL := /bin/bash
 # The RocksDB of this machine, compiled once and outside the checkout (scripts/rocksdb.sh).
 WITH_ROCKSDB = . scripts/env.sh;
 
-.PHONY: help setup build demo test test-live test-faults lint fuzz bench clean
+.PHONY: help setup build demo test test-live test-go-scripts test-faults lint fuzz bench clean
 
 help:
 	@echo "make demo       carry a real program's modules across a gap and build it there"
 	@echo "make test       every hermetic test"
 	@echo "make test-live  real modules through your GOPROXY: the demo's job, byte identity, a Go toolchain"
+	@echo "make test-go-scripts  the scripts that come with Go itself, against a mirror in the place of their proxy"
 	@echo "make test-faults  every fault: kills, full disks, lost power, bad media; ends with a table"
 	@echo "make lint       formatter, clippy, unit files"
 	@echo "make fuzz       every parser of untrusted bytes, SECONDS=60 each (nightly toolchain)"
@@ -35,6 +36,11 @@ test: setup
 test-live: build
 	@$(WITH_ROCKSDB) cargo test --locked --release --package modferry-tests --test 'live*' -- --ignored --nocapture
 	@$(WITH_ROCKSDB) cargo test --locked --release --package modferry-bundler --test live_selection -- --ignored --nocapture
+
+# SCRIPTS='^mod_get' runs only those whose names match.
+SCRIPTS ?= .
+test-go-scripts: build
+	@scripts/go-scripts.sh '$(SCRIPTS)'
 
 test-faults: setup
 	@scripts/test-faults.sh
