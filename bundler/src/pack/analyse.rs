@@ -269,16 +269,17 @@ impl Worker {
         if place.unpacked > MAX_CONTENT {
             return false;
         }
-        self.content.clear();
-        // One byte more than is declared: what is longer then shows itself.
-        self.content.reserve_exact(place.unpacked as usize + 1);
+        // One byte more than is declared: what is longer then shows itself. Not into the vector's spare room, all of which
+        // would be zeroed first: it is as large as the largest entry before.
+        self.content.resize(place.unpacked as usize + 1, 0);
         self.inflate.reset(false);
         let ended =
             self.inflate
-                .decompress_vec(&self.packed, &mut self.content, FlushDecompress::Finish);
+                .decompress(&self.packed, &mut self.content, FlushDecompress::Finish);
+        self.content.truncate(place.unpacked as usize);
         matches!(ended, Ok(Status::StreamEnd))
             && self.inflate.total_in() == self.packed.len() as u64
-            && self.content.len() as u64 == place.unpacked
+            && self.inflate.total_out() == place.unpacked
             && crc32(&self.content) == place.crc32
     }
 
