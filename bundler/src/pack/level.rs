@@ -31,7 +31,7 @@ impl Packing {
         let zstd = match self {
             Packing::None => return None,
             Packing::Fast => ContentsLevel {
-                level: 12,
+                level: 9,
                 hash_log: 21,
                 chain_log: 21,
             },
