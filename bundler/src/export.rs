@@ -181,6 +181,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
                 portion: &portion,
                 answers,
                 files,
+                vulndb: None,
                 trust,
                 missing: missing(&fetched.failures),
                 volume_size: config.volume_size.map(|size| size.0),

@@ -34,6 +34,7 @@ pub mod remote;
 pub mod select;
 pub mod settings;
 pub mod sign;
+pub mod snapshot;
 pub mod state;
 pub mod sumdb;
 #[cfg(test)]

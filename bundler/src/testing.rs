@@ -17,6 +17,7 @@ pub(crate) fn manifest(stream: &str, sequence: u64) -> Manifest {
         bases: 0,
         tombstones: 0,
         heads: Vec::new(),
+        vulndb: None,
         totals: Totals::default(),
         deflated: DeflatedTotals::default(),
         index: Digest {

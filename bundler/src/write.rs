@@ -43,6 +43,7 @@ use crate::pack::base::Base;
 use crate::pack::{self, Packed, Packing, Zip};
 use crate::policy::Policy;
 use crate::progress::Progress;
+use crate::snapshot::Carrying;
 use crate::state::{BuiltOn, Intent, State};
 use crate::sumdb::prove::Proof;
 
@@ -70,6 +71,8 @@ pub struct Contents<'c> {
     pub answers: Vec<Carried>,
     /// Opaque files, by name.
     pub files: Vec<Opaque>,
+    /// The vulnerability database, if the selection names one.
+    pub vulndb: Option<Carrying<'c>>,
     /// Trust notes, by number.
     pub trust: Vec<(u64, Vec<u8>)>,
     /// What could not be had.
@@ -165,6 +168,10 @@ pub fn write(
         bases: packed.bases.len() as u64,
         tombstones: contents.portion.tombstones.len() as u64,
         heads: vec![(contents.db.clone(), contents.proof.head.head())],
+        vulndb: contents
+            .vulndb
+            .as_ref()
+            .map(|carrying| carrying.vulndb.clone()),
         totals,
         deflated: packed.deflated,
         index: digest,
@@ -263,7 +270,7 @@ fn packed<'c>(contents: &Contents<'c>, progress: &Progress) -> Result<Packed, Er
     Ok(packed)
 }
 
-/// Needs, bases, tombstones, trust notes, heads, records, tiles, pins, infos, go.mods and answers to queries, each of the last verified as it is read.
+/// Needs, bases, tombstones, trust notes, heads, records, tiles, pins, infos, go.mods, answers to queries and the vulnerability database; each go.mod is verified as it is read.
 fn small_things(
     contents: &Contents<'_>,
     packed: &Packed,
@@ -340,6 +347,13 @@ fn small_things(
     }
     for answer in &contents.answers {
         spool.put(Item::Query(answer.query.clone()), &answer.bytes)?;
+    }
+    if let Some(carrying) = &contents.vulndb {
+        let mut numbers = 1..;
+        carrying.each_piece(|piece| {
+            let number = numbers.next().unwrap_or_default();
+            spool.put(Item::Vulndb(number), &piece)
+        })?;
     }
     spool.close()
 }

@@ -1,6 +1,7 @@
 //! The one loop: opens a bundle's volumes, has its manifest accepted, and takes its entries in, in the order of trust.
 
 mod contents;
+mod documents;
 mod files;
 mod zips;
 
@@ -21,6 +22,9 @@ use crate::restore::{Base, Frames, Parts};
 use crate::spool::default_folder;
 use crate::workers::with_workers;
 use crate::{CheckError, Progress, Report, Stage, content};
+use documents::Documents;
+
+pub use documents::vulndb_modified;
 
 /// Reads a bundle's volumes, each from its first byte to its last, hands what they carry to `stage`, and proves it.
 ///
@@ -71,6 +75,7 @@ pub fn check<V: Volumes, S: Stage>(
         progress,
         report: &mut report,
         prover,
+        documents: Documents::default(),
         bases: Vec::new(),
         frames: Frames::default(),
         parts: None,
@@ -104,6 +109,8 @@ struct Intake<'a, S: Stage> {
     progress: &'a dyn Progress,
     report: &'a mut Report,
     prover: Prover<'a>,
+    /// The vulnerability database, as it comes.
+    documents: Documents,
     /// The bases that were found, in the order of their list, until contents or recipes come.
     bases: Vec<Base<S::HeldZip>>,
     frames: Frames,
@@ -165,6 +172,7 @@ where
             report,
             prover,
             bases,
+            documents,
             ..
         } = self;
         let volume = manifest.volume_file_name(incoming.volume());
@@ -184,6 +192,7 @@ where
                         report.trust_notes += 1;
                         (stage.trust_note(*number, bytes)).map_err(CheckError::stage)?;
                     }
+                    Item::Vulndb(_) => documents.piece((&volume, &entry), &item, bytes, *stage)?,
                     _ => {
                         lists.carries(&item)?;
                         report.infos += u64::from(matches!(item, Item::Info(_)));
@@ -207,6 +216,8 @@ where
             let begun = Instant::now();
             self.prover.prove_small_things(self.stage, self.report)?;
             self.report.prove_time = begun.elapsed();
+            let missing = self.prover.missing();
+            (self.documents).are_in(self.manifest, self.stage, missing, self.report)?;
             if self.lists.lacks() {
                 // What the zips would lack besides comes with the cure: no need to read gigabytes for its names.
                 self.nothing_is_missing()?;

@@ -62,11 +62,12 @@ pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
         Ok(())
     };
     match item {
-        // Lists and heads are read elsewhere, and have limits of their own; zips and their contents come another way.
+        // Lists, heads and databases of vulnerabilities are read elsewhere, and have limits of their own; zips and their contents come another way.
         Item::Needs(_)
         | Item::Bases(_)
         | Item::Tombstones(_)
         | Item::Head(_)
+        | Item::Vulndb(_)
         | Item::Contents(_)
         | Item::Zip(_)
         | Item::File(_) => Ok(()),

@@ -37,7 +37,7 @@ pub mod testing;
 pub mod volume;
 mod workers;
 
-pub use check::{check, from_read};
+pub use check::{check, from_read, vulndb_modified};
 pub use content::{MAX_INFO, answered, info_is_of};
 pub use error::{CheckError, MAX_NAMED, Side};
 pub use modferry_protocol::trust::Policy;

@@ -138,6 +138,7 @@ impl<'a> Prover<'a> {
             | Item::Bases(_)
             | Item::Tombstones(_)
             | Item::Trust(_)
+            | Item::Vulndb(_)
             | Item::Contents(_)
             | Item::Zip(_)
             | Item::File(_) => Ok(()),

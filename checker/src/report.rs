@@ -67,6 +67,8 @@ pub struct Report {
     pub mods: u64,
     /// Answers to queries that name a version which is whole here.
     pub queries: u64,
+    /// Documents of the vulnerability database, which is the one that the manifest names.
+    pub documents: u64,
     /// Frames of contents that were restored.
     pub contents: u64,
     /// Their bytes.
@@ -116,6 +118,7 @@ impl Report {
             infos: 0,
             mods: 0,
             queries: 0,
+            documents: 0,
             contents: 0,
             content_bytes: 0,
             deflated: 0,
@@ -251,6 +254,10 @@ impl fmt::Display for Report {
         line(
             self.queries,
             "answers to queries name a version that is whole here",
+        )?;
+        line(
+            self.documents,
+            "documents of a vulnerability database are what their names say, and all of it",
         )?;
         line(
             self.contents,

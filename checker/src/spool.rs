@@ -14,7 +14,7 @@ use std::os::unix::fs::FileExt;
 use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::{FileName, Item, Query};
+use modferry_protocol::bundle::{FileName, Item, Query, Snapshot};
 use modferry_protocol::module::{ModulePath, ModuleVersion, Revision};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::zip::ZipFacts;
@@ -250,6 +250,10 @@ impl Stage for SpoolStage {
         Ok(HeldZip::None)
     }
 
+    fn held_vulndb(&self) -> Result<Option<Snapshot>, SpoolError> {
+        Ok(None)
+    }
+
     fn put_file(
         &mut self,
         _name: &FileName,
@@ -333,6 +337,7 @@ fn name_of(item: &Item) -> Vec<u8> {
         Item::Info(m) => format!("info {}", module(m)),
         Item::Mod(m) => format!("mod {}", module(m)),
         Item::Query(query) => format!("query {} {}", query.path(), query.revision()),
+        Item::Vulndb(number) => format!("vulndb {number}"),
         Item::Contents(number) => format!("contents {number}"),
         Item::Zip(m) => format!("zip {}", module(m)),
         Item::File(name) => format!("file {name}"),
@@ -360,6 +365,7 @@ fn item_of(name: &[u8]) -> Option<Item> {
         ["query", path, revision] => Item::Query(
             Query::new(ModulePath::new(path).ok()?, Revision::new(revision).ok()?).ok()?,
         ),
+        ["vulndb", number] => Item::Vulndb(number.parse().ok()?),
         ["contents", number] => Item::Contents(number.parse().ok()?),
         ["zip", path, version] => Item::Zip(ModuleVersion::parse(path, version).ok()?),
         ["file", name] => Item::File(FileName::new(name).ok()?),

@@ -10,7 +10,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::{FileName, Gone, Item, Level, Manifest};
+use modferry_protocol::bundle::{DocumentName, FileName, Gone, Item, Level, Manifest, Snapshot};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::zip::{ReadAt, ZipFacts};
@@ -99,6 +99,20 @@ pub trait Stage {
     fn trust_note(&mut self, _number: u64, _note: &[u8]) -> Result<(), Self::Error> {
         Ok(())
     }
+
+    /// Keeps a document of the vulnerability database that the bundle carries. Called in order of names, each once, before
+    /// any zip. It is what its name says.
+    fn document(&mut self, _name: &DocumentName, _json: &[u8]) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// All documents were given: together they are that database.
+    fn vulndb(&mut self, _snapshot: &Snapshot) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// Which vulnerability database the destination held before this bundle.
+    fn held_vulndb(&self) -> Result<Option<Snapshot>, Self::Error>;
 
     /// What has to be done so that a bundle that lacks something can be taken in: one sentence, with the exact command.
     /// `None`: nothing is known of the stream here.
@@ -195,6 +209,9 @@ pub struct MemoryStage {
     held_files: BTreeMap<FileName, [u8; 32]>,
     held: BTreeMap<Item, Vec<u8>>,
     held_zips: BTreeMap<ModuleVersion, MemoryZip>,
+    documents: Vec<DocumentName>,
+    vulndb: Option<Snapshot>,
+    held_vulndb: Option<Snapshot>,
     heads: BTreeMap<DbName, Vec<TreeHead>>,
     notes: BTreeMap<(DbName, u64), Vec<u8>>,
 }
@@ -239,6 +256,7 @@ impl MemoryStage {
         for (name, (_, sha256)) in std::mem::take(&mut self.files) {
             self.held_files.entry(name).or_insert(sha256);
         }
+        self.held_vulndb = self.vulndb.take().or(self.held_vulndb.take());
         self.discard();
     }
 
@@ -247,6 +265,8 @@ impl MemoryStage {
         self.staged.clear();
         self.zips.clear();
         self.files.clear();
+        self.documents.clear();
+        self.vulndb = None;
         self.needed.clear();
         self.gone.clear();
         self.trust_notes.clear();
@@ -273,6 +293,11 @@ impl MemoryStage {
     /// The bytes of a file that the bundle brought.
     pub fn staged_file(&self, name: &FileName) -> Option<&[u8]> {
         self.files.get(name).map(|(bytes, _)| bytes.as_slice())
+    }
+
+    /// The documents that the bundle brought, and which database they are.
+    pub fn documents(&self) -> (&[DocumentName], Option<&Snapshot>) {
+        (&self.documents, self.vulndb.as_ref())
     }
 
     /// What was said to be needed, and was held.
@@ -354,6 +379,20 @@ impl Stage for MemoryStage {
             Some(zip) if zip.sha256 != *sha256 => HeldZip::Other,
             Some(zip) => HeldZip::Same(zip.clone()),
         })
+    }
+
+    fn document(&mut self, name: &DocumentName, _json: &[u8]) -> Result<(), Never> {
+        self.documents.push(name.clone());
+        Ok(())
+    }
+
+    fn vulndb(&mut self, snapshot: &Snapshot) -> Result<(), Never> {
+        self.vulndb = Some(snapshot.clone());
+        Ok(())
+    }
+
+    fn held_vulndb(&self) -> Result<Option<Snapshot>, Never> {
+        Ok(self.held_vulndb.clone())
     }
 
     fn staged(&self, item: &Item) -> Result<Option<Vec<u8>>, Never> {

@@ -16,8 +16,8 @@ use std::collections::BTreeMap;
 
 use modferry_protocol::bundle::{
     Base, Basis, BundleWriter, DeflatedTotals, Digest, Entry, Gone, Item, Level, Manifest, Missing,
-    PackBuilder, Sequence, StreamName, Totals, bases_texts, cut, encode_index, front_size,
-    list_texts,
+    PackBuilder, Sequence, SnapshotWriter, StreamName, Totals, Vulndb, bases_texts, cut,
+    encode_index, front_size, list_texts,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -109,6 +109,8 @@ pub struct TestBundle {
     pub heads: Vec<(DbName, TreeHead)>,
     /// What it carries.
     pub items: BTreeMap<Item, Vec<u8>>,
+    /// The vulnerability database that the manifest names.
+    pub vulndb: Option<Vulndb>,
     /// What the manifest says could not be had.
     pub missing: Vec<Missing>,
     /// How its zips are packed; `None`: they travel as they are.
@@ -172,6 +174,7 @@ impl TestBundle {
             tombstones: None,
             heads: vec![(db, head)],
             items,
+            vulndb: None,
             missing: Vec::new(),
             packing: None,
             deflated: None,
@@ -230,6 +233,27 @@ impl TestBundle {
         let texts = bases_texts(&bases).unwrap();
         self.items.extend((1..).map(Item::Bases).zip(texts));
         self.packing = Some(packing);
+        self
+    }
+
+    /// Adds a vulnerability database that says that it was changed last at that time: documents by name.
+    #[must_use]
+    pub fn with_vulndb(mut self, modified: &str, documents: &[(&str, &str)]) -> TestBundle {
+        let mut writer = SnapshotWriter::new();
+        let mut pieces = Vec::new();
+        for (name, json) in documents {
+            let name = name.parse().unwrap();
+            pieces.extend(writer.document(&name, json.as_bytes()).unwrap());
+        }
+        let (last, snapshot) = writer.finish(modified);
+        pieces.push(last);
+        self.items
+            .retain(|item, _| !matches!(item, Item::Vulndb(_)));
+        self.items.extend((1..).map(Item::Vulndb).zip(pieces));
+        self.vulndb = Some(Vulndb {
+            carried: true,
+            snapshot,
+        });
         self
     }
 
@@ -297,7 +321,8 @@ impl TestBundle {
                     | Item::Bases(_)
                     | Item::Tombstones(_)
                     | Item::Trust(_)
-                    | Item::Head(_) => {}
+                    | Item::Head(_)
+                    | Item::Vulndb(_) => {}
                     Item::Contents(_) => {
                         totals.contents += 1;
                         totals.content_bytes += size;
@@ -331,6 +356,7 @@ impl TestBundle {
             tombstones: (self.tombstones)
                 .unwrap_or_else(|| self.listed(|item| matches!(item, Item::Tombstones(_)))),
             heads: self.heads.clone(),
+            vulndb: self.vulndb.clone(),
             totals,
             deflated: self.deflated.unwrap_or_else(|| {
                 let packing = self.packing.as_ref();

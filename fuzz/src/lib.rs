@@ -27,8 +27,8 @@ use modferry_deflate::{Deflater, TooLong, Writer};
 use modferry_protocol::bundle::{
     BaseEntry, BasesReader, BundleWriter, ContentsWriter, Deflated, DeflatedFacts, Encoding,
     Entries, Entry, Gone, IndexReader, Level, ListKind, ListReader, Manifest, OneVolume, ReadError,
-    Recipe, RestoredContents, Sequences, Source, StoredContents, Volume, VolumeText, Volumes,
-    bases_texts, cut, encode_index, front_size, list_texts,
+    Recipe, RestoredContents, Sequences, SnapshotReader, SnapshotWriter, Source, StoredContents,
+    Volume, VolumeText, Volumes, bases_texts, cut, encode_index, front_size, list_texts,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::{self, SigningKey, VerifierKey};
@@ -56,6 +56,7 @@ pub const TARGETS: &[Target] = &[
     ("recipe", recipe),
     ("record", record),
     ("request", request),
+    ("snapshot", snapshot),
     ("tile_path", tile_path),
     ("trust_note", trust_note),
     ("volume", volume),
@@ -330,6 +331,23 @@ pub fn note(data: &[u8]) {
 pub fn receipt(data: &[u8]) {
     round_trip(data, Receipt::parse, Receipt::encode);
     round_trip(data, str::parse::<Sequences>, ToString::to_string);
+}
+
+/// A vulnerability database's text: what reads is written again as it was, and is the same snapshot.
+pub fn snapshot(data: &[u8]) {
+    let mut reader = SnapshotReader::new();
+    let Ok(documents) = reader.piece(data) else {
+        return;
+    };
+    let mut writer = SnapshotWriter::new();
+    let mut text = Vec::new();
+    for (name, bytes) in documents {
+        text.extend(writer.document(&name, bytes).unwrap().unwrap_or_default());
+    }
+    let (last, written) = writer.finish("2026-11-20T12:00:00Z");
+    text.extend(last);
+    assert_eq!(text, data);
+    assert_eq!(reader.finish("2026-11-20T12:00:00Z"), written);
 }
 
 /// A wants file: what opens is written so that it opens as the same, and what can be signed opens as it was.

@@ -18,13 +18,14 @@
 //! /sumdb/sum.golang.org/lookup/example.com/a@v1.0.0
 //! /sumdb/sum.golang.org/tile/8/0/x001/234.p/5
 //! /files/  /files/go1.26.0.linux-amd64.tar.gz                  what a site carries beside modules
+//! /vulndb/index/modules.json.gz  /vulndb/ID/GO-2024-0001.json  what govulncheck -db …/vulndb asks for
 //! ```
 
 mod percent;
 #[cfg(test)]
 mod tests;
 
-use crate::bundle::{FileName, FileNameError};
+use crate::bundle::{DocumentName, FileName, FileNameError};
 use crate::module::{
     ModuleError, ModulePath, ModuleVersion, PathError, Quoted, Revision, RevisionError, Version,
     VersionError,
@@ -69,6 +70,13 @@ pub enum Request {
     Files,
     /// An opaque file.
     File(FileName),
+    /// A document of the vulnerability database.
+    Vulndb {
+        /// Which.
+        document: DocumentName,
+        /// Whether it is asked for compressed, as `.json.gz`.
+        gzip: bool,
+    },
 }
 
 /// What a client asks of a checksum database.
@@ -128,6 +136,12 @@ pub enum RequestError {
         Quoted(.0)
     )]
     UnknownSumdb(String),
+    /// No URL of a vulnerability database.
+    #[error(
+        "{} is no vulnerability database URL: want vulndb/index/db, index/modules, index/vulns or ID/REPORT, and .json or .json.gz",
+        Quoted(.0)
+    )]
+    UnknownVulndb(String),
     /// The module path is invalid.
     #[error(transparent)]
     Path(#[from] PathError),
@@ -188,6 +202,9 @@ impl Request {
         if let Some(name) = path.strip_prefix("files/") {
             return Ok(Request::File(FileName::new(name)?));
         }
+        if let Some(rest) = path.strip_prefix("vulndb/") {
+            return parse_vulndb(rest).ok_or_else(|| RequestError::UnknownVulndb(path.to_owned()));
+        }
         if let Some((module, file)) = path.split_once("/@v/") {
             return parse_version_file(path, module, file);
         }
@@ -231,6 +248,10 @@ impl Request {
             }
             Request::Files => "/files/".to_owned(),
             Request::File(name) => format!("/files/{name}"),
+            Request::Vulndb { document, gzip } => {
+                let extension = if *gzip { "json.gz" } else { "json" };
+                format!("/vulndb/{document}.{extension}")
+            }
             Request::Sumdb { name, request } => format!("/sumdb/{name}/{}", request.url_path()),
         }
     }
@@ -268,6 +289,16 @@ impl SumdbRequest {
             SumdbRequest::Tile(tile) => tile.path(),
         }
     }
+}
+
+/// What follows `vulndb/`. golang.org/x/vuln's internal/client asks for all of it as `.json.gz`.
+fn parse_vulndb(rest: &str) -> Option<Request> {
+    let (name, gzip) = match rest.strip_suffix(".json.gz") {
+        Some(name) => (name, true),
+        None => (rest.strip_suffix(".json")?, false),
+    };
+    let document = DocumentName::new(name).ok()?;
+    Some(Request::Vulndb { document, gzip })
 }
 
 /// `file` is what follows the first `/@v/`.

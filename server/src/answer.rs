@@ -4,6 +4,7 @@
 //! that cannot be served is worded here, where it is known why: `go` prints these texts.
 
 use modferry_appliance::store::{Reader, StoreError, Value, hex};
+use modferry_protocol::bundle::DocumentName;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::module::pattern::match_prefix_patterns;
 use modferry_protocol::request::{Request, SumdbRequest};
@@ -79,6 +80,13 @@ pub fn answer(
             Some(file) => Ok(Found::Large(Kind::File, file)),
             None => Err(Refusal::NotCarried(format!("the file {name}"))),
         },
+        Request::Vulndb { document, gzip } => match reader.document(document, *gzip)? {
+            Some(value) => {
+                let kind = if *gzip { Kind::Gzip } else { Kind::Json };
+                Ok(found(kind, value.into_vec()))
+            }
+            None => Err(no_document(reader, document)?),
+        },
         Request::Sumdb { name, request } => match request {
             SumdbRequest::Supported => Ok(supported()),
             SumdbRequest::Latest => small(Kind::Head, reader.head(name)?, &|| {
@@ -98,6 +106,18 @@ fn files(reader: &Reader) -> Result<Found, Refusal> {
         Ok(())
     })?;
     Ok(found(Kind::Files, lines.into_bytes()))
+}
+
+/// Why a document of the vulnerability database is not there.
+fn no_document(reader: &Reader, document: &DocumentName) -> Result<Refusal, Refusal> {
+    Ok(Refusal::NotCarried(match reader.vulndb()? {
+        Some(held) => format!(
+            "{document}: the vulnerability database of {} has no such document",
+            held.snapshot.modified
+        ),
+        None => "no bundle has brought a vulnerability database; whoever exports one names it (vulndb: in modferry.yaml)"
+            .into(),
+    }))
 }
 
 fn found(kind: Kind, bytes: Vec<u8>) -> Found {

@@ -27,6 +27,10 @@ pub enum Kind {
     Files,
     /// An opaque file.
     File,
+    /// A document of the vulnerability database.
+    Json,
+    /// The same, compressed.
+    Gzip,
     /// Whether a checksum database is proxied here.
     Supported,
     /// A checksum database's newest signed head.

@@ -38,6 +38,9 @@ impl Kind {
             Kind::Zip => ("application/zip", FOR_GOOD),
             Kind::Files => (TEXT, BRIEFLY),
             Kind::File => ("application/octet-stream", FOR_GOOD),
+            Kind::Json => ("application/json", BRIEFLY),
+            // It is a file that is compressed, and not a transfer that is: whoever asks inflates it.
+            Kind::Gzip => ("application/gzip", BRIEFLY),
             Kind::Supported | Kind::Head | Kind::Lookup => (TEXT, BRIEFLY),
             Kind::FullTile => ("application/octet-stream", FOR_GOOD),
             Kind::PartialTile => ("application/octet-stream", BRIEFLY),

@@ -176,7 +176,9 @@ fn malformed(error: &RequestError) -> Refusal {
     let why = error.to_string();
     match error {
         RequestError::TooLong { .. } => Refusal::TooLong(why),
-        RequestError::Unknown(_) | RequestError::UnknownSumdb(_) => Refusal::NoSuchPath(why),
+        RequestError::Unknown(_)
+        | RequestError::UnknownSumdb(_)
+        | RequestError::UnknownVulndb(_) => Refusal::NoSuchPath(why),
         _ => Refusal::Malformed(why),
     }
 }

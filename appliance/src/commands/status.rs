@@ -6,7 +6,7 @@ use crate::Failed;
 use crate::args::Args;
 use modferry_appliance::evidence::{self, Evidence};
 use modferry_appliance::import::{self, Pending};
-use modferry_appliance::store::{Event, LedgerEntry, SCHEMA, StoreError, Totals, View};
+use modferry_appliance::store::{Event, LedgerEntry, SCHEMA, StoreError, Totals, View, hex};
 use modferry_appliance::trust::{
     Kind, PendingNote, SignedImport, Taken, TrustStore, imports_text, signed_by,
 };
@@ -24,6 +24,8 @@ struct Status {
     tree_heads: Vec<Head>,
     /// The ledger's head: `None` where nothing was imported yet.
     ledger: Option<Ledger>,
+    /// The vulnerability database that is served.
+    vulnerability_database: Option<Vulndb>,
     /// The last things that were done to the store, newest first.
     last_entries: Vec<LedgerEntry>,
     /// Bundles of which some volumes are staged, and some still to come.
@@ -44,6 +46,16 @@ struct Status {
 struct Ledger {
     size: u64,
     root: String,
+}
+
+#[derive(Serialize)]
+struct Vulndb {
+    /// When it was changed last.
+    modified: String,
+    documents: u64,
+    sha256: String,
+    stream: String,
+    sequence: u64,
 }
 
 #[derive(Serialize)]
@@ -103,9 +115,17 @@ fn look(view: &View, entries: u64) -> Result<Status, StoreError> {
         }
         last_entries.extend(view.ledger(number)?);
     }
+    let vulndb = view.vulndb()?.map(|held| Vulndb {
+        modified: held.snapshot.modified,
+        documents: held.snapshot.documents,
+        sha256: hex(&held.snapshot.sha256),
+        stream: held.stream,
+        sequence: held.sequence,
+    });
     Ok(Status {
         totals,
         tree_heads,
+        vulnerability_database: vulndb,
         ledger: Some(Ledger {
             size: ledger.size,
             root: ledger.hash.to_string(),
@@ -144,6 +164,13 @@ fn text(status: &Status) -> String {
             text,
             "\ntree head {}: {} records, {} (heads so far: {})",
             head.database, head.size, head.hash, head.heads
+        );
+    }
+    if let Some(vulndb) = &status.vulnerability_database {
+        let _ = write!(
+            text,
+            "\nvulnerability database of {}: {} documents (stream {}, bundle {})",
+            vulndb.modified, vulndb.documents, vulndb.stream, vulndb.sequence
         );
     }
     for (name, stream) in &status.totals.streams {

@@ -1,7 +1,7 @@
 //! What is told about a bundle that was accepted: as JSON, and for people.
 
 use super::ImportError;
-use crate::store::{Counts, Kept, hex};
+use crate::store::{Counts, Kept, VulndbTaken, hex};
 use crate::trust::{SignedImport, Taken, imports_text};
 use modferry_checker::Report;
 use modferry_cli::{bytes, duration};
@@ -57,6 +57,9 @@ pub struct Done {
     pub added: Option<Counts>,
     /// What the store holds in other bytes, and keeps.
     pub kept: Option<Kept>,
+    /// What became of the vulnerability database that it brought.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub vulndb: Option<VulndbTaken>,
     /// What a person should know that is no error: gaps in the stream, for one.
     pub notes: Vec<String>,
     /// Its volumes, where not all are at hand.
@@ -90,6 +93,7 @@ impl Done {
             import: None,
             added: None,
             kept: None,
+            vulndb: None,
             notes,
             volumes: None,
             trust: Vec::new(),
@@ -171,6 +175,24 @@ impl fmt::Display for Done {
                 "\n  note: {all} things are held in other bytes already and stay as they are: {}",
                 kept.names.join(", ")
             )?;
+        }
+        if let Some(vulndb) = &self.vulndb {
+            write!(
+                f,
+                "\n  vulnerability database of {} ({} documents): ",
+                vulndb.modified, vulndb.documents
+            )?;
+            match (&vulndb.before, vulndb.served) {
+                (_, true) => f.write_str("served from now on")?,
+                (Some(before), false) if *before == vulndb.modified => {
+                    f.write_str("held already")?;
+                }
+                (before, false) => write!(
+                    f,
+                    "not taken, since the one that is served is newer, of {}",
+                    before.as_deref().unwrap_or_default()
+                )?,
+            }
         }
         for note in &self.notes {
             write!(f, "\n  note: {note}")?;

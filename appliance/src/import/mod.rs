@@ -211,6 +211,7 @@ impl Session {
         done.import = Some(entry.number);
         done.added = Some(entry.added);
         done.kept = Some(entry.kept);
+        done.vulndb = entry.vulndb;
         done.checks = Some(report);
         trust_notes::take(&self.store, &self.trust, &news, done);
         Ok(())

@@ -27,6 +27,9 @@ const BASE: u64 = 32 << 10;
 /// more while it is checked, and so many of them are in flight together.
 const COPIES: u64 = IN_FLIGHT / SPOOL_ABOVE * MAX_ZIP_FILE;
 
+/// The same for each byte of a vulnerability database: as it is and compressed, in both places.
+const VULNDB: u64 = 3;
+
 /// How many bytes the import of a bundle needs on the store's disk, reserve included. Zips are written once,
 /// large ones of them twice for a while, small things twice; packs are compressed, and go.mod files by about a quarter.
 /// The deflate streams of packed zips lie in temporary files until the last zip is put together.
@@ -44,6 +47,10 @@ pub fn needed(manifest: &Manifest) -> u64 {
         0 => 0,
         _ => totals.mods.saturating_mul(MOD),
     };
+    let vulndb = match &manifest.vulndb {
+        Some(vulndb) if vulndb.carried => vulndb.snapshot.bytes,
+        _ => 0,
+    };
     [
         totals.file_bytes,
         zips,
@@ -55,6 +62,7 @@ pub fn needed(manifest: &Manifest) -> u64 {
         totals.tiles.saturating_mul(TILE),
         totals.records.saturating_mul(RECORD),
         totals.infos.saturating_mul(INFO),
+        vulndb.saturating_mul(VULNDB),
         manifest.index.size,
         RESERVE,
     ]

@@ -5,7 +5,7 @@ use crate::store::{CHUNK, Draft, StoreError, View, Zip};
 use crate::trust::Carried;
 use modferry_checker::{CheckError, HeldZip, Lack, SpoolStage, Stage};
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::{FileName, Gone, Item, Level, Manifest};
+use modferry_protocol::bundle::{DocumentName, FileName, Gone, Item, Level, Manifest, Snapshot};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use modferry_protocol::zip::{ReadAt, ZipFacts};
@@ -75,6 +75,18 @@ impl<'s> Stage for ImportStage<'s> {
         body: &mut dyn Read,
     ) -> Result<(), StoreError> {
         self.0.put_file(name, size, sha256, body)
+    }
+
+    fn document(&mut self, name: &DocumentName, json: &[u8]) -> Result<(), StoreError> {
+        self.0.document(name, json)
+    }
+
+    fn vulndb(&mut self, snapshot: &Snapshot) -> Result<(), StoreError> {
+        self.0.vulndb(snapshot)
+    }
+
+    fn held_vulndb(&self) -> Result<Option<Snapshot>, StoreError> {
+        Ok(self.0.store().vulndb()?.map(|held| held.snapshot))
     }
 
     fn held_file(&self, name: &FileName) -> Result<Option<[u8; 32]>, StoreError> {
@@ -210,6 +222,13 @@ impl<'s> Stage for VerifyStage<'s> {
         kept.map_err(VerifyStageError::Spool)
     }
 
+    fn held_vulndb(&self) -> Result<Option<Snapshot>, VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(view.vulndb()?.map(|held| held.snapshot)),
+            None => Ok(None),
+        }
+    }
+
     fn held_file(&self, name: &FileName) -> Result<Option<[u8; 32]>, VerifyStageError> {
         match self.held {
             Some(view) => Ok(view.file(name)?.map(|file| file.sha256)),
@@ -310,6 +329,7 @@ fn held(view: &View, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
         Item::Zip(_)
         | Item::File(_)
         | Item::Query(_)
+        | Item::Vulndb(_)
         | Item::Contents(_)
         | Item::Needs(_)
         | Item::Bases(_)

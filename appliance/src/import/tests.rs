@@ -24,6 +24,7 @@ mod spool;
 mod trust_notes;
 mod updates;
 mod volumes;
+mod vulndb;
 
 /// An isolated site: a store that trusts one key and one checksum database, and a folder for bundles.
 struct Site {

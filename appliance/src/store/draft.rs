@@ -11,7 +11,7 @@ use super::scratch::{Scratch, Staging};
 use super::view::scan;
 use super::{
     BundleId, CHUNK, Counts, Event, Import, Kept, SCHEMA, Source, Store, StoreError, Totals,
-    ZIP_FILE, Zip, hex, keys, or_no_room,
+    VulndbTaken, ZIP_FILE, Zip, hex, keys, or_no_room,
 };
 use modferry_protocol::bundle::{FileName, Item};
 use modferry_protocol::h1::H1;
@@ -252,6 +252,7 @@ impl<'s> Draft<'s> {
         let mut totals = self.store.totals()?;
         self.claim(&source.stream, source.sequence, &mut totals)?;
         let bundle = (source.stream.as_str(), source.sequence);
+        let vulndb = self.settle_vulndb(bundle)?;
         self.settle(bundle, &mut added, &mut kept)?;
         self.list_modules(&mut added)?;
         let number = self.enter(
@@ -264,7 +265,11 @@ impl<'s> Draft<'s> {
             },
         )?;
         let mut small = SortedFiles::new(self.staging.path(), "small", super::SMALL_FILE);
-        scan(&self.scratch.0, &[], |key, value| small.put(key, value))?;
+        scan(&self.scratch.0, &[], |key, value| match value {
+            // No document is empty: one that is to go.
+            [] if key.starts_with(&keys::all_documents()) => small.delete(key),
+            value => small.put(key, value),
+        })?;
         let mut files = std::mem::take(&mut self.chunks).finish()?;
         files.extend(small.finish()?);
         self.store.ingest(&files)?;
@@ -272,6 +277,7 @@ impl<'s> Draft<'s> {
             number,
             added,
             kept,
+            vulndb,
         })
     }
 
@@ -299,4 +305,6 @@ pub struct Committed {
     pub added: Counts,
     /// What differed from what the store holds under the same name: the held bytes stay as they are.
     pub kept: Kept,
+    /// What became of the vulnerability database, if there was one.
+    pub vulndb: Option<VulndbTaken>,
 }

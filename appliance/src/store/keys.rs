@@ -12,7 +12,7 @@
 //!
 //! docs/store.md has the same table for people. A change here is a new [`super::SCHEMA`].
 
-use modferry_protocol::bundle::{FileName, Item, Query};
+use modferry_protocol::bundle::{DocumentName, FileName, Item, Query};
 use modferry_protocol::module::{ModulePath, ModuleVersion, Revision, Version};
 use modferry_protocol::sumdb::{DbName, Tile};
 
@@ -36,6 +36,10 @@ const LATEST: u8 = 0x21;
 const ANSWER: u8 = 0x22;
 /// File's name → where it is.
 const FILE: u8 = 0x24;
+/// Which vulnerability database is held.
+const VULNDB: u8 = 0x25;
+/// Document of it and form → the document.
+const DOCUMENT: u8 = 0x26;
 /// Module version → `.info`.
 const INFO: u8 = 0x30;
 /// Module version → `.mod`.
@@ -63,6 +67,9 @@ pub const SCHEMA_KEY: [u8; 2] = [STORE, b's'];
 pub const GENERATION_KEY: [u8; 2] = [STORE, b'g'];
 /// The totals, JSON.
 pub const TOTALS_KEY: [u8; 2] = [STORE, b't'];
+
+/// Which vulnerability database is held, JSON.
+pub const VULNDB_KEY: [u8; 1] = [VULNDB];
 
 /// A key that every store has behind everything small, and nothing is in it. A search for what would lie at the end
 /// of the small things stops at it, and does not read the first chunk of the first zip, which is large, and may be
@@ -266,6 +273,21 @@ pub fn all_files() -> Vec<u8> {
     vec![FILE]
 }
 
+/// The key of a document of the vulnerability database, as it was published or compressed.
+pub fn document(name: &DocumentName, gzip: bool) -> Vec<u8> {
+    let form = if gzip { GZIP } else { PLAIN };
+    text(DOCUMENT, &[name.as_str(), form])
+}
+
+/// What the keys of all documents begin with; they are ordered by name.
+pub fn all_documents() -> Vec<u8> {
+    vec![DOCUMENT]
+}
+
+/// The forms of a document, as keys name them.
+const PLAIN: &str = "json";
+const GZIP: &str = "json.gz";
+
 /// The key of a private module version's pin.
 pub fn pin(module: &ModuleVersion) -> Vec<u8> {
     of_kind(PIN, module)
@@ -370,7 +392,7 @@ pub fn tiles(db: &DbName) -> Vec<u8> {
 }
 
 /// Every kind there is.
-pub(super) const KINDS: [u8; 20] = [
+pub(super) const KINDS: [u8; 22] = [
     STORE,
     LEDGER,
     MANIFEST,
@@ -381,6 +403,8 @@ pub(super) const KINDS: [u8; 20] = [
     LATEST,
     ANSWER,
     FILE,
+    VULNDB,
+    DOCUMENT,
     INFO,
     MOD,
     ZIP,
@@ -399,13 +423,15 @@ pub(super) const ITEM_KINDS: [u8; 8] = [HEAD, RECORD, TILE, PIN, INFO, MOD, QUER
 /// The kinds whose keys name a module version, zips last.
 pub(super) const MODULE_KINDS: [u8; 3] = [INFO, MOD, ZIP];
 
-/// The key of a bundle's item; `None` for what is read at import and kept under no name: lists, trust notes and contents.
+/// The key of a bundle's item; `None` for what is read at import and kept under no name: lists, trust notes and contents;
+/// and for a vulnerability database, which is kept document by document.
 pub(super) fn of_item(item: &Item) -> Option<Vec<u8>> {
     Some(match item {
         Item::Needs(_)
         | Item::Bases(_)
         | Item::Tombstones(_)
         | Item::Trust(_)
+        | Item::Vulndb(_)
         | Item::Contents(_) => return None,
         Item::Head(db) => head(db),
         Item::Record(db, module) => record(db, module),
@@ -441,6 +467,8 @@ pub(super) fn item(key: &[u8], value: &[u8]) -> Option<Item> {
         }
         Named::Claim(..)
         | Named::File(_)
+        | Named::Vulndb
+        | Named::Document(..)
         | Named::Query(..)
         | Named::Ledger(_)
         | Named::LedgerHash(_)
@@ -478,6 +506,10 @@ pub enum Named {
     Pin(ModuleVersion),
     /// Where a file is.
     File(FileName),
+    /// Which vulnerability database is held.
+    Vulndb,
+    /// A document of it, and whether it is compressed.
+    Document(DocumentName, bool),
     /// What a stream, by its name, says of a module version.
     Claim(ModuleVersion, String),
     /// What a stream, by its name, was answered to a query. The name is empty where an import under way has the answer.
@@ -499,6 +531,15 @@ pub fn parse(key: &[u8]) -> Option<Named> {
         ZIP => Named::Zip(parse_module(name)?),
         PIN => Named::Pin(parse_module(name)?),
         FILE => Named::File(std::str::from_utf8(name).ok()?.parse().ok()?),
+        VULNDB if name.is_empty() => Named::Vulndb,
+        DOCUMENT => {
+            let (document, form) = std::str::from_utf8(name).ok()?.split_once('\0')?;
+            let gzip = form == GZIP;
+            if !gzip && form != PLAIN {
+                return None;
+            }
+            Named::Document(document.parse().ok()?, gzip)
+        }
         HEAD => Named::Head(std::str::from_utf8(name).ok()?.parse().ok()?),
         RECORD => {
             let (db, module) = split_db(name)?;

@@ -47,6 +47,7 @@ mod scratch;
 mod settle;
 mod values;
 mod view;
+mod vulndb;
 mod writer;
 
 pub use claims::{Claim, Extent};
@@ -65,6 +66,7 @@ pub use queries::Answered;
 pub use reader::Reader;
 pub use values::{Counts, KEPT_NAMES, Kept, Source, StreamState, Totals, Zip};
 pub use view::{Value, View};
+pub use vulndb::{HeldVulndb, VulndbTaken};
 pub use writer::Store;
 pub(crate) use writer::not_for_another;
 
@@ -74,11 +76,11 @@ use std::path::{Path, PathBuf};
 pub const CHUNK: usize = 1 << 20;
 
 /// What a store of this schema says under the schema's key.
-pub const SCHEMA: &str = "modferry store 3";
+pub const SCHEMA: &str = "modferry store 4";
 
-/// The schema before, which has no kind of key that this one has not: such a store is read as it is, and the next import
+/// The schemas before, which have no kind of key that this one has not: such a store is read as it is, and the next import
 /// makes one of [`SCHEMA`] of it.
-const SCHEMA_BEFORE: &str = "modferry store 2";
+const SCHEMAS_BEFORE: [&str; 2] = ["modferry store 2", "modferry store 3"];
 
 /// Where the store is if no one says otherwise.
 pub const DEFAULT_STORE: &str = "/var/lib/modferry";
@@ -115,10 +117,8 @@ fn must_be_there(store: &Path) -> Result<(), StoreError> {
 }
 
 fn check_schema(store: &Path, found: Option<&[u8]>) -> Result<(), StoreError> {
-    if [SCHEMA, SCHEMA_BEFORE]
-        .map(|known| Some(known.as_bytes()))
-        .contains(&found)
-    {
+    let mut known = SCHEMAS_BEFORE.into_iter().chain([SCHEMA]);
+    if known.any(|known| Some(known.as_bytes()) == found) {
         return Ok(());
     }
     let found = found.map_or_else(

@@ -25,7 +25,11 @@ impl Draft<'_> {
         scan(&scratch.0, &[], |key, new| {
             let old = held.pinned(key)?;
             match (keys::parse(key), old) {
-                (Some(keys::Named::Claim(..)), _) => {} // as it is to be already
+                // As they are to be already.
+                (
+                    Some(keys::Named::Claim(..) | keys::Named::Vulndb | keys::Named::Document(..)),
+                    _,
+                ) => {}
                 (Some(keys::Named::Query(query, _)), _) => {
                     scratch.delete(key)?;
                     self.give_answer(query, new, bundle, added)?;

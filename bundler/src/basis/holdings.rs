@@ -12,7 +12,9 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use modferry_protocol::bundle::{Encoding, Entry, FileName, Gone, Item, Query, Sequences};
+use modferry_protocol::bundle::{
+    Encoding, Entry, FileName, Gone, Item, Query, Sequences, Snapshot,
+};
 use modferry_protocol::module::{ModuleVersion, Version};
 use modferry_protocol::sumdb::{DbName, Height, Tile};
 use sha2::{Digest as _, Sha256};
@@ -30,6 +32,8 @@ pub struct Holdings {
     trust_notes: BTreeSet<u64>,
     /// The opaque files, and their SHA-256.
     files: BTreeMap<FileName, [u8; 32]>,
+    /// The newest vulnerability database.
+    vulndb: Option<Snapshot>,
     /// What queries were answered last.
     answers: BTreeMap<Query, Version>,
     /// Things to tell: what could not be counted.
@@ -122,6 +126,15 @@ impl Holdings {
             Item::Trust(number) => drop(self.trust_notes.insert(number)),
             _ => {}
         })?;
+        if let Some(vulndb) = bundle
+            .manifest
+            .vulndb
+            .as_ref()
+            .filter(|vulndb| vulndb.carried)
+            && (self.vulndb.as_ref()).is_none_or(|held| vulndb.snapshot.replaces(held))
+        {
+            self.vulndb = Some(vulndb.snapshot.clone());
+        }
         // Where they are lost, the bundle's answers count as never given: they ride along once more.
         bundle.each_answer(|(query, module)| {
             self.answers.insert(query, module.version().clone());
@@ -175,6 +188,11 @@ impl Holdings {
     /// The SHA-256 of the file of that name.
     pub fn file(&self, name: &FileName) -> Option<&[u8; 32]> {
         self.files.get(name)
+    }
+
+    /// The vulnerability database.
+    pub fn vulndb(&self) -> Option<&Snapshot> {
+        self.vulndb.as_ref()
     }
 
     /// The version that the query was answered with last.

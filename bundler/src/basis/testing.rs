@@ -144,6 +144,7 @@ impl Stream {
                     hash: Hash([sequence.get() as u8; 32]),
                 },
             )],
+            vulndb: None,
             totals,
             deflated: DeflatedTotals::default(),
             index: Digest {

@@ -42,6 +42,7 @@ const NAMES: [&str; ALL] = [
     "infos",
     "go.mod files",
     "answers to queries",
+    "pieces of a vulnerability database",
     "frames of contents",
     "zips as recipes",
     "opaque files",
@@ -150,6 +151,11 @@ mod tests {
             (Item::Info(module()), Encoding::Zstd, "infos"),
             (Item::Mod(module()), Encoding::Zstd, "go.mod files"),
             (Item::Query(query), Encoding::Zstd, "answers to queries"),
+            (
+                Item::Vulndb(1),
+                Encoding::Zstd,
+                "pieces of a vulnerability database",
+            ),
             (Item::Contents(1), Encoding::Contents, "frames of contents"),
             (Item::Zip(module()), Encoding::Recipes, "zips as recipes"),
             (

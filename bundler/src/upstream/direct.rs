@@ -89,7 +89,7 @@ impl Direct {
             Request::Query { path, query } => {
                 return self.query(path.as_str(), query.as_str(), limit, sink);
             }
-            Request::Sumdb { .. } | Request::Files | Request::File(_) => {
+            Request::Sumdb { .. } | Request::Files | Request::File(_) | Request::Vulndb { .. } => {
                 return Err(failed("version control has modules only".into()).into());
             }
         };

@@ -309,7 +309,9 @@ impl Upstream {
                 self.private(module.path())
             }
             // A checksum database is never asked for a private module: its records are pins (crate::fetch::pin).
-            Request::Sumdb { .. } | Request::Files | Request::File(_) => None,
+            Request::Sumdb { .. } | Request::Files | Request::File(_) | Request::Vulndb { .. } => {
+                None
+            }
         }
     }
 

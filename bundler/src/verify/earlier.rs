@@ -9,7 +9,7 @@ use std::io::Read;
 use std::path::PathBuf;
 
 use modferry_checker::{CheckError, HeldZip, Report, SpoolError, SpoolStage, Stage};
-use modferry_protocol::bundle::{FileName, Item};
+use modferry_protocol::bundle::{FileName, Item, Snapshot, Vulndb};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
 use modferry_protocol::trust::Policy;
@@ -29,6 +29,8 @@ pub struct Earlier {
     /// The zips whose bytes a bundle of this run asks for.
     wanted: HashSet<Name>,
     kept: Kept,
+    /// The newest vulnerability database.
+    vulndb: Option<Snapshot>,
     /// Every head that would have been served, with its note, in their order.
     heads: Vec<(DbName, TreeHead, Vec<u8>)>,
 }
@@ -72,6 +74,14 @@ impl Earlier {
             if !known && let Some(note) = spool.staged(&Item::Head(db.clone()))? {
                 self.heads.push((db.clone(), *head, note));
             }
+        }
+        if let Some(Vulndb {
+            carried: true,
+            snapshot,
+        }) = &report.manifest.vulndb
+            && (self.vulndb.as_ref()).is_none_or(|held| snapshot.replaces(held))
+        {
+            self.vulndb = Some(snapshot.clone());
         }
         self.bundles.push(spool);
         self.zips.extend(zips);
@@ -174,6 +184,10 @@ impl Stage for OnEarlier<'_> {
 
     fn held_file(&self, name: &FileName) -> Result<Option<[u8; 32]>, SpoolError> {
         Ok(self.earlier.files.get(name).copied())
+    }
+
+    fn held_vulndb(&self) -> Result<Option<Snapshot>, SpoolError> {
+        Ok(self.earlier.vulndb.clone())
     }
 
     fn held_zip(

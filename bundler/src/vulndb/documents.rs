@@ -1,78 +1,20 @@
 //! The documents of a database by their names, within bounds, whatever they were read from.
 
-use std::borrow::Borrow;
 use std::collections::BTreeMap;
-use std::fmt;
+
+use modferry_protocol::bundle::{self, DocumentName};
 
 use super::error::DatabaseError;
 
-/// The most bytes of a document: 8 MiB. The largest known one, the index of modules, has about 1 MiB.
-pub const MAX_DOCUMENT: u64 = 8 << 20;
+/// The most bytes of a document: what a bundle carries.
+pub const MAX_DOCUMENT: u64 = bundle::MAX_DOCUMENT as u64;
 
-/// The most documents of a database. The public one has some thousands.
-pub const MAX_DOCUMENTS: usize = 65_536;
+/// The most documents of a database, likewise.
+pub const MAX_DOCUMENTS: usize = bundle::MAX_DOCUMENTS as usize;
 
-/// The most bytes of a database's documents together: 64 MiB. They are kept in memory.
+/// The most bytes of a database's documents together: 64 MiB, so that with their names they fit into what a bundle carries. They are
+/// kept in memory.
 pub const MAX_TOTAL: u64 = 64 << 20;
-
-/// The most digits of a report's number.
-const MAX_NUMBER: usize = 10;
-
-/// A document's name: `index/db`, `index/modules`, `index/vulns`, or `ID/` and a report's id.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct DocumentName(Box<str>);
-
-impl DocumentName {
-    /// When the database was last changed.
-    pub const DB: &'static str = "index/db";
-    /// Of each module the reports about it.
-    pub const MODULES: &'static str = "index/modules";
-    /// All reports.
-    pub const VULNS: &'static str = "index/vulns";
-
-    /// Checks a name; `None` of what is no document of a database.
-    pub fn new(name: &str) -> Option<DocumentName> {
-        let known = match name.strip_prefix("ID/") {
-            Some(id) => is_id(id),
-            None => [Self::DB, Self::MODULES, Self::VULNS].contains(&name),
-        };
-        known.then(|| DocumentName(name.into()))
-    }
-
-    /// The name of the report with this id.
-    pub fn of_report(id: &str) -> Option<DocumentName> {
-        DocumentName::new(&format!("ID/{id}"))
-    }
-
-    /// The name.
-    pub fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl fmt::Display for DocumentName {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.pad(&self.0)
-    }
-}
-
-impl Borrow<str> for DocumentName {
-    fn borrow(&self) -> &str {
-        &self.0
-    }
-}
-
-/// Whether it is a report's id: `GO-`, a year, and a number of four digits or more.
-pub fn is_id(id: &str) -> bool {
-    let digits = |text: &str| text.bytes().all(|b| b.is_ascii_digit());
-    let parts = id.strip_prefix("GO-").and_then(|rest| rest.split_once('-'));
-    parts.is_some_and(|(year, number)| {
-        year.len() == 4
-            && (4..=MAX_NUMBER).contains(&number.len())
-            && digits(year)
-            && digits(number)
-    })
-}
 
 /// The documents.
 #[derive(Debug, Default)]
@@ -107,9 +49,9 @@ impl Documents {
     }
 
     /// Each name and its bytes, in order.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    pub fn iter(&self) -> impl Iterator<Item = (&DocumentName, &[u8])> {
         let all = self.by_name.iter();
-        all.map(|(name, bytes)| (name.as_str(), bytes.as_ref()))
+        all.map(|(name, bytes)| (name, bytes.as_ref()))
     }
 
     /// The ids of the reports, in order.
@@ -127,39 +69,6 @@ mod tests {
 
     fn name(name: &str) -> DocumentName {
         DocumentName::new(name).unwrap()
-    }
-
-    #[test]
-    fn names_are_those_of_the_layout() {
-        for good in [
-            "index/db",
-            "index/modules",
-            "index/vulns",
-            "ID/GO-2024-0001",
-            "ID/GO-2024-1234567890",
-        ] {
-            assert_eq!(name(good).as_str(), good);
-        }
-        for bad in [
-            "",
-            "index",
-            "index/",
-            "index/other",
-            "index/db.json",
-            "/index/db",
-            "ID/",
-            "ID/index",
-            "ID/GO-2024-001",
-            "ID/GO-2024-12345678901",
-            "ID/GO-24-0001",
-            "ID/GO-2024-00x1",
-            "ID/go-2024-0001",
-            "ID/GO-2024-0001/x",
-            "ID/../ID/GO-2024-0001",
-            "id/GO-2024-0001",
-        ] {
-            assert!(DocumentName::new(bad).is_none(), "{bad}");
-        }
     }
 
     #[test]

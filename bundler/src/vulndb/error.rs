@@ -3,9 +3,10 @@
 use std::io;
 use std::path::PathBuf;
 
+use modferry_protocol::bundle::DocumentName;
 use modferry_protocol::zip::ZipError;
 
-use super::documents::{DocumentName, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_TOTAL};
+use super::documents::{MAX_DOCUMENT, MAX_DOCUMENTS, MAX_TOTAL};
 
 /// Why a database is none, or not whole.
 #[derive(Debug, thiserror::Error)]

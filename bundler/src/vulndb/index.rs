@@ -6,7 +6,9 @@ use jiff::Timestamp;
 use serde::Deserialize;
 use serde::de::{DeserializeOwned, Deserializer};
 
-use super::documents::{DocumentName, Documents, is_id};
+use modferry_protocol::bundle::{DocumentName, is_report_id};
+
+use super::documents::Documents;
 use super::error::DatabaseError;
 use super::report::Report;
 
@@ -107,7 +109,7 @@ fn are_about(modules: &[Module], reports: &[Report]) -> Result<(), DatabaseError
 impl Vuln {
     /// When it was changed; its id is one.
     fn checked(&self, index: &'static str) -> Result<Timestamp, DatabaseError> {
-        if !is_id(&self.id) {
+        if !is_report_id(&self.id) {
             return Err(DatabaseError::Field {
                 document: index.to_owned(),
                 field: "id",

@@ -28,9 +28,10 @@ mod report;
 use std::collections::{BTreeMap, BTreeSet};
 
 use jiff::Timestamp;
+use modferry_protocol::bundle::DocumentName;
 use modferry_protocol::module::ModuleVersion;
 
-pub use documents::{DocumentName, Documents, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_TOTAL};
+pub use documents::{Documents, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_TOTAL};
 pub use error::DatabaseError;
 pub use read::{MAX_ZIP, at_hand};
 pub use report::Report;
@@ -77,7 +78,7 @@ impl Database {
     }
 
     /// Each document's name, without `.json`, and its bytes as they were published; in order of their names.
-    pub fn documents(&self) -> impl Iterator<Item = (&str, &[u8])> {
+    pub fn documents(&self) -> impl Iterator<Item = (&DocumentName, &[u8])> {
         self.documents.iter()
     }
 

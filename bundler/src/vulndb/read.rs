@@ -12,12 +12,13 @@ use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
 use modferry_cli::{Exit, Fault};
+use modferry_protocol::bundle::DocumentName;
 use modferry_protocol::zip::{ReadAt, places};
 use sha2::{Digest as _, Sha256};
 
 use super::Database;
 use super::config::{Place, VulndbConfig};
-use super::documents::{DocumentName, Documents, MAX_DOCUMENT};
+use super::documents::{Documents, MAX_DOCUMENT};
 use super::error::DatabaseError;
 use crate::cache::{Cache, FileAt, hex};
 use crate::error::Error;
@@ -139,7 +140,7 @@ fn of_zip(zip: &(impl ReadAt + ?Sized)) -> Reading {
     for place in places(zip)? {
         let name = std::str::from_utf8(&place.name).ok();
         let name = name.and_then(|name| name.strip_suffix(".json"));
-        let Some(name) = name.and_then(DocumentName::new) else {
+        let Some(name) = name.and_then(|name| DocumentName::new(name).ok()) else {
             continue;
         };
         match unzip::content(zip, &place, MAX_DOCUMENT) {
@@ -160,7 +161,7 @@ fn of_zip(zip: &(impl ReadAt + ?Sized)) -> Reading {
 fn of_folder(folder: &Path) -> Reading {
     let mut documents = Documents::default();
     for index in [DocumentName::DB, DocumentName::MODULES, DocumentName::VULNS] {
-        if let Some(name) = DocumentName::new(index) {
+        if let Ok(name) = DocumentName::new(index) {
             of_folder_one(folder, name, &mut documents)?;
         }
     }
@@ -178,7 +179,7 @@ fn of_folder(folder: &Path) -> Reading {
                     let plain = file.strip_suffix(".gz").unwrap_or(file);
                     plain.strip_suffix(".json")
                 });
-                names.extend(id.and_then(DocumentName::of_report));
+                names.extend(id.and_then(|id| DocumentName::new(&format!("ID/{id}")).ok()));
             }
         }
         // A database without any report.

@@ -6,9 +6,10 @@ use std::collections::BTreeMap;
 use std::path::Path;
 
 use modferry_checker::testing::{Packing, archive_of};
+use modferry_protocol::bundle::DocumentName;
 use serde_json::{Value, json};
 
-use super::documents::{DocumentName, Documents};
+use super::documents::Documents;
 
 /// When a database of tests was last changed.
 pub const MODIFIED: &str = "2026-11-20T08:30:00Z";

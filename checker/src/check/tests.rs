@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used)]
 
 mod contents;
+mod documents;
 mod files;
 mod heads;
 mod lists;

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use modferry_protocol::bundle::{Basis, Item, Manifest};
+use modferry_protocol::bundle::{Basis, Item, Manifest, Snapshot};
 use modferry_protocol::module::ModuleVersion;
 
 use crate::{CheckError, Lack, MAX_NAMED, Stage};
@@ -34,6 +34,12 @@ impl Missing {
         let digits: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
         let more = format!(" with SHA-256 {digits} (it is held with other bytes)");
         self.note(Item::Zip(module), Lack::Bytes, more);
+    }
+
+    /// A vulnerability database, that or a later one.
+    pub(crate) fn vulndb(&mut self, snapshot: &Snapshot) {
+        let more = format!(" (the vulnerability database of {})", snapshot.modified);
+        self.note(Item::Vulndb(1), Lack::Modules, more);
     }
 
     fn note(&mut self, item: Item, lack: Lack, more: String) {

@@ -15,6 +15,7 @@
 //! info example.com/a v1.0.0 60
 //! mod example.com/a v1.0.0 120
 //! query example.com/a main 98                                an answer: which version a branch stands for
+//! vulndb 1 3145000                                           a piece of a vulnerability database
 //! entry raw 70000 <SHA-256>
 //! zip example.com/a v1.0.0 70000
 //! entry contents 9048576 <SHA-256>
@@ -149,6 +150,7 @@ fn push_entry(out: &mut String, entry: &Entry) {
             Item::Query(query) => {
                 format!("query {} {} {size}\n", query.path(), query.revision())
             }
+            Item::Vulndb(number) => format!("vulndb {number} {size}\n"),
             Item::Contents(number) => format!("contents {number} {size}\n"),
             Item::File(name) => format!("file {name} {size}\n"),
             Item::Zip(m) => match zips.next() {

@@ -41,6 +41,8 @@ pub enum Item {
     Mod(ModuleVersion),
     /// The [answer](super::Answer) to a query of a module: an `.info`, as upstream served it, and when it was asked.
     Query(Query),
+    /// A piece, numbered from 1, of a vulnerability database's [text](super::SnapshotReader).
+    Vulndb(u32),
     /// Contents of zips' entries, each once: a frame of them, numbered from 1. What is made of them are the zips behind.
     Contents(u32),
     /// A module version's `.zip`, as upstream served it.
@@ -51,7 +53,7 @@ pub enum Item {
 
 impl Item {
     /// How many kinds of items there are.
-    pub const KINDS: usize = 14;
+    pub const KINDS: usize = 15;
 
     /// The place of its kind in the order of kinds, below [`KINDS`](Self::KINDS).
     pub fn kind(&self) -> usize {
@@ -67,9 +69,10 @@ impl Item {
             Item::Info(_) => 8,
             Item::Mod(_) => 9,
             Item::Query(_) => 10,
-            Item::Contents(_) => 11,
-            Item::Zip(_) => 12,
-            Item::File(_) => 13,
+            Item::Vulndb(_) => 11,
+            Item::Contents(_) => 12,
+            Item::Zip(_) => 13,
+            Item::File(_) => 14,
         }
     }
 }
@@ -88,6 +91,7 @@ impl fmt::Display for Item {
             Item::Info(module) => write!(f, "info {module}"),
             Item::Mod(module) => write!(f, "mod {module}"),
             Item::Query(query) => write!(f, "query {query}"),
+            Item::Vulndb(number) => write!(f, "vulndb {number}"),
             Item::Contents(number) => write!(f, "contents {number}"),
             Item::Zip(module) => write!(f, "zip {module}"),
             Item::File(name) => write!(f, "file {name}"),

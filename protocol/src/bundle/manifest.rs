@@ -10,6 +10,7 @@
 //! bases 0
 //! tombstones 0
 //! head sum.golang.org 41234567 <base64 of the root hash>
+//! vulndb carried 2026-11-20T12:00:00Z 4321 20123456 <SHA-256 of its text>
 //! records 423
 //! tiles 1207
 //! infos 423
@@ -34,6 +35,7 @@ use std::fmt::Write as _;
 
 use super::item::Digest;
 use super::names::{Sequence, StreamName};
+use super::snapshot::Snapshot;
 use super::{MAX_MANIFEST, Spoken, text};
 use crate::module::ModuleVersion;
 use crate::sumdb::{DbName, TreeHead};
@@ -44,6 +46,10 @@ const FIRST_LINE: &str = "modferry bundle v1";
 /// Totals of what the first manifests knew nothing of: where there is nothing of it, the line is not there either, so that
 /// such a bundle is what it always was, and older readers take it.
 const LEFT_OUT_AT_0: [&str; 4] = ["pins", "queries", "files", "file-bytes"];
+
+/// The words of a vulnerability database that a bundle carries, and of one that it needs.
+const CARRIED: &str = "carried";
+const HELD: &str = "held";
 
 /// The most bytes of a reason in a `missing` line.
 pub const MAX_REASON: usize = 64;
@@ -69,6 +75,8 @@ pub struct Manifest {
     pub tombstones: u64,
     /// The tree head of each checksum database that it carries, sorted by name.
     pub heads: Vec<(DbName, TreeHead)>,
+    /// The vulnerability database that the selection names, if it names one.
+    pub vulndb: Option<Vulndb>,
     /// What the index comes to.
     pub totals: Totals,
     /// What its contents give: an importer has to have room for that, and takes no more.
@@ -77,6 +85,15 @@ pub struct Manifest {
     pub index: Digest,
     /// What was asked for and could not be had, sorted.
     pub missing: Vec<Missing>,
+}
+
+/// The vulnerability database that a stream's selection names.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vulndb {
+    /// Whether the bundle carries it; else the destination must hold it already, or a later one.
+    pub carried: bool,
+    /// Which it is.
+    pub snapshot: Snapshot,
 }
 
 /// What a bundle builds on.
@@ -190,6 +207,17 @@ impl Manifest {
         let _ = writeln!(out, "tombstones {}", self.tombstones);
         for (db, head) in &self.heads {
             let _ = writeln!(out, "head {db} {} {}", head.size, head.hash);
+        }
+        if let Some(Vulndb { carried, snapshot }) = &self.vulndb {
+            let word = if *carried { CARRIED } else { HELD };
+            let _ = writeln!(
+                out,
+                "vulndb {word} {} {} {} {}",
+                snapshot.modified,
+                snapshot.documents,
+                snapshot.bytes,
+                text::Hex(&snapshot.sha256)
+            );
         }
         for (key, value) in self.totals.lines() {
             if value > 0 || !LEFT_OUT_AT_0.contains(&key) {

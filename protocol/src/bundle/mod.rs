@@ -15,6 +15,7 @@
 mod bases;
 mod contents;
 mod cut;
+mod document;
 mod entries;
 mod file;
 mod frame;
@@ -31,6 +32,7 @@ mod read;
 mod recipe;
 mod rules;
 mod sequences;
+mod snapshot;
 mod spoken;
 mod stream;
 mod ustar;
@@ -45,12 +47,15 @@ pub use contents::{
     PrefixSize, RestoredContents, StoredContents,
 };
 pub use cut::{CutError, VolumePlan, cut, front_size};
+pub use document::{DocumentName, DocumentNameError, MAX_REPORT_NUMBER, is_report_id};
 pub use entries::{Entries, Incoming, OneVolume, Volumes};
 pub use file::{FileName, FileNameError, MAX_FILE, MAX_FILE_NAME, MAX_FILES};
 pub use index::{IndexReader, IndexWriter, encode_index};
 pub use item::{Digest, Encoding, Entry, Item};
 pub use lists::{Gone, Level, ListError, ListKind, ListReader, ListTexts, list_texts};
-pub use manifest::{Basis, DeflatedTotals, MAX_REASON, Manifest, ManifestError, Missing, Totals};
+pub use manifest::{
+    Basis, DeflatedTotals, MAX_REASON, Manifest, ManifestError, Missing, Totals, Vulndb,
+};
 pub use names::{MAX_STREAM_NAME, NameError, Sequence, StreamName};
 pub use pack::{Pack, PackBuilder, PackError};
 pub use parts::{CheckedPart, VolumeParts};
@@ -63,6 +68,10 @@ pub use recipe::{
 };
 pub use rules::IndexError;
 pub use sequences::{MAX_SEQUENCE_RANGES, Sequences, SequencesError};
+pub use snapshot::{
+    MAX_DOCUMENT, MAX_DOCUMENTS, MAX_SNAPSHOT, MAX_SNAPSHOT_PIECE, Snapshot, SnapshotError,
+    SnapshotReader, SnapshotWriter,
+};
 pub use spoken::Spoken;
 pub use volume::{Extent, MAX_VOLUME_TEXT, MAX_VOLUMES, VolumeText, VolumeTextError};
 pub use write::{BundleWriter, VolumeFiles, WriteError};

@@ -5,7 +5,7 @@ use super::manifest::Totals;
 use super::{
     MAX_CONTENTS_RESTORED, MAX_CONTENTS_STORED, MAX_ENTRIES, MAX_ENTRY, MAX_FILE, MAX_FILES,
     MAX_HEADS, MAX_LIST_TEXT, MAX_PACK_ITEMS, MAX_PACK_RESTORED, MAX_PACK_STORED, MAX_QUERIES,
-    MAX_TRUST_NOTES,
+    MAX_SNAPSHOT, MAX_SNAPSHOT_PIECE, MAX_TRUST_NOTES,
 };
 use crate::sumdb::DbName;
 use crate::trust::{MAX_TRUST_NOTE, MAX_TRUST_NUMBER};
@@ -55,6 +55,8 @@ pub(super) struct Rules {
     bases: u32,
     tombstones: u32,
     trust_notes: usize,
+    vulndb: u32,
+    vulndb_bytes: u64,
 }
 
 impl Rules {
@@ -121,6 +123,10 @@ impl Rules {
                 Err(format!("more than {MAX_TRUST_NOTES} trust notes"))
             }
             Item::Trust(_) => within(item, size, MAX_TRUST_NOTE),
+            Item::Vulndb(_) if self.vulndb_bytes.saturating_add(size) > MAX_SNAPSHOT => Err(
+                format!("a vulnerability database of more than {MAX_SNAPSHOT} bytes"),
+            ),
+            Item::Vulndb(number) => numbered(*number, self.vulndb, MAX_SNAPSHOT_PIECE as u64),
             Item::Contents(number) => {
                 // There are no more frames than entries.
                 let before = self.totals.contents as u32;
@@ -152,6 +158,10 @@ impl Rules {
             Item::Info(_) => self.totals.infos += 1,
             Item::Mod(_) => self.totals.mods += 1,
             Item::Query(_) => self.totals.queries += 1,
+            Item::Vulndb(number) => {
+                self.vulndb = *number;
+                self.vulndb_bytes += size;
+            }
             Item::Contents(_) => {
                 self.totals.contents += 1;
                 self.totals.content_bytes += size;
@@ -190,6 +200,11 @@ impl Rules {
     /// How many texts of tombstones there were.
     pub(super) fn tombstones(&self) -> u32 {
         self.tombstones
+    }
+
+    /// How many pieces of a vulnerability database there were.
+    pub(super) fn vulndb(&self) -> u32 {
+        self.vulndb
     }
 
     /// The databases whose heads were among the entries so far, in order.
@@ -348,6 +363,42 @@ mod tests {
                 .ends_with(": more than 65536 answered queries"),
             "{error}"
         );
+    }
+
+    #[test]
+    fn pieces_of_a_vulnerability_database_are_numbered_and_have_a_limit_together() {
+        let pack = |number: u32, piece: u32, size: u64| Entry {
+            number,
+            encoding: Encoding::Zstd,
+            stored: 1,
+            sha256: [0; 32],
+            items: vec![(Item::Vulndb(piece), size)],
+            zip_sha256: vec![],
+        };
+        let admit = |packs: &[Entry]| {
+            let mut rules = Rules::default();
+            packs
+                .iter()
+                .try_for_each(|pack| rules.admit(pack))
+                .map_err(|error| error.to_string())
+        };
+        let most = MAX_SNAPSHOT_PIECE as u64;
+        admit(&[pack(1, 1, most), pack(2, 2, 1)]).unwrap();
+        for (packs, what) in [
+            (vec![pack(1, 1, most + 1)], "want 1 to 12582912"),
+            (vec![pack(1, 1, 0)], "want 1 to 12582912"),
+            (vec![pack(1, 2, 1)], "where number 1 is due"),
+            (vec![pack(1, 1, 1), pack(2, 3, 1)], "where number 2 is due"),
+        ] {
+            let error = admit(&packs).unwrap_err();
+            assert!(error.contains(what), "{error}");
+        }
+        let mut packs: Vec<Entry> = (1..=5).map(|n| pack(n, n, most)).collect();
+        packs.push(pack(6, 6, MAX_SNAPSHOT - 5 * most));
+        admit(&packs).unwrap();
+        packs.push(pack(7, 7, 1));
+        let error = admit(&packs).unwrap_err();
+        assert!(error.ends_with("of more than 75497472 bytes"), "{error}");
     }
 
     #[test]

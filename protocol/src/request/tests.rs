@@ -30,6 +30,10 @@ fn each_form_and_back() {
         path: path.parse().unwrap(),
         query: query.parse().unwrap(),
     };
+    let vulndb = |document: &str, gzip| Request::Vulndb {
+        document: document.parse().unwrap(),
+        gzip,
+    };
     for (path, request) in [
         (
             "/github.com/!burnt!sushi/toml/@v/list",
@@ -51,6 +55,15 @@ fn each_form_and_back() {
         (
             "/a.b/c/@v/v2.0.0+incompatible.zip",
             Request::Zip(module("a.b/c@v2.0.0+incompatible")),
+        ),
+        ("/vulndb/index/db.json", vulndb("index/db", false)),
+        (
+            "/vulndb/index/modules.json.gz",
+            vulndb("index/modules", true),
+        ),
+        (
+            "/vulndb/ID/GO-2024-0001.json.gz",
+            vulndb("ID/GO-2024-0001", true),
         ),
         ("/a.b/@v/main.info", query("a.b", "main")),
         ("/a.b/@v/v1.info", query("a.b", "v1")),
@@ -265,4 +278,23 @@ fn the_length_has_a_limit() {
             length: MAX_REQUEST_PATH + 1
         })
     );
+}
+
+#[test]
+fn what_no_vulnerability_database_has_is_no_request() {
+    for path in [
+        "/vulndb/x",
+        "/vulndb/index.json",
+        "/vulndb/index/db",
+        "/vulndb/index/db.gz",
+        "/vulndb/index/db.json.gz.json",
+        "/vulndb/ID/index/db.json",
+        "/vulndb/ID/1.json",
+        "/vulndb/a.b/@v/list",
+    ] {
+        let text = refusal(path);
+        assert!(text.contains("is no vulnerability database URL"), "{text}");
+    }
+    assert!(refusal("/vulndb/").contains("empty element"));
+    assert!(refusal("/vulndb/ID/../index/db.json").contains("dot element"));
 }

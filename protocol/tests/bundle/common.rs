@@ -7,8 +7,8 @@ use std::ops::Range;
 
 use modferry_protocol::bundle::{
     Basis, BundleWriter, DeflatedTotals, Encoding, Entries, Entry, IndexWriter, Item, Manifest,
-    PackBuilder, ReadError, Sequence, StreamName, Volume, VolumeText, Volumes, WriteError, cut,
-    front_size,
+    PackBuilder, ReadError, Sequence, Snapshot, StreamName, Volume, VolumeText, Volumes, Vulndb,
+    WriteError, cut, front_size,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::{self, SigningKey};
@@ -154,6 +154,19 @@ pub fn parts(items: &[Carried]) -> Parts {
     sign(entries)
 }
 
+/// A database that is carried: what its pieces are is not looked at before they are read.
+pub fn carried_vulndb() -> Vulndb {
+    Vulndb {
+        carried: true,
+        snapshot: Snapshot {
+            modified: "2026-11-20T12:00:00Z".into(),
+            documents: 3,
+            bytes: 1000,
+            sha256: [7; 32],
+        },
+    }
+}
+
 /// Indexes and signs entries that are there.
 pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
     let mut index = IndexWriter::new(Vec::new()).unwrap();
@@ -200,6 +213,7 @@ pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
         bases,
         tombstones,
         heads,
+        vulndb: (texts(|item| matches!(item, Item::Vulndb(_))) > 0).then(carried_vulndb),
         totals,
         deflated: DeflatedTotals::default(),
         index: digest,

@@ -219,6 +219,7 @@ fn there_are_lists_if_the_manifest_counts_what_they_list() {
         (Item::Needs(1), b"needs".to_vec()),
         (Item::Bases(1), b"bases".to_vec()),
         (Item::Tombstones(1), b"gone".to_vec()),
+        (Item::Vulndb(1), b"piece".to_vec()),
     ];
     let forged = |change: fn(&mut Manifest)| {
         let mut parts = parts(&lists);
@@ -245,6 +246,18 @@ fn there_are_lists_if_the_manifest_counts_what_they_list() {
     assert_eq!(
         forged(|m| m.tombstones = 0).unwrap_err(),
         "index: it has 1 texts of tombstones, and the manifest counts 0 tombstones"
+    );
+    let none = "index: it has 1 pieces of a vulnerability database, and the manifest says that none is carried";
+    assert_eq!(forged(|m| m.vulndb = None).unwrap_err(), none);
+    assert_eq!(
+        forged(|m| m.vulndb.as_mut().unwrap().carried = false).unwrap_err(),
+        none
+    );
+    assert_eq!(
+        error(&self::forged(|parts| {
+            parts.manifest.vulndb = Some(carried_vulndb())
+        })),
+        "index: it has 0 pieces of a vulnerability database, and the manifest says that one is carried"
     );
     assert_eq!(
         error(&self::forged(|parts| {

@@ -10,8 +10,9 @@ use std::process::Command;
 
 use modferry_protocol::bundle::{
     Base, BasesReader, Basis, DeflatedTotals, Digest, Encoding, Entry, Gone, IndexReader, Item,
-    Level, ListError, ListKind, ListReader, MAX_BASES, MAX_DEFLATED, Manifest, Missing, Query,
-    Sequence, StreamName, Totals, Volume, bases_texts, encode_index, list_texts,
+    Level, ListError, ListKind, ListReader, MAX_BASES, MAX_DEFLATED, MAX_DOCUMENTS, MAX_SNAPSHOT,
+    Manifest, Missing, Query, Sequence, Snapshot, StreamName, Totals, Volume, Vulndb, bases_texts,
+    encode_index, list_texts,
 };
 use modferry_protocol::module::{ModuleVersion, Revision};
 use modferry_protocol::note;
@@ -200,18 +201,21 @@ fn any_item() -> impl Strategy<Value = Item> {
 fn any_items() -> impl Strategy<Value = BTreeMap<Item, Vec<u8>>> {
     let bytes = || prop_oneof![vec(any::<u8>(), 1..40), vec(any::<u8>(), 500..1100)];
     let texts = || vec(bytes(), 0..3);
+    let pieces = vec(bytes(), 0..3);
     let notes = btree_map(1..=MAX_TRUST_NUMBER, bytes(), 0..=2);
     (
         btree_map(any_item(), bytes(), 0..30),
         texts(),
         texts(),
         texts(),
+        pieces,
         notes,
     )
-        .prop_map(|(mut items, needs, bases, tombstones, notes)| {
+        .prop_map(|(mut items, needs, bases, tombstones, pieces, notes)| {
             items.extend((1..).map(Item::Needs).zip(needs));
             items.extend((1..).map(Item::Bases).zip(bases));
             items.extend((1..).map(Item::Tombstones).zip(tombstones));
+            items.extend((1..).map(Item::Vulndb).zip(pieces));
             items.extend(notes.into_iter().map(|(n, note)| (Item::Trust(n), note)));
             items
         })
@@ -258,6 +262,7 @@ prop_compose! {
         bases in 0..=MAX_BASES,
         deflated in (0..=MAX_DEFLATED, any::<u64>()),
         index in (0..=1u64 << 30, any::<[u8; 32]>()),
+        vulndb in proptest::option::of((any::<bool>(), any_time(), 1..=MAX_DOCUMENTS, 1..=MAX_SNAPSHOT, any::<[u8; 32]>())),
         missing in btree_map(any_module(), "[a-z0-9-]{1,64}", 0..6),
     ) -> Manifest {
         let [records, tiles, pins, infos, mods, queries, zips, zip_bytes, files, file_bytes, contents, content_bytes, carried_bytes] = n;
@@ -278,6 +283,10 @@ prop_compose! {
             bases,
             tombstones,
             heads: heads.into_iter().map(|(db, (size, hash))| (db, TreeHead { size, hash: Hash(hash) })).collect(),
+            vulndb: vulndb.map(|(carried, modified, documents, bytes, sha256)| Vulndb {
+                carried: carried || basis.is_none(),
+                snapshot: Snapshot { modified, documents, bytes, sha256 },
+            }),
             totals: Totals { records, tiles, pins, infos, mods, queries, zips, zip_bytes, files, file_bytes, contents, content_bytes, carried_bytes },
             deflated: DeflatedTotals { streams: deflated.0, bytes: deflated.1 },
             index: Digest { size: index.0, sha256: index.1 },

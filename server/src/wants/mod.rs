@@ -82,7 +82,7 @@ pub fn wanted(request: &Request) -> Option<(Want, Part)> {
             SumdbRequest::Supported | SumdbRequest::Latest | SumdbRequest::Tile(_) => return None,
         },
         // They are no module's.
-        Request::Files | Request::File(_) => return None,
+        Request::Files | Request::File(_) | Request::Vulndb { .. } => return None,
     };
     if !can_be_a_module(path) {
         return None;

@@ -8,4 +8,5 @@ mod lifecycle;
 mod ranges;
 mod removal;
 mod tls;
+mod vulndb;
 mod wants;

@@ -17,6 +17,20 @@ struct Checked {
     sumdb: VerifierKey,
 }
 
+/// The same with a database of one report that was changed last at that time.
+fn with_vulndb(bundle: TestBundle, time: &str) -> TestBundle {
+    let db = format!(r#"{{"modified":"{time}"}}"#);
+    let documents = [
+        ("ID/GO-2026-0001", r#"{"id":"GO-2026-0001"}"#),
+        ("index/db", &db),
+        (
+            "index/modules",
+            r#"[{"path":"m","vulns":[{"id":"GO-2026-0001"}]}]"#,
+        ),
+    ];
+    bundle.with_vulndb(time, &documents)
+}
+
 impl Checked {
     /// A store with two bundles in it, the second one packed and with an answer to a query and a private module, a zip of several chunks, one that is read twice, and a
     /// module that is only there as go.mod.
@@ -46,6 +60,7 @@ impl Checked {
         let site = Site::new(&sumdb);
         let first: Vec<_> = modules[..3].iter().collect();
         let first = TestBundle::of(&sumdb, &first, &[]);
+        let first = with_vulndb(first, "2026-11-20T12:00:00Z");
         site.import_one(&first).unwrap();
         modules[3..].iter().for_each(|module| sumdb.add(module));
         sumdb.pad(700, "behind");
@@ -85,6 +100,7 @@ impl Checked {
             info: &modules[0].info,
         };
         second.items.insert(Item::Query(query), answer.encode());
+        let second = with_vulndb(second, "2026-11-20T12:00:01Z");
         site.import_one(&second).unwrap();
         Self {
             sumdb: sumdb.key().verifier(),
@@ -147,6 +163,10 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
             (6, "claims are of bundles that were imported"),
             (1, "answers to queries name versions that are whole"),
             (1, "answers that are served are those that came last"),
+            (
+                3,
+                "documents of the vulnerability database are those of the newest"
+            ),
             (1, "totals are what is held, and what the ledger makes"),
             (
                 6,
@@ -171,7 +191,7 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
     .unwrap();
     assert_eq!(
         (report.damaged, report.notes.len(), report.checks.len()),
-        (0, 1, 15)
+        (0, 1, 16)
     );
 }
 
@@ -187,7 +207,7 @@ fn no_value_can_be_changed_or_taken_away_unseen() {
         .filter(|(key, _): &(Vec<u8>, Vec<u8>)| key[..] != crate::store::keys::SCHEMA_KEY)
         .collect();
     let kinds: std::collections::BTreeSet<u8> = all.iter().map(|(key, _)| key[0]).collect();
-    assert_eq!(kinds.len(), 20, "one of each kind: {kinds:x?}");
+    assert_eq!(kinds.len(), 22, "one of each kind: {kinds:x?}");
     for (key, value) in &all {
         let changes = [
             Some(value[..value.len().saturating_sub(1)].to_vec()),
@@ -332,6 +352,7 @@ fn it_is_sound_after_gc_and_after_what_goes_into_the_ledger_alone() {
         bases: 0,
         tombstones: 2,
         heads: Vec::new(),
+        vulndb: None,
         totals: bundle::Totals::default(),
         deflated: bundle::DeflatedTotals::default(),
         index: bundle::Digest {

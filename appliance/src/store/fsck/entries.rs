@@ -1,7 +1,7 @@
 //! The ledger: its tree made anew, and what its entries say taken together.
 
 use super::{Run, keys, ledger};
-use crate::store::{Event, Import, LedgerEntry, Totals, hex, spoken_head, view};
+use crate::store::{Event, HeldVulndb, Import, LedgerEntry, Totals, hex, spoken_head, view};
 use modferry_protocol::bundle::Manifest;
 use modferry_protocol::sumdb::{Hash, TreeHead, record_hash, tlog};
 use sha2::{Digest, Sha256};
@@ -113,7 +113,21 @@ impl Run<'_> {
                 "ledger entry {number}: its manifest has another SHA-256 than it says"
             ));
         }
-        if let Ok(manifest) = Manifest::parse(text)
+        let manifest = Manifest::parse(text).ok();
+        if let Some(manifest) = &manifest
+            && let Some(vulndb) = manifest.vulndb.as_ref().filter(|vulndb| vulndb.carried)
+        {
+            let brought = HeldVulndb {
+                snapshot: vulndb.snapshot.clone(),
+                stream: manifest.stream.to_string(),
+                sequence: manifest.sequence.get(),
+                entry: number,
+            };
+            if (self.vulndb.as_ref()).is_none_or(|held| brought.replaces(held)) {
+                self.vulndb = Some(brought);
+            }
+        }
+        if let Some(manifest) = manifest
             && manifest.tombstones > 0
         {
             let bundles = self.taken_back.entry(manifest.stream.to_string());

@@ -9,6 +9,7 @@
 //!   record in it;
 //! - *modules*: each `.mod`, `.info` and zip against the records; each `list` and `@latest` made anew; the claims;
 //! - *queries*: each answer names a version that is whole, and the one that is served is the one that came last;
+//! - *vulnerability database*: the one that is served is the one that the imports make, document by document, in both forms;
 //! - *zips*: their chunks, SHA-256, rules and h1, in the order in which they lie on the disk.
 //!
 //! All of it is read through RocksDB's own checksums. What is wrong is told and the check goes on, so that one run
@@ -21,9 +22,10 @@ mod entries;
 mod modules;
 mod queries;
 mod trees;
+mod vulndb;
 mod zips;
 
-use super::{StoreError, View, keys, ledger, scratch::Scratch};
+use super::{HeldVulndb, StoreError, View, keys, ledger, scratch::Scratch};
 use modferry_checker::Progress;
 use modferry_cli::{Exit, Failure, in_one_line};
 use modferry_protocol::bundle::Sequences;
@@ -122,6 +124,7 @@ impl Fsck<'_> {
                 ..Report::default()
             },
             taken_back: BTreeMap::new(),
+            vulndb: None,
         };
         run.nothing_strange();
         self.progress.step("checking the ledger");
@@ -135,6 +138,7 @@ impl Fsck<'_> {
         };
         counted.gone = run.modules(zips.as_ref(), &mut counted.counts);
         run.queries(&mut counted.counts);
+        run.vulndb();
         run.totals(&recounted, &counted);
         if let Some(zips) = zips {
             self.progress.step("checking zips");
@@ -165,6 +169,8 @@ struct Run<'a> {
     report: Report,
     /// Of each stream, the imported bundles that had tombstones.
     taken_back: BTreeMap<String, Sequences>,
+    /// The vulnerability database that the imports make.
+    vulndb: Option<HeldVulndb>,
 }
 
 impl Run<'_> {

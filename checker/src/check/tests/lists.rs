@@ -389,6 +389,9 @@ fn a_stage_that_fails_at_a_list_keeps_its_own_exit_code() {
         ) -> Result<(), Self::Error> {
             unreachable!()
         }
+        fn held_vulndb(&self) -> Result<Option<modferry_protocol::bundle::Snapshot>, Self::Error> {
+            unreachable!()
+        }
         fn held_file(
             &self,
             _: &modferry_protocol::bundle::FileName,

@@ -4,7 +4,7 @@ use super::*;
 use crate::testing::{Packing, TestPacking, zip_h1, zip_of};
 use crate::{HeldZip, MemoryZip, SPOOL_ABOVE};
 use modferry_cli::{Exit, Failure, Fault};
-use modferry_protocol::bundle::FileName;
+use modferry_protocol::bundle::{FileName, Snapshot};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModulePath;
 use modferry_protocol::sumdb::TreeHead;
@@ -90,6 +90,9 @@ impl Stage for Noting {
     ) -> Result<(), Fault> {
         self.inner.put_file(name, size, sha256, body).unwrap();
         Ok(())
+    }
+    fn held_vulndb(&self) -> Result<Option<Snapshot>, Fault> {
+        Ok(self.inner.held_vulndb().unwrap())
     }
     fn held_file(&self, name: &FileName) -> Result<Option<[u8; 32]>, Fault> {
         Ok(self.inner.held_file(name).unwrap())

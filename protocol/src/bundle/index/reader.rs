@@ -75,6 +75,15 @@ impl<R: BufRead> IndexReader<R> {
                 )));
             }
         }
+        // How large it is, is seen where its pieces are read; whether there is one must agree here already.
+        let pieces = self.rules.vulndb();
+        let carried = manifest.vulndb.as_ref().is_some_and(|db| db.carried);
+        if carried != (pieces > 0) {
+            return Ok(Some(format!(
+                "it has {pieces} pieces of a vulnerability database, and the manifest says that {} is carried",
+                if carried { "one" } else { "none" }
+            )));
+        }
         Ok(None)
     }
 
@@ -252,11 +261,12 @@ fn item_line(line: &str, encoding: Encoding) -> Result<(Item, u64, Option<[u8; 3
             let name = FileName::new(name).map_err(|error| Fault::Bad(error.to_string()))?;
             (Item::File(name), size)
         }
+        ["vulndb", number, size] => (Item::Vulndb(ordinal(number)?), size),
         ["contents", number, size] => (Item::Contents(ordinal(number)?), size),
         ["zip", path, version, size] => (Item::Zip(module(path, version)?), size),
         [
             "needs" | "bases" | "tombstones" | "trust" | "head" | "record" | "tile" | "pin"
-            | "info" | "mod" | "query" | "contents" | "zip" | "file",
+            | "info" | "mod" | "query" | "vulndb" | "contents" | "zip" | "file",
             ..,
         ] => {
             return Err(Fault::Bad(format!(

@@ -4,10 +4,11 @@ use std::str::Lines;
 
 use super::super::item::Digest;
 use super::super::names::NameError;
+use super::super::snapshot::{MAX_DOCUMENTS, MAX_SNAPSHOT, Snapshot};
 use super::super::{MAX_BASES, MAX_DEFLATED, MAX_INDEX, Sequence, StreamName, text};
 use super::{
-    Basis, DeflatedTotals, FIRST_LINE, FIRST_LINE_PREFIX, MAX_REASON, Manifest, ManifestError,
-    Missing, Totals,
+    Basis, CARRIED, DeflatedTotals, FIRST_LINE, FIRST_LINE_PREFIX, HELD, MAX_REASON, Manifest,
+    ManifestError, Missing, Totals, Vulndb,
 };
 use crate::module::ModuleVersion;
 use crate::sumdb::{DbName, Hash, TreeHead};
@@ -56,6 +57,7 @@ impl<'a> Parser<'a> {
         let bases = self.list("bases", &basis, MAX_BASES)?;
         let tombstones = self.list("tombstones", &basis, u64::MAX)?;
         let heads = self.heads()?;
+        let vulndb = self.vulndb(&basis)?;
         let totals = Totals {
             records: self.total("records")?,
             tiles: self.total("tiles")?,
@@ -95,6 +97,7 @@ impl<'a> Parser<'a> {
                 bases,
                 tombstones,
                 heads,
+                vulndb,
                 totals,
                 deflated,
                 index,
@@ -202,6 +205,50 @@ impl<'a> Parser<'a> {
         Ok(heads)
     }
 
+    /// What the selection names and the bundle does not carry, the destination must hold: not where it builds on nothing.
+    fn vulndb(&mut self, basis: &Basis) -> Result<Option<Vulndb>, ManifestError> {
+        if !self.line.is_some_and(|line| line.starts_with("vulndb ")) {
+            return Ok(None);
+        }
+        let value = self.raw("vulndb")?;
+        let word = value.split(' ').next().unwrap_or_default();
+        if text::is_word(word) && ![CARRIED, HELD].contains(&word) {
+            return Err(self.newer(format!("vulndb {}", text::shown(word.as_bytes()))));
+        }
+        self.value("vulndb", |v| {
+            let fields: Vec<&str> = v.split(' ').collect();
+            let [word, modified, documents, bytes, sha256] = fields.as_slice() else {
+                return Err("want carried or held, a time, documents, bytes and a SHA-256".into());
+            };
+            let carried = match *word {
+                CARRIED => true,
+                HELD if *basis == Basis::None => {
+                    return Err("want it carried, as the basis is none".into());
+                }
+                HELD => false,
+                _ => return Err("want carried or held".into()),
+            };
+            if !text::is_time(modified) {
+                return Err("want a time such as 2026-11-21T09:00:00Z".into());
+            }
+            let within = |number: &str, most: u64| {
+                let number = text::number(number).filter(|number| (1..=most).contains(number));
+                number.ok_or_else(|| format!("want 1 to {most}"))
+            };
+            Ok(Vulndb {
+                carried,
+                snapshot: Snapshot {
+                    modified: (*modified).to_owned(),
+                    documents: within(documents, MAX_DOCUMENTS)?,
+                    bytes: within(bytes, MAX_SNAPSHOT)?,
+                    sha256: text::sha256(sha256)
+                        .ok_or("want a SHA-256 in lower-case hexadecimal")?,
+                },
+            })
+        })
+        .map(Some)
+    }
+
     fn missing(&mut self) -> Result<Vec<Missing>, ManifestError> {
         let mut all: Vec<Missing> = Vec::new();
         while self.line.is_some_and(|line| line.starts_with("missing ")) {
@@ -296,7 +343,7 @@ impl<'a> Parser<'a> {
 }
 
 /// Every key of this version.
-const KEYS: [&str; 25] = [
+const KEYS: [&str; 26] = [
     "stream",
     "sequence",
     "created",
@@ -305,6 +352,7 @@ const KEYS: [&str; 25] = [
     "bases",
     "tombstones",
     "head",
+    "vulndb",
     "records",
     "tiles",
     "pins",

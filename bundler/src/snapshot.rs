@@ -1,0 +1,155 @@
+//! The vulnerability database in a bundle: whether it is carried, and its text, piece by piece.
+//!
+//! A destination holds one database. It is carried again when it has changed, and never an older one in the place of a newer
+//! one: a mirror that lags behind, or a folder of last year, would take reports back without a word.
+
+use modferry_checker::vulndb_modified;
+use modferry_protocol::bundle::{DocumentName, Snapshot, SnapshotError, SnapshotWriter, Vulndb};
+
+use crate::error::Error;
+use crate::vulndb::Database;
+
+/// A database and what becomes of it.
+#[derive(Debug)]
+pub struct Carrying<'d> {
+    database: &'d Database,
+    /// As the manifest names it.
+    pub vulndb: Vulndb,
+    /// What to tell.
+    pub note: Option<String>,
+}
+
+impl<'d> Carrying<'d> {
+    /// What becomes of this one where the destination holds that.
+    pub fn of(database: &'d Database, held: Option<&Snapshot>) -> Result<Carrying<'d>, Error> {
+        let mut snapshot = text(database, |_| Ok(()))?;
+        let mut note = None;
+        let carried = match held {
+            Some(held) if snapshot.modified < held.modified => {
+                note = Some(format!(
+                    "the vulnerability database at hand is of {}, older than the one that was carried before, of {}: that one stays",
+                    snapshot.modified, held.modified
+                ));
+                snapshot = held.clone();
+                false
+            }
+            Some(held) => snapshot.replaces(held),
+            None => true,
+        };
+        Ok(Carrying {
+            database,
+            vulndb: Vulndb { carried, snapshot },
+            note,
+        })
+    }
+
+    /// Calls `f` with each piece of its text, if it is carried.
+    pub fn each_piece(&self, f: impl FnMut(Vec<u8>) -> Result<(), Error>) -> Result<(), Error> {
+        match self.vulndb.carried {
+            true => text(self.database, f).map(drop),
+            false => Ok(()),
+        }
+    }
+}
+
+/// Writes the text of a database, and gives each piece to `f`.
+fn text(
+    database: &Database,
+    mut f: impl FnMut(Vec<u8>) -> Result<(), Error>,
+) -> Result<Snapshot, Error> {
+    let wrong = |error: SnapshotError| Error::usage_because("the vulnerability database", error);
+    let mut modified = None;
+    let mut writer = SnapshotWriter::new();
+    for (name, json) in database.documents() {
+        if name.as_str() == DocumentName::DB {
+            // By the code that looks at it on the other side.
+            let read = vulndb_modified(json);
+            modified = Some(read.map_err(|what| {
+                Error::usage(format!("the vulnerability database: {name}: {what}"))
+            })?);
+        }
+        if let Some(piece) = writer.document(name, json).map_err(wrong)? {
+            f(piece)?;
+        }
+    }
+    let Some(modified) = modified else {
+        let what = format!("the vulnerability database has no {}", DocumentName::DB);
+        return Err(Error::usage(what));
+    };
+    let (last, snapshot) = writer.finish(&modified);
+    f(last)?;
+    Ok(snapshot)
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+    use crate::vulndb::testing::{TestVulndb, report};
+    use modferry_protocol::bundle::SnapshotReader;
+
+    fn database(reports: usize) -> Database {
+        let reports: Vec<_> = (1..=reports)
+            .map(|n| {
+                report(
+                    &format!("GO-2026-{n:04}"),
+                    "example.com/a",
+                    &[["0", "1.1.0"]],
+                )
+            })
+            .collect();
+        Database::new(TestVulndb::new(&reports).documents()).unwrap()
+    }
+
+    #[test]
+    fn what_is_carried_is_read_back() {
+        let database = database(3);
+        let carrying = Carrying::of(&database, None).unwrap();
+        assert!(carrying.vulndb.carried && carrying.note.is_none());
+        let mut reader = SnapshotReader::new();
+        let mut documents = Vec::new();
+        carrying
+            .each_piece(|piece| {
+                let of_piece = reader.piece(&piece).unwrap();
+                documents.extend(
+                    of_piece
+                        .iter()
+                        .map(|(name, json)| (name.to_string(), json.to_vec())),
+                );
+                Ok(())
+            })
+            .unwrap();
+        let all: Vec<_> = (database.documents())
+            .map(|(name, json)| (name.to_string(), json.to_vec()))
+            .collect();
+        assert_eq!(documents, all);
+        assert_eq!(
+            reader.finish(&carrying.vulndb.snapshot.modified),
+            carrying.vulndb.snapshot
+        );
+    }
+
+    #[test]
+    fn it_is_carried_again_when_it_has_changed_and_never_an_older_one() {
+        let (old, new) = (database(1), database(2));
+        let first = Carrying::of(&old, None).unwrap().vulndb.snapshot;
+        let again = Carrying::of(&old, Some(&first)).unwrap();
+        assert!(!again.vulndb.carried && again.vulndb.snapshot == first);
+        again.each_piece(|_| panic!("it is not carried")).unwrap();
+        // Of the same time, with a report more.
+        assert!(Carrying::of(&new, Some(&first)).unwrap().vulndb.carried);
+        let newer = Snapshot {
+            modified: "2027-01-01T00:00:00Z".into(),
+            ..first.clone()
+        };
+        let older = Carrying::of(&old, Some(&newer)).unwrap();
+        assert_eq!(older.vulndb.snapshot, newer);
+        assert!(!older.vulndb.carried);
+        assert!(
+            older
+                .note
+                .unwrap()
+                .contains("of 2027-01-01T00:00:00Z: that one stays")
+        );
+    }
+}
