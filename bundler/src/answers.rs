@@ -102,7 +102,7 @@ mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
     use crate::basis::Share;
-    use std::collections::BTreeMap;
+    use std::collections::{BTreeMap, BTreeSet};
 
     const VERSION: &str = "v0.0.0-20260102030405-abcdefabcdef";
 
@@ -121,6 +121,7 @@ mod tests {
             modules: BTreeMap::from([(module, share)]),
             tiles: Vec::new(),
             tombstones: BTreeMap::new(),
+            gone_files: BTreeSet::new(),
             notes: Vec::new(),
         }
     }

@@ -148,13 +148,22 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     stop_at(&fetched, &told.unanswered, keep_going)?;
 
     let prune = config.prune.unwrap_or(false);
-    let portion = Portion::of(&fetched, &proof.tiles, &holdings, &basis, &exported, prune)?;
+    let named = files.names();
+    let portion = Portion::of(
+        &fetched,
+        &proof.tiles,
+        &holdings,
+        &basis,
+        &exported,
+        prune,
+        &named,
+    )?;
     notes.extend(portion.notes.iter().cloned());
     let (answers, unfit) = answers::carried(&fetched.answers, &portion);
     notes.extend(unfit);
     let tree_size = proof.head.head().size;
     let nothing_new = portion.is_empty()
-        && files.is_empty()
+        && files.carried.is_empty()
         && answers::are_known(&answers, &holdings)
         && trust
             .iter()

@@ -67,10 +67,13 @@ impl FileConfig {
         sha256.map(Some).ok_or_else(wrong)
     }
 
+    fn file_name(&self) -> Result<FileName, Error> {
+        FileName::new(&self.name).map_err(|error| Error::usage(format!("files: {error}")))
+    }
+
     /// Finds or fetches it.
     fn get(&self, http: &Http, cache: &Cache) -> Result<Opaque, Error> {
-        let name =
-            FileName::new(&self.name).map_err(|error| Error::usage(format!("files: {error}")))?;
+        let name = self.file_name()?;
         let expected = self.expected()?;
         let (path, size, sha256) = match (&self.path, &self.url) {
             (Some(path), None) => {
@@ -123,13 +126,36 @@ impl FileConfig {
     }
 }
 
-/// The files that are to be carried, by name: those that the destination does not hold.
+/// The files that are selected, by name.
+#[derive(Debug, Default)]
+pub struct Selected {
+    /// Those that are to be carried.
+    pub carried: Vec<Opaque>,
+    /// Those that the destination holds already, and their SHA-256.
+    pub held: Vec<(FileName, [u8; 32])>,
+}
+
+impl Selected {
+    /// The names of all of them.
+    pub fn names(&self) -> Vec<FileName> {
+        let carried = self.carried.iter().map(|file| &file.name);
+        let held = self.held.iter().map(|(name, _)| name);
+        carried.chain(held).cloned().collect()
+    }
+}
+
+/// The names of these files, without a look at them.
+pub fn names(configs: &[FileConfig]) -> Result<Vec<FileName>, Error> {
+    configs.iter().map(FileConfig::file_name).collect()
+}
+
+/// Finds or fetches the files that are selected, and tells those that are to be carried from those that the destination holds.
 pub fn gather(
     configs: &[FileConfig],
     http: &Http,
     cache: &Cache,
     held: &Holdings,
-) -> Result<Vec<Opaque>, Error> {
+) -> Result<Selected, Error> {
     if configs.len() as u64 > MAX_FILES {
         return Err(Error::usage(format!("files: more than {MAX_FILES}")));
     }
@@ -145,7 +171,7 @@ pub fn gather(
         )));
     }
     let changed = |file: &&Opaque| {
-        held.file(&file.name)
+        held.ever(&file.name)
             .is_some_and(|held| *held != file.sha256)
     };
     if let Some(file) = files.iter().find(changed) {
@@ -158,8 +184,14 @@ pub fn gather(
         )
         .into());
     }
-    files.retain(|file| held.file(&file.name).is_none());
-    Ok(files)
+    let mut selected = Selected::default();
+    for file in files {
+        match held.file(&file.name) {
+            None => selected.carried.push(file),
+            Some(sha256) => selected.held.push((file.name, *sha256)),
+        }
+    }
+    Ok(selected)
 }
 
 fn hash(path: &Path) -> io::Result<(u64, [u8; 32])> {

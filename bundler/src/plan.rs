@@ -16,6 +16,7 @@ use crate::error::Error;
 use crate::estimate::{Load, Rule};
 use crate::export::claims;
 use crate::fetch::{Because, Failure, Level};
+use crate::opaque;
 use crate::policy::Judge;
 use crate::progress::Progress;
 use crate::select::resolve::Unanswered;
@@ -128,7 +129,10 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     let older: Vec<u64> = shipped.chain(claims.sizes.iter().copied()).collect();
     let tiles = closure(size, ids, &older);
     let prune = config.prune.unwrap_or(false);
-    let portion = Portion::of(&fetched, &tiles, &holdings, &basis, &exported, prune)?;
+    let files = opaque::names(&config.files)?;
+    let portion = Portion::of(
+        &fetched, &tiles, &holdings, &basis, &exported, prune, &files,
+    )?;
     notes.extend(portion.notes.iter().cloned());
 
     let gone = |(module, gone): (&ModuleVersion, &Gone)| {

@@ -24,7 +24,7 @@ use std::path::{Path, PathBuf};
 use modferry_cli::{Exit, Fault, bytes};
 use modferry_protocol::bundle::{
     self, Basis, BundleWriter, Encoding, Entry, IndexWriter, Item, Manifest, Missing, Pack,
-    PackBuilder, Pin, Sequence, StreamName, bases_texts, cut, front_size, list_texts,
+    PackBuilder, Pin, Sequence, StreamName, bases_texts, cut, front_size, list_texts, needed_file,
 };
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
@@ -38,7 +38,7 @@ use crate::error::Error;
 use crate::fetch::{Module, Sources};
 use crate::files;
 use crate::hidden::{HiddenVolumes, publish};
-use crate::opaque::Opaque;
+use crate::opaque::Selected;
 use crate::pack::base::Base;
 use crate::pack::{self, Packed, Packing, Zip};
 use crate::policy::Policy;
@@ -69,8 +69,8 @@ pub struct Contents<'c> {
     pub portion: &'c Portion,
     /// Answers to queries, in their order.
     pub answers: Vec<Carried>,
-    /// Opaque files, by name.
-    pub files: Vec<Opaque>,
+    /// Opaque files.
+    pub files: Selected,
     /// The vulnerability database, if the selection names one.
     pub vulndb: Option<Carrying<'c>>,
     /// Trust notes, by number.
@@ -146,7 +146,7 @@ pub fn write(
             ..part.entry.clone()
         })?;
     }
-    for file in &contents.files {
+    for file in &contents.files.carried {
         spool.push(Entry {
             number: spool.index.next_number(),
             encoding: Encoding::Raw,
@@ -209,7 +209,7 @@ pub fn write(
     }
     for (entry, file) in spool.entries[packs + packed.parts.len()..]
         .iter()
-        .zip(&contents.files)
+        .zip(&contents.files.carried)
     {
         let bytes = File::open(&file.path).map_err(Error::file("read", &file.path))?;
         writer.entry(entry, &mut counted(bytes, progress))?;
@@ -270,7 +270,7 @@ fn packed<'c>(contents: &Contents<'c>, progress: &Progress) -> Result<Packed, Er
     Ok(packed)
 }
 
-/// Needs, bases, tombstones, trust notes, heads, records, tiles, pins, infos, go.mods, answers to queries and the vulnerability database; each go.mod is verified as it is read.
+/// Needs, bases, tombstones, files that are needed or taken back, trust notes, heads, records, tiles, pins, infos, go.mods, answers to queries and the vulnerability database; each go.mod is verified as it is read.
 fn small_things(
     contents: &Contents<'_>,
     packed: &Packed,
@@ -291,6 +291,12 @@ fn small_things(
     }
     for (number, text) in (1..).zip(tombstones) {
         spool.put(Item::Tombstones(number), text)?;
+    }
+    for (name, sha256) in &contents.files.held {
+        spool.put(Item::NeededFile(name.clone()), &needed_file(sha256))?;
+    }
+    for name in &contents.portion.gone_files {
+        spool.put(Item::GoneFile(name.clone()), &[])?;
     }
     for (number, note) in &contents.trust {
         spool.put(Item::Trust(*number), note)?;

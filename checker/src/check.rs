@@ -23,6 +23,7 @@ use crate::spool::default_folder;
 use crate::workers::with_workers;
 use crate::{CheckError, Progress, Report, Stage, content};
 use documents::Documents;
+use files::KeptFiles;
 
 pub use documents::vulndb_modified;
 
@@ -76,6 +77,7 @@ pub fn check<V: Volumes, S: Stage>(
         report: &mut report,
         prover,
         documents: Documents::default(),
+        kept_files: KeptFiles::default(),
         bases: Vec::new(),
         frames: Frames::default(),
         parts: None,
@@ -111,6 +113,8 @@ struct Intake<'a, S: Stage> {
     prover: Prover<'a>,
     /// The vulnerability database, as it comes.
     documents: Documents,
+    /// The files that are needed, and those that are taken back.
+    kept_files: KeptFiles,
     /// The bases that were found, in the order of their list, until contents or recipes come.
     bases: Vec<Base<S::HeldZip>>,
     frames: Frames,
@@ -173,6 +177,7 @@ where
             prover,
             bases,
             documents,
+            kept_files,
             ..
         } = self;
         let volume = manifest.volume_file_name(incoming.volume());
@@ -188,6 +193,12 @@ where
                         lists.base(&item, bytes, *stage, missing, bases, report)?;
                     }
                     Item::Tombstones(_) => lists.take_back(&item, bytes, *stage, report)?,
+                    Item::NeededFile(name) => {
+                        kept_files.need(name, bytes, *stage, prover.missing(), report)?;
+                    }
+                    Item::GoneFile(name) => {
+                        kept_files.take_back(name, (&volume, &entry), *stage, report)?;
+                    }
                     Item::Trust(number) => {
                         report.trust_notes += 1;
                         (stage.trust_note(*number, bytes)).map_err(CheckError::stage)?;

@@ -8,7 +8,7 @@
 
 use std::fmt;
 
-use modferry_protocol::bundle::{Answer, Item, Pin, Query};
+use modferry_protocol::bundle::{Answer, Item, Pin, Query, file_sha256};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::Record;
 use modferry_protocol::trust::TrustNote;
@@ -44,6 +44,8 @@ pub(crate) enum ContentError {
     },
     #[error("{item}: not the hashes of this module version")]
     Pin { item: Item },
+    #[error("{item}: not a SHA-256")]
+    NeededFile { item: Item },
     #[error("{item}: not an answer to it: {what}")]
     Answer { item: Item, what: String },
 }
@@ -66,11 +68,16 @@ pub(crate) fn check(item: &Item, bytes: &[u8]) -> Result<(), ContentError> {
         Item::Needs(_)
         | Item::Bases(_)
         | Item::Tombstones(_)
+        | Item::GoneFile(_)
         | Item::Head(_)
         | Item::Vulndb(_)
         | Item::Contents(_)
         | Item::Zip(_)
         | Item::File(_) => Ok(()),
+        Item::NeededFile(_) => match file_sha256(bytes) {
+            Some(_) => Ok(()),
+            None => Err(ContentError::NeededFile { item: item.clone() }),
+        },
         Item::Trust(number) => {
             check_trust_note(*number, bytes).map_err(|source| ContentError::TrustNote {
                 item: item.clone(),

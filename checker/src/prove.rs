@@ -137,6 +137,8 @@ impl<'a> Prover<'a> {
             Item::Needs(_)
             | Item::Bases(_)
             | Item::Tombstones(_)
+            | Item::NeededFile(_)
+            | Item::GoneFile(_)
             | Item::Trust(_)
             | Item::Vulndb(_)
             | Item::Contents(_)

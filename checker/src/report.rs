@@ -49,6 +49,10 @@ pub struct Report {
     pub bases: u64,
     /// Module versions of which the stream's selection no longer names all that it did.
     pub tombstones: u64,
+    /// Opaque files that the bundle builds on and that the destination holds with those bytes.
+    pub needed_files: u64,
+    /// Opaque files that the stream's selection no longer names.
+    pub gone_files: u64,
     /// Trust notes that are well-formed. Who has signed them is not checked here.
     pub trust_notes: u64,
     /// Signed heads that opened with a trusted key.
@@ -109,6 +113,8 @@ impl Report {
             needs: 0,
             bases: 0,
             tombstones: 0,
+            needed_files: 0,
+            gone_files: 0,
             trust_notes: 0,
             heads: 0,
             older_heads: 0,
@@ -230,6 +236,14 @@ impl fmt::Display for Report {
         line(
             self.tombstones,
             "tombstones contradict nothing that the bundle needs or carries",
+        )?;
+        line(
+            self.needed_files,
+            "files that this bundle builds on are held with those bytes",
+        )?;
+        line(
+            self.gone_files,
+            "files are taken back that it neither needs nor carries",
         )?;
         line(
             self.trust_notes,

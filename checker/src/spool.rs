@@ -329,6 +329,8 @@ fn name_of(item: &Item) -> Vec<u8> {
         Item::Needs(number) => format!("needs {number}"),
         Item::Bases(number) => format!("bases {number}"),
         Item::Tombstones(number) => format!("tombstones {number}"),
+        Item::NeededFile(name) => format!("needed-file {name}"),
+        Item::GoneFile(name) => format!("gone-file {name}"),
         Item::Trust(number) => format!("trust {number}"),
         Item::Head(db) => format!("head {db}"),
         Item::Record(db, m) => format!("record {db} {}", module(m)),
@@ -352,6 +354,8 @@ fn item_of(name: &[u8]) -> Option<Item> {
         ["needs", number] => Item::Needs(number.parse().ok()?),
         ["bases", number] => Item::Bases(number.parse().ok()?),
         ["tombstones", number] => Item::Tombstones(number.parse().ok()?),
+        ["needed-file", name] => Item::NeededFile(FileName::new(name).ok()?),
+        ["gone-file", name] => Item::GoneFile(FileName::new(name).ok()?),
         ["trust", number] => Item::Trust(number.parse().ok()?),
         ["head", db] => Item::Head(DbName::new(db).ok()?),
         ["record", db, path, version] => Item::Record(

@@ -94,6 +94,18 @@ pub trait Stage {
         Ok(())
     }
 
+    /// The stream's selection names this file, and the destination holds it already. Called in order of names, each once, before
+    /// anything is put.
+    fn needed_file(&mut self, _name: &FileName) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
+    /// The stream's selection no longer names this file. Called in order of names, each once, after all that are needed.
+    /// The bundle neither needs nor carries it.
+    fn gone_file(&mut self, _name: &FileName) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// The bundle brings a signed trust note of that number. Called in order of number, before anything is put. It is
     /// well-formed; who has signed it is not looked at yet.
     fn trust_note(&mut self, _number: u64, _note: &[u8]) -> Result<(), Self::Error> {

@@ -327,6 +327,8 @@ impl TestBundle {
                         totals.contents += 1;
                         totals.content_bytes += size;
                     }
+                    Item::NeededFile(_) => totals.needed_files += 1,
+                    Item::GoneFile(_) => totals.gone_files += 1,
                     Item::Record(..) => totals.records += 1,
                     Item::Tile(..) => totals.tiles += 1,
                     Item::Pin(_) => totals.pins += 1,

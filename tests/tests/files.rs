@@ -91,3 +91,93 @@ fn files_are_carried_and_served_with_their_hashes() {
         .expect(2)
         .says("tool.tar was carried before with other bytes");
 }
+
+#[test]
+fn files_that_are_taken_back_are_removed_by_gc() {
+    let mut site = Site::new();
+    let module = "example.com/hello@v1.0.0";
+    site.upstream
+        .add(module, "-- go.mod --\nmodule example.com/hello\n");
+    let config = site.path("modferry.yaml");
+    let name = |site: &Site, names: &[&str]| {
+        let files: Vec<String> = (names.iter())
+            .map(|name| format!("  - {{name: {name}, path: {name}}}\n"))
+            .collect();
+        let text = format!("files:\n{}", files.concat());
+        std::fs::write(site.path("modferry.yaml"), text).unwrap();
+    };
+    for file in ["a.pem", "b.pem"] {
+        std::fs::write(site.path(file), file).unwrap();
+    }
+    name(&site, &["a.pem", "b.pem"]);
+    site.carry(&[module, "--config", &config]);
+    // Not selected, and not taken back: it stays.
+    name(&site, &["a.pem"]);
+    let (same, _) = site.export(&[module, "--config", &config]);
+    same.ok().says("nothing new");
+    let out = site.carry(&[module, "--config", &config, "--prune"]);
+    site.bundler(&["inspect", &out])
+        .ok()
+        .says("files taken back")
+        .says("needed files");
+    site.appliance(&["status"]).ok().says("gone files       1");
+    site.appliance(&["fsck"]).ok();
+    site.appliance(&["gc"])
+        .expect(2)
+        .says("goes: the file b.pem");
+    site.appliance(&["gc", "--yes"]).ok().says("1 files (5 B)");
+    site.appliance(&["fsck"]).ok();
+    let server = site.serve();
+    let (_, list) = get(server.address(), "/files/", "");
+    let list = String::from_utf8(list).unwrap();
+    assert!(
+        list.ends_with("  a.pem\n") && list.lines().count() == 1,
+        "{list}"
+    );
+    let (head, _) = get(server.address(), "/files/b.pem", "");
+    assert!(head.starts_with("http/1.1 404"), "{head}");
+    site.appliance(&["gc", "--yes"]).ok().says("nothing to do");
+
+    // The name keeps its bytes for good, also where it is gone; with them it can come again.
+    name(&site, &["a.pem", "b.pem"]);
+    std::fs::write(site.path("b.pem"), "other").unwrap();
+    let (changed, _) = site.export(&[module, "--config", &config]);
+    changed
+        .expect(2)
+        .says("b.pem was carried before with other bytes");
+    std::fs::write(site.path("b.pem"), "b.pem").unwrap();
+    site.carry(&[module, "--config", &config]);
+    site.appliance(&["fsck"]).ok();
+    let (head, _) = get(server.address(), "/files/a.pem", "");
+    assert!(head.starts_with("http/1.1 200"), "{head}");
+    let again = site.serve();
+    assert_eq!(get(again.address(), "/files/b.pem", "").1, b"b.pem");
+}
+
+#[test]
+fn a_lost_bundle_with_a_file_is_missed() {
+    let mut site = Site::new();
+    let module = "example.com/hello@v1.0.0";
+    site.upstream
+        .add(module, "-- go.mod --\nmodule example.com/hello\n");
+    site.upstream.add(
+        "example.com/other@v1.0.0",
+        "-- go.mod --\nmodule example.com/other\n",
+    );
+    site.carry(&[module]);
+    std::fs::write(site.path("a.pem"), "a").unwrap();
+    let config = site.path("modferry.yaml");
+    std::fs::write(&config, "files: [{name: a.pem, path: a.pem}]\n").unwrap();
+    site.export(&[module, "--config", &config]).0.ok();
+    let words = [module, "example.com/other@v1.0.0", "--config", &config];
+    let (exported, out) = site.export(&words);
+    exported.ok();
+    site.appliance(&["import", &out])
+        .expect(5)
+        .says("file a.pem")
+        .says("modferry-bundler export --stream default --cumulative-from 2");
+    let (cured, out) = site.export(&[&words[..], &["--cumulative-from", "2"]].concat());
+    cured.ok();
+    site.appliance(&["import", &out]).ok();
+    site.appliance(&["list"]).ok().says("file a.pem");
+}

@@ -5,7 +5,7 @@ use super::{failed, print, say, unwritable};
 use crate::Failed;
 use crate::args::{Args, Gc};
 use modferry_appliance::import;
-use modferry_appliance::store::{Extent, Found, Store, StoreError};
+use modferry_appliance::store::{Extent, Found, FoundFile, Store, StoreError};
 use modferry_cli::{Exit, Fault, bytes, print_json};
 use serde_json::{Map, Value, json};
 use std::io::{self, IsTerminal, Write};
@@ -28,7 +28,14 @@ pub fn gc(args: &Args, store: &Path, what: &Gc) -> Result<(), Failed> {
     });
     let collection = collection.map_err(failed)?;
     printed.map_err(unwritable)?;
-    if collection.versions() == 0 {
+    for file in collection.files() {
+        match args.json {
+            true => print_json(&file_as_json(file)),
+            false => print(&file_as_text(file)),
+        }
+        .map_err(unwritable)?;
+    }
+    if collection.is_empty() {
         drop(collection);
         store.reclaim().map_err(failed)?; // what an interrupted one left
         let none = json!({ "removed": null });
@@ -37,12 +44,14 @@ pub fn gc(args: &Args, store: &Path, what: &Gc) -> Result<(), Failed> {
     let removed = collection.removed().clone();
     if !args.json {
         let all = format!(
-            "{} module versions: {} zips ({}), {} go.mod files; {} modules wholly",
+            "{} module versions: {} zips ({}), {} go.mod files; {} modules wholly; {} files ({})",
             collection.versions(),
             removed.zips,
             bytes(removed.zip_bytes),
             removed.mods,
-            removed.modules
+            removed.modules,
+            removed.files,
+            bytes(removed.file_bytes)
         );
         print(&all).map_err(unwritable)?;
     }
@@ -138,6 +147,39 @@ fn as_json(found: &Found) -> Value {
         "zip_bytes": found.zip_bytes,
         "streams": claims,
     })
+}
+
+fn file_as_json(file: &FoundFile) -> Value {
+    let claims: Map<String, Value> = (file.claims.iter())
+        .map(|(stream, claim)| {
+            let names = claim.extent > Extent::Nothing;
+            let says = json!({ "names": names, "since": claim.sequence });
+            (stream.clone(), says)
+        })
+        .collect();
+    json!({
+        "file": file.name.as_str(),
+        "goes": file.goes,
+        "bytes": file.bytes,
+        "streams": claims,
+    })
+}
+
+fn file_as_text(file: &FoundFile) -> String {
+    let says: Vec<String> = (file.claims.iter())
+        .map(|(stream, claim)| match claim.extent {
+            Extent::Nothing => format!(
+                "{stream} no longer names it since bundle {}",
+                claim.sequence
+            ),
+            _ => format!("{stream} names it since bundle {}", claim.sequence),
+        })
+        .collect();
+    let what = match file.goes {
+        true => format!("goes: the file {} ({})", file.name, bytes(file.bytes)),
+        false => format!("kept: the file {}", file.name),
+    };
+    format!("{what}\n  {}", says.join(", "))
 }
 
 fn as_text(found: &Found) -> String {

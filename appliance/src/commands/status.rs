@@ -159,6 +159,13 @@ fn text(status: &Status) -> String {
             status.totals.gone
         );
     }
+    if status.totals.gone_files > 0 {
+        let _ = write!(
+            text,
+            "\n  gone files       {} that no stream names any more (modferry-appliance gc)",
+            status.totals.gone_files
+        );
+    }
     for head in &status.tree_heads {
         let _ = write!(
             text,
@@ -225,10 +232,11 @@ fn told(entry: &LedgerEntry) -> String {
             bytes(import.added.zip_bytes)
         ),
         Event::Gc(gc) => format!(
-            "gc: {} go.mod files and {} zips removed, {}",
+            "gc: {} go.mod files, {} zips and {} opaque files removed, {}",
             gc.removed.mods,
             gc.removed.zips,
-            bytes(gc.removed.zip_bytes)
+            gc.removed.files,
+            bytes(gc.removed.zip_bytes + gc.removed.file_bytes)
         ),
         Event::Acknowledge(done) => match &done.reason {
             Some(reason) => format!("acknowledged: the fork {}: {reason}", done.evidence),

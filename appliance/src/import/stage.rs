@@ -129,6 +129,14 @@ impl<'s> Stage for ImportStage<'s> {
         self.0.gone(module, gone)
     }
 
+    fn needed_file(&mut self, name: &FileName) -> Result<(), StoreError> {
+        self.0.needed_file(name)
+    }
+
+    fn gone_file(&mut self, name: &FileName) -> Result<(), StoreError> {
+        self.0.gone_file(name)
+    }
+
     fn cure(&self, manifest: &Manifest, lack: Lack) -> Result<Option<String>, StoreError> {
         cure(self.0.store(), manifest, lack).map(Some)
     }
@@ -334,6 +342,8 @@ fn held(view: &View, item: &Item) -> Result<Option<Vec<u8>>, StoreError> {
         | Item::Needs(_)
         | Item::Bases(_)
         | Item::Tombstones(_)
+        | Item::NeededFile(_)
+        | Item::GoneFile(_)
         | Item::Trust(_) => Ok(None),
     };
     Ok(value?.map(Vec::from))

@@ -5,11 +5,12 @@
 //! bundle of the same stream has given it up, and counts where none has. What no stream claims any more
 //! is *gone*: it is served on as before, counted in the totals, and removed by `gc`, never by an import.
 //!
-//! What is held is claimed as long as some stream claims it: of several streams the highest level counts.
+//! What is held is claimed as long as some stream claims it: of several streams the highest level counts. Opaque files are claimed
+//! by the same rule, wholly or not at all.
 
 use super::view::scan;
-use super::{Draft, StoreError, Totals, View, keys};
-use modferry_protocol::bundle::{Gone, Level};
+use super::{BundleId, Draft, SCHEMA, StoreError, Totals, View, keys};
+use modferry_protocol::bundle::{FileName, Gone, Level};
 use modferry_protocol::module::ModuleVersion;
 
 /// How much of a module version: what a stream claims, or what a store holds.
@@ -32,7 +33,7 @@ impl From<Level> for Extent {
     }
 }
 
-/// What one stream says of a module version.
+/// What one stream says of a module version, or of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// How much its selection names.
@@ -129,7 +130,85 @@ impl Word {
     }
 }
 
+/// What is claimed.
+#[derive(Clone, Copy)]
+enum Subject<'a> {
+    Module(&'a ModuleVersion),
+    /// Of a file there is all, as of a zip, or nothing.
+    File(&'a FileName),
+}
+
+impl Subject<'_> {
+    fn key(self, stream: &str) -> Vec<u8> {
+        match self {
+            Subject::Module(module) => keys::claim(module, stream),
+            Subject::File(name) => keys::file_claim(name, stream),
+        }
+    }
+
+    fn claims(self, view: &View) -> Result<Vec<(String, Claim)>, StoreError> {
+        match self {
+            Subject::Module(module) => view.claims(module),
+            Subject::File(name) => view.file_claims(name),
+        }
+    }
+
+    fn held(self, view: &View) -> Result<Extent, StoreError> {
+        match self {
+            Subject::Module(module) => view.extent(module),
+            Subject::File(name) => Ok(match view.pinned(&keys::file(name))? {
+                Some(_) => Extent::Zip,
+                None => Extent::Nothing,
+            }),
+        }
+    }
+
+    /// Of how many something is gone.
+    fn gone(self, totals: &mut Totals) -> &mut u64 {
+        match self {
+            Subject::Module(_) => &mut totals.gone,
+            Subject::File(_) => &mut totals.gone_files,
+        }
+    }
+
+    /// The most that any stream but `except` claims.
+    fn claimed_by_others(self, view: &View, except: &str) -> Result<Extent, StoreError> {
+        let claims = self.claims(view)?.into_iter();
+        let others = claims.filter(|(stream, _)| stream != except);
+        Ok(others
+            .map(|(_, claim)| claim.extent)
+            .max()
+            .unwrap_or(Extent::Nothing))
+    }
+}
+
 impl View {
+    /// The stream, and the number in it, of the imported bundle whose manifest's hash begins so.
+    fn import_of(&self, bundle: &BundleId) -> Result<Option<(String, u64)>, StoreError> {
+        let mut prefix = keys::manifests();
+        prefix.extend_from_slice(bundle);
+        let mut found = None;
+        self.scan(&prefix, |_, number| {
+            let entry = self.ledger(super::view::number(number)?)?;
+            let source = entry.as_ref().and_then(|entry| entry.import());
+            found = source.map(|import| (import.source.stream.clone(), import.source.sequence));
+            Ok(())
+        })?;
+        Ok(found)
+    }
+
+    /// What each stream says of a file, by the streams' names; streams that never named it are not there.
+    pub fn file_claims(&self, name: &FileName) -> Result<Vec<(String, Claim)>, StoreError> {
+        let mut claims = Vec::new();
+        self.scan(&keys::file_claims(name), |key, value| {
+            if let Some(keys::Named::FileClaim(_, stream)) = keys::parse(key) {
+                claims.push((stream, Claim::decode(value)?));
+            }
+            Ok(())
+        })?;
+        Ok(claims)
+    }
+
     /// What each stream says of a module version, by the streams' names; streams that never named it are not there.
     pub fn claims(&self, module: &ModuleVersion) -> Result<Vec<(String, Claim)>, StoreError> {
         let mut claims = Vec::new();
@@ -152,20 +231,6 @@ impl View {
             Extent::Nothing
         })
     }
-
-    /// The most that any stream but `except` claims.
-    fn claimed_by_others(
-        &self,
-        module: &ModuleVersion,
-        except: &str,
-    ) -> Result<Extent, StoreError> {
-        let claims = self.claims(module)?.into_iter();
-        let others = claims.filter(|(stream, _)| stream != except);
-        Ok(others
-            .map(|(_, claim)| claim.extent)
-            .max()
-            .unwrap_or(Extent::Nothing))
-    }
 }
 
 impl Draft<'_> {
@@ -183,14 +248,29 @@ impl Draft<'_> {
         self.say(module, |word| word.leaves = Some(leaves))
     }
 
-    /// Notes a word under the prefix of the module version's claims, which is no claim's key: no stream has an
-    /// empty name.
+    /// The bundle says that the destination holds the file, and that its selection names it.
+    pub fn needed_file(&mut self, name: &FileName) -> Result<(), StoreError> {
+        self.say_of(keys::file_claims(name), |word| {
+            word.needs = Some(Extent::Zip)
+        })
+    }
+
+    /// The bundle says that its selection names the file no longer.
+    pub fn gone_file(&mut self, name: &FileName) -> Result<(), StoreError> {
+        let nothing = Some(Extent::Nothing);
+        self.say_of(keys::file_claims(name), |word| word.leaves = nothing)
+    }
+
     fn say(
         &self,
         module: &ModuleVersion,
         change: impl FnOnce(&mut Word),
     ) -> Result<(), StoreError> {
-        let key = keys::claims(module);
+        self.say_of(keys::claims(module), change)
+    }
+
+    /// Notes a word under the prefix of the claims on something, which is no claim's key: no stream has an empty name.
+    fn say_of(&self, key: Vec<u8>, change: impl FnOnce(&mut Word)) -> Result<(), StoreError> {
         let mut word = Word::decode(self.scratch.get(&key)?.as_deref());
         change(&mut word);
         self.scratch.put(&key, &word.encode())
@@ -224,7 +304,7 @@ impl Draft<'_> {
                 let mut word = Word::decode(scratch.get(&said)?.as_deref());
                 word.carries = Some(extent);
                 scratch.delete(&said)?;
-                self.take(&module, word, stream, sequence, totals)
+                self.take(Subject::Module(&module), word, (stream, sequence), totals)
             })?;
         }
         scan(&scratch.0, &keys::all_claims(), |key, value| {
@@ -232,24 +312,74 @@ impl Draft<'_> {
                 return Ok(()); // a claim, which this very loop has made
             };
             scratch.delete(key)?;
-            self.take(&module, Word::decode(Some(value)), stream, sequence, totals)
+            let word = Word::decode(Some(value));
+            self.take(Subject::Module(&module), word, (stream, sequence), totals)
+        })?;
+        self.claim_unclaimed_files()?;
+        self.claim_files((stream, sequence), totals)
+    }
+
+    /// In a store of a schema that knew no claims on files, those that it holds become claimed by the streams that brought
+    /// them.
+    fn claim_unclaimed_files(&self) -> Result<(), StoreError> {
+        let held: &View = self.store;
+        let schema = held.pinned(&keys::SCHEMA_KEY)?;
+        if schema.is_none_or(|schema| &*schema == SCHEMA.as_bytes()) {
+            return Ok(());
+        }
+        held.each_file(|name, file| {
+            let import = held.import_of(&file.bundle)?;
+            let (stream, sequence) = import.ok_or_else(|| {
+                StoreError::damaged(format!("the import that brought the file {name}"))
+            })?;
+            let claim = Claim {
+                extent: Extent::Zip,
+                sequence,
+                given_up: 0,
+            };
+            let key = keys::file_claim(&name, &stream);
+            self.scratch.put(&key, &claim.encode())
+        })
+    }
+
+    /// The same of files.
+    fn claim_files(&self, bundle: (&str, u64), totals: &mut Totals) -> Result<(), StoreError> {
+        let scratch = &self.scratch;
+        scan(&scratch.0, &keys::all_files(), |key, _| {
+            let Some(keys::Named::File(name)) = keys::parse(key) else {
+                return Err(StoreError::damaged("a file's key that names none"));
+            };
+            let carries = Word {
+                carries: Some(Extent::Zip),
+                ..Word::default()
+            };
+            self.take(Subject::File(&name), carries, bundle, totals)
+        })?;
+        // A file that is carried is neither needed nor given up by the same bundle.
+        scan(&scratch.0, &keys::all_file_claims(), |key, value| {
+            let Some(name) = keys::parse_file_claims(key) else {
+                return Ok(()); // a claim, which this very loop has made
+            };
+            scratch.delete(key)?;
+            let word = Word::decode(Some(value));
+            self.take(Subject::File(&name), word, bundle, totals)
         })
     }
 
     fn take(
         &self,
-        module: &ModuleVersion,
+        subject: Subject<'_>,
         word: Word,
-        stream: &str,
-        sequence: u64,
+        (stream, sequence): (&str, u64),
         totals: &mut Totals,
     ) -> Result<(), StoreError> {
         let held: &View = self.store;
-        let key = keys::claim(module, stream);
-        let old = held
-            .pinned(&key)?
-            .map(|value| Claim::decode(&value))
-            .transpose()?;
+        let key = subject.key(stream);
+        // Of files that a store of an older schema holds, it was made a moment ago.
+        let old = match held.pinned(&key)? {
+            Some(value) => Some(Claim::decode(&value)?),
+            None => (self.scratch.get(&key)?.as_deref().map(Claim::decode)).transpose()?,
+        };
         let new = word.after(old, sequence);
         if new == old && word.carries.is_none() {
             return Ok(());
@@ -257,7 +387,7 @@ impl Draft<'_> {
         if let Some(new) = new.filter(|new| Some(*new) != old) {
             self.scratch.put(&key, &new.encode())?;
         }
-        let before = held.extent(module)?;
+        let before = subject.held(held)?;
         let after = before.max(word.carries.unwrap_or(Extent::Nothing));
         // Others' claims are looked for only where they decide.
         let own = |claim: Option<Claim>| claim.map_or(Extent::Nothing, |claim| claim.extent);
@@ -265,10 +395,11 @@ impl Draft<'_> {
         if own_before >= before && own_after >= after {
             return Ok(());
         }
-        let others = held.claimed_by_others(module, stream)?;
+        let others = subject.claimed_by_others(held, stream)?;
         let is_gone = |own: Extent, held: Extent| own.max(others) < held;
-        totals.gone -= u64::from(is_gone(own_before, before));
-        totals.gone += u64::from(is_gone(own_after, after));
+        let gone = subject.gone(totals);
+        *gone -= u64::from(is_gone(own_before, before));
+        *gone += u64::from(is_gone(own_after, after));
         Ok(())
     }
 }

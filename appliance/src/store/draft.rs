@@ -20,12 +20,16 @@ use modferry_protocol::zip::ZipFacts;
 use std::io::Read;
 use std::path::Path;
 
+/// The most files that a store holds: the list of all of them is one answer of the server's, of some MB.
+pub const MAX_HELD_FILES: u64 = if cfg!(test) { 6 } else { 16_384 };
+
 /// What one bundle brings, on its way into the store. Dropping it undoes it.
 pub struct Draft<'s> {
     pub(super) store: &'s Store,
     manifest: [u8; 32],
     bundle: BundleId,
     zips: u32,
+    new_files: u64,
     chunks: SortedFiles,
     buffer: Vec<u8>,
     pub(super) scratch: Scratch,
@@ -51,6 +55,7 @@ impl<'s> Draft<'s> {
             manifest: *manifest,
             bundle,
             zips: 0,
+            new_files: 0,
             chunks: SortedFiles::new(staging.path(), "zips", ZIP_FILE),
             buffer: Vec::with_capacity(CHUNK),
             scratch: Scratch::create(staging.path().join("small"))
@@ -135,6 +140,13 @@ impl<'s> Draft<'s> {
             number: self.zips,
         };
         let new = self.store.file(name)?.is_none();
+        if new {
+            let held = self.store.totals()?.counts.files;
+            if held + self.new_files >= MAX_HELD_FILES {
+                return Err(StoreError::TooManyFiles { name: name.clone() });
+            }
+            self.new_files += 1;
+        }
         self.put_large(&Item::File(name.clone()), &file, new, body)
     }
 

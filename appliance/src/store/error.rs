@@ -1,6 +1,8 @@
 //! What can go wrong with a store, and what to do about it.
 
+use super::MAX_HELD_FILES;
 use modferry_cli::{Exit, Failure};
+use modferry_protocol::bundle::FileName;
 use std::io;
 use std::path::{Path, PathBuf};
 
@@ -50,6 +52,12 @@ pub enum StoreError {
     Damaged {
         /// What is wrong, and where.
         what: String,
+    },
+    /// The store holds as many files as it may.
+    #[error("the store holds {MAX_HELD_FILES} files, the most that it may, and {name} is one more")]
+    TooManyFiles {
+        /// The file that there is no place for.
+        name: FileName,
     },
     /// A bundle's item is of a kind that stores do not keep, or differs from what it was checked to be.
     #[error("cannot take {item}: {reason}")]
@@ -118,7 +126,7 @@ impl Failure for StoreError {
                 Exit::Usage
             }
             Self::InUse { .. } => Exit::InUse,
-            Self::NoRoom { .. } => Exit::NoRoom,
+            Self::NoRoom { .. } | Self::TooManyFiles { .. } => Exit::NoRoom,
             Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => Exit::NoRoom,
             Self::Damaged { .. } | Self::Refused { .. } | Self::Rocks { .. } | Self::Io { .. } => {
                 Exit::Other
@@ -151,6 +159,11 @@ impl Failure for StoreError {
             }
             Self::NoRoom { .. } => {
                 "the store is as it was before; make room on its disk and run the command again".into()
+            }
+            Self::TooManyFiles { .. } => {
+                "the store is as it was before; have files taken back that nobody needs (on the connected side: take them out of \
+                 modferry.yaml, then modferry-bundler export --prune), import that bundle, and remove them: modferry-appliance gc"
+                    .into()
             }
             Self::Refused { .. } => return None,
             Self::Rocks { .. } if self.is_corruption() => {

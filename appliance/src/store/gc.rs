@@ -10,7 +10,7 @@
 //! one and drops both. So it needs no more room at a time than one file of chunks has ([`super::ZIP_FILE`]), and
 //! where it is interrupted the next one goes on: files that have deletions in them are found by RocksDB's own counts.
 //!
-//! Records, tiles and heads stay: they are small, and older heads are proven by them for ever.
+//! Files go by the same rule: when no stream names them any more. Records, tiles and heads stay: they are small, and older heads are proven by them for ever.
 
 use super::files::SortedFiles;
 use super::ledger::{self, json};
@@ -20,6 +20,7 @@ use super::{
     Answered, Claim, Counts, Event, Extent, LedgerEntry, REMOVED_NAMES, Removed, Store, StoreError,
     View, keys, listing, or_no_room,
 };
+use modferry_protocol::bundle::FileName;
 use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 use std::collections::BTreeMap;
 
@@ -45,6 +46,19 @@ impl Found {
     }
 }
 
+/// A file that at least one stream has given up.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FoundFile {
+    /// Its name.
+    pub name: FileName,
+    /// Its bytes.
+    pub bytes: u64,
+    /// Whether it goes: no stream names it.
+    pub goes: bool,
+    /// What each stream says of it, by the streams' names.
+    pub claims: Vec<(String, Claim)>,
+}
+
 /// What is to be removed, found and not yet done. Dropping it changes nothing.
 pub struct Collection<'s> {
     store: &'s Store,
@@ -54,6 +68,8 @@ pub struct Collection<'s> {
     /// Module versions of which something goes.
     versions: u64,
     names: Vec<String>,
+    /// The files that at least one stream has given up.
+    files: Vec<FoundFile>,
     staging: Staging, // dropped after what writes into it
 }
 
@@ -90,6 +106,7 @@ impl Store {
             removed: Counts::default(),
             versions: 0,
             names: Vec::new(),
+            files: Vec::new(),
             staging,
         };
         let mut gather = Gather::default();
@@ -111,6 +128,7 @@ impl Store {
         })?;
         found.module(&mut gather, &mut tell)?;
         found.path(&mut gather)?;
+        found.gather_files()?;
         Ok(found)
     }
 
@@ -158,6 +176,70 @@ impl Collection<'_> {
     /// Of how many module versions something goes.
     pub fn versions(&self) -> u64 {
         self.versions
+    }
+
+    /// The files that at least one stream has given up and that are held, by name.
+    pub fn files(&self) -> &[FoundFile] {
+        &self.files
+    }
+
+    /// Whether nothing goes.
+    pub fn is_empty(&self) -> bool {
+        self.versions == 0 && self.removed.files == 0
+    }
+
+    /// Decides what goes of files. There are never more of them than [`super::MAX_HELD_FILES`].
+    fn gather_files(&mut self) -> Result<(), StoreError> {
+        let mut claimed: Vec<FoundFile> = Vec::new();
+        self.store.scan(&keys::all_file_claims(), |key, value| {
+            let Some(keys::Named::FileClaim(name, stream)) = keys::parse(key) else {
+                return Err(StoreError::damaged("a claim's key that names no file"));
+            };
+            let claim = Claim::decode(value)?;
+            match claimed.last_mut() {
+                Some(last) if last.name == name => last.claims.push((stream, claim)),
+                _ => {
+                    let Some(file) = self.store.file(&name)? else {
+                        return Ok(()); // gone before
+                    };
+                    claimed.push(FoundFile {
+                        name,
+                        bytes: file.size,
+                        goes: true,
+                        claims: vec![(stream, claim)],
+                    });
+                }
+            }
+            Ok(())
+        })?;
+        for mut file in claimed {
+            let names = |(_, claim): &(String, Claim)| claim.extent > Extent::Nothing;
+            if file.claims.iter().all(names) {
+                continue;
+            }
+            file.goes = !file.claims.iter().any(names);
+            if file.goes {
+                self.remove_file(&file.name)?;
+            }
+            self.files.push(file);
+        }
+        Ok(())
+    }
+
+    fn remove_file(&mut self, name: &FileName) -> Result<(), StoreError> {
+        let Some(file) = self.store.file(name)? else {
+            return Ok(());
+        };
+        for n in 0..file.chunks() {
+            self.delete(&keys::chunk(&file.bundle, file.number, n))?;
+        }
+        self.delete(&keys::file(name))?;
+        self.removed.files += 1;
+        self.removed.file_bytes += file.size;
+        if self.names.len() < REMOVED_NAMES {
+            self.names.push(format!("file {name}"));
+        }
+        Ok(())
     }
 
     /// All claims of a module version are in hand: decides what of it goes.
@@ -345,6 +427,7 @@ impl Collection<'_> {
         let mut totals = self.store.totals()?;
         totals.counts.take_away(&self.removed)?;
         totals.gone = 0;
+        totals.gone_files = 0;
         self.put(&keys::TOTALS_KEY, &json(&totals)?)?;
         let event = Event::Gc(Removed {
             removed: self.removed.clone(),
@@ -354,12 +437,12 @@ impl Collection<'_> {
         for (key, value) in pairs {
             self.put(&key, &value)?;
         }
-        self.store.ingest(&self.files()?)?;
+        self.store.ingest(&self.sorted_files()?)?;
         Ok(entry)
     }
 
     /// The changes as sorted files, those of chunks one for each file of chunks in the store.
-    fn files(&self) -> Result<Vec<std::path::PathBuf>, StoreError> {
+    fn sorted_files(&self) -> Result<Vec<std::path::PathBuf>, StoreError> {
         let chunks = keys::all_chunks();
         let mut ends: Vec<Vec<u8>> = (self.store.live_files()?.into_iter())
             .filter(|file| {

@@ -26,6 +26,8 @@ const MANIFEST: u8 = 0x11;
 const CLAIM: u8 = 0x12;
 /// Module path, query and stream → the stream's answer to it.
 const QUERY: u8 = 0x13;
+/// File's name and stream → whether the stream's selection names it.
+const FILE_CLAIM: u8 = 0x15;
 /// Stored hash index → a node of the ledger's tree.
 const LEDGER_HASH: u8 = 0x14;
 /// Module path → the `list` answer.
@@ -148,6 +150,27 @@ pub fn all_claims() -> Vec<u8> {
 /// The module version, where a key is what its claims' keys begin with and no claim's.
 pub(super) fn parse_claims(key: &[u8]) -> Option<ModuleVersion> {
     parse_module(key.strip_prefix(&[CLAIM])?.strip_suffix(&[0])?)
+}
+
+/// The key of what a stream says of a file.
+pub fn file_claim(name: &FileName, stream: &str) -> Vec<u8> {
+    text(FILE_CLAIM, &[name.as_str(), stream])
+}
+
+/// What the keys begin with of all streams' claims on a file.
+pub fn file_claims(name: &FileName) -> Vec<u8> {
+    text(FILE_CLAIM, &[name.as_str(), ""])
+}
+
+/// What the keys of all claims on files begin with; they are ordered by name and stream.
+pub fn all_file_claims() -> Vec<u8> {
+    vec![FILE_CLAIM]
+}
+
+/// The file, where a key is what its claims' keys begin with and no claim's.
+pub(super) fn parse_file_claims(key: &[u8]) -> Option<FileName> {
+    let name = key.strip_prefix(&[FILE_CLAIM])?.strip_suffix(&[0])?;
+    std::str::from_utf8(name).ok()?.parse().ok()
 }
 
 /// The key of a stream's answer to a query.
@@ -392,12 +415,13 @@ pub fn tiles(db: &DbName) -> Vec<u8> {
 }
 
 /// Every kind there is.
-pub(super) const KINDS: [u8; 22] = [
+pub(super) const KINDS: [u8; 23] = [
     STORE,
     LEDGER,
     MANIFEST,
     CLAIM,
     QUERY,
+    FILE_CLAIM,
     LEDGER_HASH,
     LIST,
     LATEST,
@@ -430,6 +454,8 @@ pub(super) fn of_item(item: &Item) -> Option<Vec<u8>> {
         Item::Needs(_)
         | Item::Bases(_)
         | Item::Tombstones(_)
+        | Item::NeededFile(_)
+        | Item::GoneFile(_)
         | Item::Trust(_)
         | Item::Vulndb(_)
         | Item::Contents(_) => return None,
@@ -466,6 +492,7 @@ pub(super) fn item(key: &[u8], value: &[u8]) -> Option<Item> {
             Item::Tile(db, Tile::new(height, level, index, width)?)
         }
         Named::Claim(..)
+        | Named::FileClaim(..)
         | Named::File(_)
         | Named::Vulndb
         | Named::Document(..)
@@ -512,6 +539,8 @@ pub enum Named {
     Document(DocumentName, bool),
     /// What a stream, by its name, says of a module version.
     Claim(ModuleVersion, String),
+    /// What a stream, by its name, says of a file.
+    FileClaim(FileName, String),
     /// What a stream, by its name, was answered to a query. The name is empty where an import under way has the answer.
     Query(Query, String),
     /// An entry of the ledger, by its number.
@@ -563,6 +592,13 @@ pub fn parse(key: &[u8]) -> Option<Named> {
                 return None;
             }
             Named::Claim(parse_module(&name[..end])?, stream.to_owned())
+        }
+        FILE_CLAIM => {
+            let (file, stream) = std::str::from_utf8(name).ok()?.split_once('\0')?;
+            if stream.is_empty() {
+                return None;
+            }
+            Named::FileClaim(file.parse().ok()?, stream.to_owned())
         }
         QUERY => {
             let mut parts = std::str::from_utf8(name).ok()?.split('\0');

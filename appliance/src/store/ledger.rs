@@ -60,7 +60,7 @@ pub struct Import {
 pub struct Removed {
     /// How many of each thing.
     pub removed: Counts,
-    /// The first [`REMOVED_NAMES`] of what was removed: `zip PATH VERSION`, or `all PATH VERSION` with its `.mod`.
+    /// The first [`REMOVED_NAMES`] of what was removed: `zip PATH VERSION`, or `all PATH VERSION` with its `.mod`, `file NAME`.
     pub names: Vec<String>,
 }
 

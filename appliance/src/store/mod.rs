@@ -51,9 +51,9 @@ mod vulndb;
 mod writer;
 
 pub use claims::{Claim, Extent};
-pub use draft::{Committed, Draft};
+pub use draft::{Committed, Draft, MAX_HELD_FILES};
 pub use error::StoreError;
-pub use gc::{Collection, Found};
+pub use gc::{Collection, Found, FoundFile};
 pub use in_store::InStore;
 pub use keys::BundleId;
 pub use ledger::{

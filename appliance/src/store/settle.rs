@@ -27,7 +27,12 @@ impl Draft<'_> {
             match (keys::parse(key), old) {
                 // As they are to be already.
                 (
-                    Some(keys::Named::Claim(..) | keys::Named::Vulndb | keys::Named::Document(..)),
+                    Some(
+                        keys::Named::Claim(..)
+                        | keys::Named::FileClaim(..)
+                        | keys::Named::Vulndb
+                        | keys::Named::Document(..),
+                    ),
                     _,
                 ) => {}
                 (Some(keys::Named::Query(query, _)), _) => {

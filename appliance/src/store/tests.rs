@@ -12,6 +12,7 @@ use sha2::{Digest, Sha256};
 use std::sync::atomic::{AtomicBool, Ordering};
 use tempfile::TempDir;
 
+mod files;
 mod ledger;
 mod life;
 mod pin;

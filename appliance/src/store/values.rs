@@ -200,6 +200,8 @@ pub struct Totals {
     pub counts: Counts,
     /// Module versions of which something is held that no stream names any more: what `gc` would remove.
     pub gone: u64,
+    /// The same of files.
+    pub gone_files: u64,
     /// The streams, by name.
     pub streams: BTreeMap<String, StreamState>,
 }

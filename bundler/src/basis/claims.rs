@@ -5,9 +5,9 @@
 //! the new one is not built on, so that it may never have arrived, is said again, unless the selection
 //! names the module version again: otherwise a lost bundle would leave its modules there for good.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
-use modferry_protocol::bundle::{Gone, Item, Sequence, Sequences};
+use modferry_protocol::bundle::{FileName, Gone, Item, Sequence, Sequences};
 use modferry_protocol::module::ModuleVersion;
 
 use super::holdings::Name;
@@ -19,6 +19,8 @@ use crate::state::Exported;
 #[derive(Debug, Default)]
 pub struct Claims {
     modules: HashMap<Name, Claim>,
+    /// Opaque files, by name: a zip's share of each, or nothing.
+    files: BTreeMap<FileName, Claim>,
 }
 
 /// What is said of one module version.
@@ -76,6 +78,7 @@ impl Claims {
                 }
             })?;
             bundle.each_item(|item, _| {
+                claims.file(&item, arrived);
                 if let Some((module, share)) = Share::of(&item) {
                     let claim = claims.modules.entry(Name::of(module)).or_default();
                     claim.named = share.max(claim.named);
@@ -84,6 +87,47 @@ impl Claims {
             })?;
         }
         Ok(claims)
+    }
+
+    /// What an item says of a file. What a bundle takes back it does not carry.
+    fn file(&mut self, item: &Item, arrived: bool) {
+        match item {
+            Item::File(name) => {
+                let claim = self.files.entry(name.clone()).or_default();
+                (claim.named, claim.left) = (Share::Zip, Share::Zip);
+            }
+            Item::GoneFile(name) => {
+                if let Some(claim) = self.files.get_mut(name) {
+                    claim.left = Share::Nothing;
+                    if arrived {
+                        claim.named = Share::Nothing;
+                    }
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// This file is selected.
+    pub fn select_file(&mut self, name: &FileName) {
+        if let Some(claim) = self.files.get_mut(name) {
+            claim.selected = Share::Zip;
+        }
+    }
+
+    /// The files that a new bundle takes back: with `prune`, all that are not selected.
+    pub fn gone_files(&self, prune: bool) -> BTreeSet<FileName> {
+        let gone = |claim: &Claim| {
+            let stays = match prune {
+                true => claim.selected,
+                false => claim.selected.max(claim.left),
+            };
+            claim.named > stays
+        };
+        let files = self.files.iter();
+        (files.filter(|(_, claim)| gone(claim)))
+            .map(|(name, _)| name.clone())
+            .collect()
     }
 
     /// This module version is selected, that much of it.

@@ -32,6 +32,8 @@ pub struct Holdings {
     trust_notes: BTreeSet<u64>,
     /// The opaque files, and their SHA-256.
     files: BTreeMap<FileName, [u8; 32]>,
+    /// The same of all that were ever carried: a name has the same bytes for good.
+    ever: BTreeMap<FileName, [u8; 32]>,
     /// The newest vulnerability database.
     vulndb: Option<Snapshot>,
     /// What queries were answered last.
@@ -88,6 +90,7 @@ impl Holdings {
         let mut holdings = Holdings::default();
         for bundle in exported {
             holdings.take_back(bundle)?;
+            holdings.take_files_back(bundle)?;
             if taken_in.contains(bundle.sequence()) {
                 holdings.take_in(bundle, db)?;
             }
@@ -107,10 +110,23 @@ impl Holdings {
         Ok(())
     }
 
+    /// What of files it takes back: wherever it is, since a file costs no more than its bytes.
+    fn take_files_back(&mut self, bundle: &Exported) -> Result<(), Error> {
+        if bundle.manifest.totals.gone_files > 0 {
+            bundle.each_item(|item, _| {
+                if let Item::GoneFile(name) = item {
+                    self.files.remove(&name);
+                }
+            })?;
+        }
+        Ok(())
+    }
+
     fn take_in(&mut self, bundle: &Exported, db: &DbName) -> Result<(), Error> {
         let mut file = |entry: &Entry| {
             if let (Encoding::Raw, [(Item::File(name), _)]) = (entry.encoding, &entry.items[..]) {
                 self.files.insert(name.clone(), entry.sha256);
+                self.ever.insert(name.clone(), entry.sha256);
             }
         };
         if bundle.manifest.totals.files > 0 {
@@ -183,6 +199,11 @@ impl Holdings {
     /// Whether a trust note of that number has arrived.
     pub fn has_trust_note(&self, number: u64) -> bool {
         self.trust_notes.contains(&number)
+    }
+
+    /// The SHA-256 of the file that was ever carried under that name.
+    pub fn ever(&self, name: &FileName) -> Option<&[u8; 32]> {
+        self.ever.get(name)
     }
 
     /// The SHA-256 of the file of that name.

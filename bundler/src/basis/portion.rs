@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use modferry_protocol::bundle::{Gone, Level as Needed};
+use modferry_protocol::bundle::{FileName, Gone, Level as Needed};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::Tile;
 
@@ -62,12 +62,16 @@ pub struct Portion {
     pub tiles: Vec<Tile>,
     /// What is taken back.
     pub tombstones: BTreeMap<ModuleVersion, Gone>,
+    /// Opaque files that are taken back.
+    pub gone_files: BTreeSet<FileName>,
     /// Things to tell.
     pub notes: Vec<String>,
 }
 
 impl Portion {
     /// Of this selection and the tiles that prove it, on this basis.
+    ///
+    /// `files` are the opaque files that are selected.
     ///
     /// Nothing is pruned where something of the selection cannot be had: what that requires is selected, too, and is not
     /// known.
@@ -78,6 +82,7 @@ impl Portion {
         basis: &Basis,
         exported: &[Exported],
         prune: bool,
+        files: &[FileName],
     ) -> Result<Portion, Error> {
         let shares = fetched
             .modules
@@ -91,6 +96,7 @@ impl Portion {
                 .copied()
                 .collect(),
             tombstones: BTreeMap::new(),
+            gone_files: BTreeSet::new(),
             notes: Vec::new(),
         };
         if basis.built_on.bundles.is_empty() {
@@ -111,6 +117,8 @@ impl Portion {
         for (module, level) in &fetched.unfinished {
             claims.select(module, *level);
         }
+        files.iter().for_each(|name| claims.select_file(name));
+        portion.gone_files = claims.gone_files(prune);
         portion.tombstones = claims.tombstones(exported, prune && whole)?;
         Ok(portion)
     }
@@ -119,6 +127,7 @@ impl Portion {
     pub fn is_empty(&self) -> bool {
         self.tiles.is_empty()
             && self.tombstones.is_empty()
+            && self.gone_files.is_empty()
             && !self.modules.values().any(Share::is_carried)
     }
 

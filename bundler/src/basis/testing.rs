@@ -33,7 +33,7 @@ pub fn db() -> DbName {
     DbName::new(DB).unwrap()
 }
 
-/// `mod a`, `zip a`, `whole a`, `listed a` (no zip), `selectable a` (go.mod and record), `tile 0 17 200`.
+/// `file a`, `gone-file a`, `mod a`, `zip a`, `whole a`, `listed a` (no zip), `selectable a` (go.mod and record), `tile 0 17 200`.
 fn items(words: &str) -> Vec<Item> {
     let mut fields = words.split(' ');
     let kind = fields.next().unwrap();
@@ -42,7 +42,13 @@ fn items(words: &str) -> Vec<Item> {
         let tile = Tile::new(8, next() as u8, next(), next() as u32).unwrap();
         return vec![Item::Tile(db(), tile)];
     }
-    let m = module(fields.next().unwrap());
+    let name = fields.next().unwrap();
+    match kind {
+        "file" => return vec![Item::File(name.parse().unwrap())],
+        "gone-file" => return vec![Item::GoneFile(name.parse().unwrap())],
+        _ => {}
+    }
+    let m = module(name);
     let (record, info, go_mod, zip) = (
         Item::Record(db(), m.clone()),
         Item::Info(m.clone()),
@@ -89,8 +95,14 @@ impl Stream {
         all.sort();
         let (zips, small): (Vec<_>, Vec<_>) = all
             .into_iter()
-            .partition(|item| matches!(item, Item::Zip(_)));
-        let small: Vec<(Item, u64)> = small.into_iter().map(|item| (item, 1)).collect();
+            .partition(|item| matches!(item, Item::Zip(_) | Item::File(_)));
+        let small: Vec<(Item, u64)> = small
+            .into_iter()
+            .map(|item| {
+                let size = u64::from(!matches!(item, Item::GoneFile(_)));
+                (item, size)
+            })
+            .collect();
         let mut entries = Vec::new();
         if !small.is_empty() {
             entries.push((Encoding::Zstd, small));

@@ -28,12 +28,14 @@ const FRAMING: usize = ZIPS + 1;
 const ALL: usize = FRAMING + 1;
 
 /// [`Item::kind`] of tiles.
-const TILES: usize = 6;
+const TILES: usize = 8;
 
 const NAMES: [&str; ALL] = [
     "lists of needs",
     "lists of bases",
     "lists of tombstones",
+    "needed files",
+    "files taken back",
     "trust notes",
     "tree heads",
     "records",
@@ -126,7 +128,7 @@ mod tests {
     use super::*;
     use modferry_protocol::bundle::Query;
 
-    const RECORDS: usize = 5;
+    const RECORDS: usize = 7;
 
     #[test]
     fn kinds_are_called_what_they_are() {
@@ -139,6 +141,16 @@ mod tests {
             (Item::Needs(1), Encoding::Zstd, "lists of needs"),
             (Item::Bases(1), Encoding::Zstd, "lists of bases"),
             (Item::Tombstones(1), Encoding::Zstd, "lists of tombstones"),
+            (
+                Item::NeededFile("a".parse().unwrap()),
+                Encoding::Zstd,
+                "needed files",
+            ),
+            (
+                Item::GoneFile("a".parse().unwrap()),
+                Encoding::Zstd,
+                "files taken back",
+            ),
             (Item::Trust(1), Encoding::Zstd, "trust notes"),
             (Item::Head(db()), Encoding::Zstd, "tree heads"),
             (Item::Record(db(), module()), Encoding::Zstd, "records"),

@@ -34,7 +34,10 @@ impl Place {
             config.in_folder(self.dir.path());
         }
         let held = Holdings::default();
-        gather(&configs, &self.http, &self.cache, &held).map_err(|error| error.to_string())
+        let selected = gather(&configs, &self.http, &self.cache, &held);
+        selected
+            .map(|selected| selected.carried)
+            .map_err(|error| error.to_string())
     }
 }
 

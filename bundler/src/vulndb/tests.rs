@@ -35,7 +35,9 @@ fn a_database_is_read_and_given_back_as_published() {
     let database = Database::new(db.documents()).unwrap();
     assert_eq!(database.modified, MODIFIED.parse().unwrap());
     let documents = database.documents();
-    let documents: Vec<(&str, &[u8])> = documents.map(|(name, json)| (name.as_str(), json)).collect();
+    let documents: Vec<(&str, &[u8])> = documents
+        .map(|(name, json)| (name.as_str(), json))
+        .collect();
     let want =
         db.0.iter()
             .map(|(name, bytes)| (name.as_str(), bytes.as_slice()));

@@ -1,11 +1,60 @@
-//! Opaque files, as they come: straight to the stage, hashed on the way.
+//! Opaque files, as they come: straight to the stage, hashed on the way. And what a bundle says of those that it does not carry: which it
+//! builds on, and which it takes back.
 
+use std::collections::BTreeSet;
 use std::io::{self, Read};
 
-use modferry_protocol::bundle::{Incoming, Item, ReadError, Volumes};
+use modferry_protocol::bundle::{FileName, Incoming, Item, ReadError, Volumes, file_sha256};
 
 use super::{Intake, from_volume};
-use crate::{CheckError, Progress, Stage};
+use crate::prove::Missing;
+use crate::{CheckError, Progress, Report, Stage};
+
+/// What a bundle says of files that it does not carry. There are at most [`MAX_FILES`](modferry_protocol::bundle::MAX_FILES)
+/// of either.
+#[derive(Default)]
+pub(super) struct KeptFiles {
+    needed: BTreeSet<FileName>,
+    gone: BTreeSet<FileName>,
+}
+
+impl KeptFiles {
+    /// A file that is needed must be held with those very bytes.
+    pub(super) fn need<S: Stage>(
+        &mut self,
+        name: &FileName,
+        sha256: &[u8],
+        stage: &mut S,
+        missing: &mut Missing,
+        report: &mut Report,
+    ) -> Result<(), CheckError> {
+        self.needed.insert(name.clone());
+        let held = stage.held_file(name).map_err(CheckError::stage)?;
+        if held.is_some() && held == file_sha256(sha256) {
+            report.needed_files += 1;
+            return stage.needed_file(name).map_err(CheckError::stage);
+        }
+        missing.add(&Item::File(name.clone()));
+        Ok(())
+    }
+
+    /// What is taken back must not be needed. All that is needed must have come.
+    pub(super) fn take_back<S: Stage>(
+        &mut self,
+        name: &FileName,
+        (volume, entry): (&str, &str),
+        stage: &mut S,
+        report: &mut Report,
+    ) -> Result<(), CheckError> {
+        if self.needed.contains(name) {
+            let what = format!("it takes back the file {name}, and it is needed");
+            return Err(CheckError::damaged(volume, entry, what));
+        }
+        self.gone.insert(name.clone());
+        report.gone_files += 1;
+        stage.gone_file(name).map_err(CheckError::stage)
+    }
+}
 
 impl<S: Stage> Intake<'_, S> {
     /// Takes a file. A name has the same bytes for good.
@@ -21,6 +70,11 @@ impl<S: Stage> Intake<'_, S> {
             ));
         };
         let name = name.clone();
+        if self.kept_files.gone.contains(&name) || self.kept_files.needed.contains(&name) {
+            let volume = self.manifest.volume_file_name(incoming.volume());
+            let what = format!("it carries the file {name}, and takes it back or needs it");
+            return Err(CheckError::damaged(&volume, entry.to_string(), what));
+        }
         let held = self.stage.held_file(&name).map_err(CheckError::stage)?;
         if held.is_some_and(|held| held != sha256) {
             return Err(CheckError::OtherFile { name });

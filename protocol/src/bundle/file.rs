@@ -14,8 +14,21 @@ pub const MAX_FILE_NAME: usize = 128;
 /// The most bytes of a file.
 pub const MAX_FILE: u64 = 4 << 30;
 
-/// The most files of a bundle.
+/// The most files of a bundle; as many it may need, and as many take back.
 pub const MAX_FILES: u64 = 4096;
+
+/// The SHA-256 that an item of a needed file has: 64 lower-case hexadecimal digits, and nothing else.
+pub fn file_sha256(item: &[u8]) -> Option<[u8; 32]> {
+    text::sha256(std::str::from_utf8(item).ok()?)
+}
+
+/// The bytes of such an item.
+pub fn needed_file(sha256: &[u8; 32]) -> Vec<u8> {
+    text::Hex(sha256).to_string().into_bytes()
+}
+
+/// How many these are.
+pub(super) const NEEDED_FILE: u64 = 64;
 
 /// A file's name: 1 to [`MAX_FILE_NAME`] letters, digits, and `.`, `_`, `+`, `-`, a letter or digit first.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -7,6 +7,8 @@
 //! needs 1 1234                                               an item of the entry above it, and its bytes
 //! bases 1 345
 //! tombstones 1 56
+//! needed-file ca-2026.pem 64
+//! gone-file ca-2025.pem 0
 //! trust 2 789
 //! head sum.golang.org 177
 //! record sum.golang.org example.com/a v1.0.0 256
@@ -140,6 +142,8 @@ fn push_entry(out: &mut String, entry: &Entry) {
             Item::Needs(number) => format!("needs {number} {size}\n"),
             Item::Bases(number) => format!("bases {number} {size}\n"),
             Item::Tombstones(number) => format!("tombstones {number} {size}\n"),
+            Item::NeededFile(name) => format!("needed-file {name} {size}\n"),
+            Item::GoneFile(name) => format!("gone-file {name} {size}\n"),
             Item::Trust(number) => format!("trust {number} {size}\n"),
             Item::Head(db) => format!("head {db} {size}\n"),
             Item::Record(db, m) => named(&format!("record {db}"), m),

@@ -25,6 +25,10 @@ pub enum Item {
     /// A text, numbered from 1, of what the stream's selection no longer names: a [list](super::ListReader) of
     /// [`Gone`](super::Gone).
     Tombstones(u32),
+    /// An opaque file that the destination must hold already: the item has its [SHA-256](super::file_sha256).
+    NeededFile(FileName),
+    /// An opaque file that the stream's selection no longer names. The item has no bytes.
+    GoneFile(FileName),
     /// A signed trust note of that number, from 1: a change of the keys that are trusted.
     Trust(u64),
     /// A checksum database's signed tree head, as the database signed it.
@@ -53,7 +57,7 @@ pub enum Item {
 
 impl Item {
     /// How many kinds of items there are.
-    pub const KINDS: usize = 15;
+    pub const KINDS: usize = 17;
 
     /// The place of its kind in the order of kinds, below [`KINDS`](Self::KINDS).
     pub fn kind(&self) -> usize {
@@ -61,18 +65,20 @@ impl Item {
             Item::Needs(_) => 0,
             Item::Bases(_) => 1,
             Item::Tombstones(_) => 2,
-            Item::Trust(_) => 3,
-            Item::Head(_) => 4,
-            Item::Record(..) => 5,
-            Item::Tile(..) => 6,
-            Item::Pin(_) => 7,
-            Item::Info(_) => 8,
-            Item::Mod(_) => 9,
-            Item::Query(_) => 10,
-            Item::Vulndb(_) => 11,
-            Item::Contents(_) => 12,
-            Item::Zip(_) => 13,
-            Item::File(_) => 14,
+            Item::NeededFile(_) => 3,
+            Item::GoneFile(_) => 4,
+            Item::Trust(_) => 5,
+            Item::Head(_) => 6,
+            Item::Record(..) => 7,
+            Item::Tile(..) => 8,
+            Item::Pin(_) => 9,
+            Item::Info(_) => 10,
+            Item::Mod(_) => 11,
+            Item::Query(_) => 12,
+            Item::Vulndb(_) => 13,
+            Item::Contents(_) => 14,
+            Item::Zip(_) => 15,
+            Item::File(_) => 16,
         }
     }
 }
@@ -83,6 +89,8 @@ impl fmt::Display for Item {
             Item::Needs(number) => write!(f, "needs {number}"),
             Item::Bases(number) => write!(f, "bases {number}"),
             Item::Tombstones(number) => write!(f, "tombstones {number}"),
+            Item::NeededFile(name) => write!(f, "needed-file {name}"),
+            Item::GoneFile(name) => write!(f, "gone-file {name}"),
             Item::Trust(number) => write!(f, "trust {number}"),
             Item::Head(db) => write!(f, "head {db}"),
             Item::Record(db, module) => write!(f, "record {db} {module}"),

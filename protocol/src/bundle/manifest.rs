@@ -45,7 +45,14 @@ const FIRST_LINE: &str = "modferry bundle v1";
 
 /// Totals of what the first manifests knew nothing of: where there is nothing of it, the line is not there either, so that
 /// such a bundle is what it always was, and older readers take it.
-const LEFT_OUT_AT_0: [&str; 4] = ["pins", "queries", "files", "file-bytes"];
+const LEFT_OUT_AT_0: [&str; 6] = [
+    "needed-files",
+    "gone-files",
+    "pins",
+    "queries",
+    "files",
+    "file-bytes",
+];
 
 /// The words of a vulnerability database that a bundle carries, and of one that it needs.
 const CARRIED: &str = "carried";
@@ -122,6 +129,10 @@ pub struct DeflatedTotals {
 /// What a bundle holds, counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Totals {
+    /// Opaque files that the destination must hold.
+    pub needed_files: u64,
+    /// Opaque files that the selection no longer names.
+    pub gone_files: u64,
     /// Checksum-database records.
     pub records: u64,
     /// Checksum-database tiles.
@@ -277,8 +288,10 @@ impl Manifest {
 
 impl Totals {
     /// Each total as the manifest names it, in its order.
-    pub fn lines(&self) -> [(&'static str, u64); 13] {
+    pub fn lines(&self) -> [(&'static str, u64); 15] {
         [
+            ("needed-files", self.needed_files),
+            ("gone-files", self.gone_files),
             ("records", self.records),
             ("tiles", self.tiles),
             ("pins", self.pins),

@@ -49,7 +49,9 @@ pub use contents::{
 pub use cut::{CutError, VolumePlan, cut, front_size};
 pub use document::{DocumentName, DocumentNameError, MAX_REPORT_NUMBER, is_report_id};
 pub use entries::{Entries, Incoming, OneVolume, Volumes};
-pub use file::{FileName, FileNameError, MAX_FILE, MAX_FILE_NAME, MAX_FILES};
+pub use file::{
+    FileName, FileNameError, MAX_FILE, MAX_FILE_NAME, MAX_FILES, file_sha256, needed_file,
+};
 pub use index::{IndexReader, IndexWriter, encode_index};
 pub use item::{Digest, Encoding, Entry, Item};
 pub use lists::{Gone, Level, ListError, ListKind, ListReader, ListTexts, list_texts};

@@ -1,5 +1,6 @@
 //! The rules that an index keeps, in one place for writer and reader: what one may not write, the other refuses.
 
+use super::file::NEEDED_FILE;
 use super::item::{Encoding, Entry, Item};
 use super::manifest::Totals;
 use super::{
@@ -116,6 +117,14 @@ impl Rules {
             Item::Needs(number) => text(*number, self.needs),
             Item::Bases(number) => text(*number, self.bases),
             Item::Tombstones(number) => text(*number, self.tombstones),
+            Item::NeededFile(_) if self.totals.needed_files >= MAX_FILES => {
+                Err(format!("more than {MAX_FILES} files are needed"))
+            }
+            Item::GoneFile(_) if self.totals.gone_files >= MAX_FILES => {
+                Err(format!("more than {MAX_FILES} files are taken back"))
+            }
+            Item::NeededFile(_) => of_size(item, size, NEEDED_FILE),
+            Item::GoneFile(_) => of_size(item, size, 0),
             Item::Trust(number) if !(1..=MAX_TRUST_NUMBER).contains(number) => Err(format!(
                 "{item}: want a number from 1 to {MAX_TRUST_NUMBER}"
             )),
@@ -150,6 +159,8 @@ impl Rules {
             Item::Needs(number) => self.needs = *number,
             Item::Bases(number) => self.bases = *number,
             Item::Tombstones(number) => self.tombstones = *number,
+            Item::NeededFile(_) => self.totals.needed_files += 1,
+            Item::GoneFile(_) => self.totals.gone_files += 1,
             Item::Trust(_) => self.trust_notes += 1,
             Item::Head(db) => self.heads.push(db.clone()),
             Item::Record(..) => self.totals.records += 1,
@@ -210,6 +221,13 @@ impl Rules {
     /// The databases whose heads were among the entries so far, in order.
     pub(super) fn heads(&self) -> &[DbName] {
         &self.heads
+    }
+}
+
+fn of_size(item: &Item, size: u64, want: u64) -> Result<(), String> {
+    match size == want {
+        true => Ok(()),
+        false => Err(format!("{item} of {size} bytes: want {want}")),
     }
 }
 
@@ -303,6 +321,7 @@ fn check_pack(entry: &Entry) -> Result<(), String> {
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
+    use super::super::file::FileName;
     use super::super::query::Query;
     use super::*;
 
@@ -399,6 +418,32 @@ mod tests {
         packs.push(pack(7, 7, 1));
         let error = admit(&packs).unwrap_err();
         assert!(error.ends_with("of more than 75497472 bytes"), "{error}");
+    }
+
+    #[test]
+    fn a_bundle_needs_and_takes_back_4096_files_at_most() {
+        type Of = fn(FileName) -> Item;
+        let kinds: [(Of, u64, &str); 2] = [
+            (Item::NeededFile, 64, "files are needed"),
+            (Item::GoneFile, 0, "files are taken back"),
+        ];
+        for (item, size, what) in kinds {
+            let pack = |number: u32, files: std::ops::Range<u64>| Entry {
+                number,
+                encoding: Encoding::Zstd,
+                stored: 1,
+                sha256: [0; 32],
+                items: files
+                    .map(|n| (item(format!("f{n:06}").parse().unwrap()), size))
+                    .collect(),
+                zip_sha256: vec![],
+            };
+            let mut rules = Rules::default();
+            rules.admit(&pack(1, 0..MAX_FILES)).unwrap();
+            let error = rules.admit(&pack(2, MAX_FILES..MAX_FILES + 1)).unwrap_err();
+            let want = format!(": more than 4096 {what}");
+            assert!(error.to_string().ends_with(&want), "{error}");
+        }
     }
 
     #[test]

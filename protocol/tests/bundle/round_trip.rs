@@ -257,6 +257,7 @@ prop_compose! {
         basis in proptest::option::of((any::<u64>(), any::<[u8; 32]>())),
         heads in btree_map(any_db(), (any::<u64>(), any::<[u8; 32]>()), 0..4),
         n in any::<[u64; 13]>(),
+        of_files in any::<[u64; 2]>(),
         some in any::<[bool; 3]>(),
         lists in any::<[u64; 2]>(),
         bases in 0..=MAX_BASES,
@@ -269,6 +270,7 @@ prop_compose! {
         let (queries, pins) = (if some[0] { queries } else { 0 }, if some[1] { pins } else { 0 });
         let (files, file_bytes) = if some[2] { (files, file_bytes) } else { (0, 0) };
         let ([needs, tombstones], bases) = if basis.is_some() { (lists, bases) } else { ([0, 0], 0) };
+        let [needed_files, gone_files] = if basis.is_some() { of_files } else { [0, 0] };
         let deflated = if contents > 0 { (deflated.0, deflated.1.min(zip_bytes)) } else { (0, 0) };
         let content_bytes = content_bytes.min(deflated.1.saturating_mul(1100));
         Manifest {
@@ -287,7 +289,7 @@ prop_compose! {
                 carried: carried || basis.is_none(),
                 snapshot: Snapshot { modified, documents, bytes, sha256 },
             }),
-            totals: Totals { records, tiles, pins, infos, mods, queries, zips, zip_bytes, files, file_bytes, contents, content_bytes, carried_bytes },
+            totals: Totals { needed_files, gone_files, records, tiles, pins, infos, mods, queries, zips, zip_bytes, files, file_bytes, contents, content_bytes, carried_bytes },
             deflated: DeflatedTotals { streams: deflated.0, bytes: deflated.1 },
             index: Digest { size: index.0, sha256: index.1 },
             missing: missing.into_iter().map(|(module, reason)| Missing { module, reason }).collect(),

@@ -128,7 +128,7 @@ impl Run<'_> {
             }
         }
         if let Some(manifest) = manifest
-            && manifest.tombstones > 0
+            && (manifest.tombstones > 0 || manifest.totals.gone_files > 0)
         {
             let bundles = self.taken_back.entry(manifest.stream.to_string());
             bundles.or_default().insert(manifest.sequence);

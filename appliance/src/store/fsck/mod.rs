@@ -19,6 +19,7 @@
 //! known in another order lies in a scratch database in a temporary folder.
 
 mod entries;
+mod files;
 mod modules;
 mod queries;
 mod trees;
@@ -137,6 +138,7 @@ impl Fsck<'_> {
             false => Some(Scratch::create(self.scratch.join("zips"))?),
         };
         counted.gone = run.modules(zips.as_ref(), &mut counted.counts);
+        counted.gone_files = run.file_claims();
         run.queries(&mut counted.counts);
         run.vulndb();
         run.totals(&recounted, &counted);
@@ -292,6 +294,12 @@ impl Run<'_> {
             self.found(format!(
                 "{} module versions are said to be gone, and {} are",
                 said.gone, counted.gone
+            ));
+        }
+        if said.gone_files != counted.gone_files {
+            self.found(format!(
+                "{} files are said to be gone, and {} are",
+                said.gone_files, counted.gone_files
             ));
         }
         self.checked("totals are what is held, and what the ledger makes", 1);

@@ -3,12 +3,13 @@
 use super::zips::Owner;
 use super::{Run, keys};
 use crate::store::scratch::Scratch;
-use crate::store::{Claim, Counts, Extent, StoreError, Zip, listing};
+use crate::store::{Claim, Counts, Extent, StoreError, StreamState, Zip, listing};
 use modferry_checker::info_is_of;
 use modferry_protocol::bundle::{Pin, Sequence, Sequences};
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 use modferry_protocol::sumdb::{DbName, Record};
+use std::collections::BTreeMap;
 
 /// A check of one key's value, which is of that module version.
 type Each<'f> = &'f mut dyn FnMut(&mut Run<'_>, &ModuleVersion, &[u8]);
@@ -144,35 +145,6 @@ impl Run<'_> {
         }
     }
 
-    /// Each file has a place, and its chunks belong to it.
-    fn files(&mut self, zips: Option<&Scratch>, counts: &mut Counts) {
-        self.each(&keys::all_files(), "files' places", |run, key, locator| {
-            counts.files += 1;
-            let Some(keys::Named::File(name)) = keys::parse(key) else {
-                return run.found("a file's key that names none");
-            };
-            let owner = Owner::File(name);
-            let Some(file) = run.sound(|| owner.to_string(), Zip::decode(locator)) else {
-                return;
-            };
-            counts.file_bytes += file.size;
-            let nothing_else = Zip {
-                h1: H1::from_bytes([0; 32]),
-                files: 0,
-                unpacked: 0,
-                ..file.clone()
-            };
-            if file != nothing_else {
-                run.found(format!("{owner}: it has what only zips have"));
-            }
-            if let Some(zips) = zips {
-                let noted = super::zips::note(zips, &owner, &file);
-                run.sound(|| owner.to_string(), noted);
-            }
-        });
-        self.checked("files have a place", counts.files);
-    }
-
     /// Each pin is one, of a module that no checksum database vouches for.
     fn pins(&mut self, counts: &mut Counts) {
         self.each_module(&keys::all_pins(), "pins", &mut |run, module, bytes| {
@@ -294,31 +266,7 @@ impl Run<'_> {
             let Some(claim) = run.sound(what, Claim::decode(value)) else {
                 return;
             };
-            match streams.get(&stream) {
-                None => run.found(format!("{}: nothing of that stream was imported", what())),
-                Some(state) => {
-                    let among = |set: &Sequences, bundle| {
-                        Sequence::new(bundle).is_some_and(|bundle| set.contains(bundle))
-                    };
-                    if !among(&state.imported, claim.sequence) {
-                        run.found(format!(
-                            "{}: bundle {} was never imported",
-                            what(),
-                            claim.sequence
-                        ));
-                    }
-                    let taken_back = run.taken_back.get(&stream);
-                    if claim.given_up != 0
-                        && !taken_back.is_some_and(|set| among(set, claim.given_up))
-                    {
-                        run.found(format!(
-                            "{}: no bundle {} that gives anything up was imported",
-                            what(),
-                            claim.given_up
-                        ));
-                    }
-                }
-            }
+            run.claim_is_sound(&streams, &stream, &claim, &what());
             match &mut under_way {
                 Some((last, claimed)) if *last == module => *claimed = claim.extent.max(*claimed),
                 _ => {
@@ -334,6 +282,35 @@ impl Run<'_> {
         }
         self.checked("claims are of bundles that were imported", claims);
         gone
+    }
+
+    /// A claim is of bundles that were imported.
+    pub(super) fn claim_is_sound(
+        &mut self,
+        streams: &BTreeMap<String, StreamState>,
+        stream: &str,
+        claim: &Claim,
+        what: &str,
+    ) {
+        let Some(state) = streams.get(stream) else {
+            return self.found(format!("{what}: nothing of that stream was imported"));
+        };
+        let among = |set: &Sequences, bundle| {
+            Sequence::new(bundle).is_some_and(|bundle| set.contains(bundle))
+        };
+        if !among(&state.imported, claim.sequence) {
+            self.found(format!(
+                "{what}: bundle {} was never imported",
+                claim.sequence
+            ));
+        }
+        let given_up = (self.taken_back.get(stream)).is_some_and(|set| among(set, claim.given_up));
+        if claim.given_up != 0 && !given_up {
+            self.found(format!(
+                "{what}: no bundle {} that gives anything up was imported",
+                claim.given_up
+            ));
+        }
     }
 }
 

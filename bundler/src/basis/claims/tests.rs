@@ -106,3 +106,28 @@ fn what_was_carried_since_a_bundle() {
     assert_eq!(since(3), named(&[("b", whole)]));
     assert_eq!(since(4), []);
 }
+
+#[test]
+fn files_are_taken_back_as_modules_are() {
+    let stream = Stream::new();
+    stream.next(&["whole a", "file a.tar", "file b.tar", "file c.tar"], &[]);
+    stream.next(&["gone-file c.tar"], &[]);
+    let gone = |taken_in: &str, selected: &[&str], prune| -> Vec<String> {
+        let mut claims = Claims::of(&stream.exported(), &taken_in.parse().unwrap()).unwrap();
+        for name in selected {
+            claims.select_file(&name.parse().unwrap());
+        }
+        let gone = claims.gone_files(prune).into_iter();
+        gone.map(|name| name.to_string()).collect()
+    };
+    assert_eq!(gone("1-2", &["a.tar"], true), ["b.tar"]);
+    assert!(gone("1-2", &["a.tar"], false).is_empty());
+    assert!(gone("1-2", &["a.tar", "b.tar", "new.tar"], true).is_empty());
+    // What may not have arrived is said again, unless it is selected again.
+    assert_eq!(gone("1", &["a.tar"], false), ["c.tar"]);
+    assert!(gone("1", &["c.tar"], false).is_empty());
+    // Or was carried again since.
+    stream.next(&["file c.tar"], &[]);
+    assert!(gone("1,3", &[], false).is_empty());
+    assert_eq!(gone("1-3", &["a.tar", "b.tar"], true), ["c.tar"]);
+}

@@ -135,3 +135,23 @@ fn what_the_state_lost_is_not_held_and_said() {
         );
     }
 }
+
+#[test]
+fn files_are_held_until_they_are_taken_back_and_their_names_for_good() {
+    let stream = Stream::new();
+    stream.next(&["file a.tar", "file b.tar"], &[]);
+    stream.next(&["gone-file b.tar"], &[]);
+    let [a, b] = ["a.tar", "b.tar"].map(|name| name.parse::<FileName>().unwrap());
+    // Also where it is not known to have arrived: that costs no more than bytes.
+    for taken_in in ["1-2", "1"] {
+        let held = held(&stream, taken_in);
+        assert!(
+            held.file(&a).is_some() && held.file(&b).is_none(),
+            "{taken_in}"
+        );
+        assert!(held.ever(&b).is_some());
+    }
+    assert!(held(&stream, "2").file(&a).is_none());
+    stream.next(&["file b.tar"], &[]);
+    assert!(held(&stream, "1-3").file(&b).is_some());
+}

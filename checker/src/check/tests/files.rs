@@ -2,7 +2,8 @@
 
 use super::*;
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::FileName;
+use modferry_protocol::bundle::{FileName, needed_file};
+use sha2::{Digest as _, Sha256};
 
 fn file(name: &str) -> Item {
     Item::File(name.parse().unwrap())
@@ -40,6 +41,79 @@ fn files_come_behind_the_zips_and_go_to_the_stage() {
     assert!(matches!(&error, CheckError::OtherFile { name } if name.as_str() == "b.txt"));
     assert_eq!(error.exit(), Exit::Other);
     assert!(error.advice().unwrap().contains("another name"));
+}
+
+fn needed(name: &str, bytes: &[u8]) -> (Item, Vec<u8>) {
+    let sha256: [u8; 32] = Sha256::digest(bytes).into();
+    (
+        Item::NeededFile(name.parse().unwrap()),
+        needed_file(&sha256),
+    )
+}
+
+fn gone(name: &str) -> (Item, Vec<u8>) {
+    (Item::GoneFile(name.parse().unwrap()), Vec::new())
+}
+
+#[test]
+fn what_is_needed_of_files_is_held_with_those_bytes() {
+    let world = World::new();
+    let first = with(&world, &[("a.tar", b"a"), ("b.txt", b"b")]);
+    let next = |items: Vec<(Item, Vec<u8>)>| {
+        let mut next = world.bundle().less(&first, 2).on(&first);
+        next.items.extend(items);
+        next
+    };
+    let mut stage = MemoryStage::new();
+    let report = world.check_on(&mut stage, &first).unwrap();
+    stage.commit(report.served);
+    let fine = next(vec![
+        needed("a.tar", b"a"),
+        gone("b.txt"),
+        gone("never-seen"),
+    ]);
+    let report = world.check_on(&mut stage, &fine).unwrap();
+    assert_eq!((report.needed_files, report.gone_files), (1, 2));
+    for (item, _) in [needed("a.tar", b"other"), needed("c.txt", b"c")] {
+        let Item::NeededFile(name) = item else {
+            unreachable!()
+        };
+        let lacking = next(vec![needed(name.as_str(), b"other")]);
+        let error = world.check_on(&mut stage, &lacking).unwrap_err();
+        assert_eq!(error.exit(), Exit::Missing);
+        assert!(told(&error).contains(&format!("file {name}")), "{error}");
+    }
+}
+
+#[test]
+fn a_file_is_one_of_needed_carried_and_taken_back() {
+    let world = World::new();
+    let first = with(&world, &[("a.tar", b"a")]);
+    let mut stage = MemoryStage::new();
+    let report = world.check_on(&mut stage, &first).unwrap();
+    stage.commit(report.served);
+    let carried = || (file("a.tar"), b"a".to_vec());
+    for (items, what) in [
+        (
+            vec![needed("a.tar", b"a"), gone("a.tar")],
+            "and it is needed",
+        ),
+        (
+            vec![needed("a.tar", b"a"), carried()],
+            "it carries the file a.tar",
+        ),
+        (vec![gone("a.tar"), carried()], "it carries the file a.tar"),
+    ] {
+        let mut next = world.bundle().less(&first, 2).on(&first);
+        next.items.extend(items);
+        let error = world.check_on(&mut stage, &next).unwrap_err();
+        assert_eq!(error.exit(), Exit::Damaged);
+        assert!(told(&error).contains(what), "{}", told(&error));
+    }
+    let mut odd = world.bundle().less(&first, 2).on(&first);
+    odd.items.insert(needed("a.tar", b"a").0, vec![b'X'; 64]);
+    let error = world.check_on(&mut stage, &odd).unwrap_err();
+    assert!(told(&error).contains("not a SHA-256"), "{}", told(&error));
 }
 
 #[test]

@@ -257,16 +257,16 @@ fn item_line(line: &str, encoding: Encoding) -> Result<(Item, u64, Option<[u8; 3
         ["info", path, version, size] => (Item::Info(module(path, version)?), size),
         ["mod", path, version, size] => (Item::Mod(module(path, version)?), size),
         ["query", path, revision, size] => (Item::Query(query(path, revision)?), size),
-        ["file", name, size] => {
-            let name = FileName::new(name).map_err(|error| Fault::Bad(error.to_string()))?;
-            (Item::File(name), size)
-        }
+        ["file", name, size] => (Item::File(file_name(name)?), size),
+        ["needed-file", name, size] => (Item::NeededFile(file_name(name)?), size),
+        ["gone-file", name, size] => (Item::GoneFile(file_name(name)?), size),
         ["vulndb", number, size] => (Item::Vulndb(ordinal(number)?), size),
         ["contents", number, size] => (Item::Contents(ordinal(number)?), size),
         ["zip", path, version, size] => (Item::Zip(module(path, version)?), size),
         [
             "needs" | "bases" | "tombstones" | "trust" | "head" | "record" | "tile" | "pin"
-            | "info" | "mod" | "query" | "vulndb" | "contents" | "zip" | "file",
+            | "info" | "mod" | "query" | "vulndb" | "contents" | "zip" | "file" | "needed-file"
+            | "gone-file",
             ..,
         ] => {
             return Err(Fault::Bad(format!(
@@ -293,6 +293,10 @@ fn ordinal<N: TryFrom<u64>>(number: &str) -> Result<N, Fault> {
     text::number(number)
         .and_then(|n| n.try_into().ok())
         .ok_or_else(|| Fault::Bad(format!("number {}", shown(number))))
+}
+
+fn file_name(name: &str) -> Result<FileName, Fault> {
+    FileName::new(name).map_err(|error| Fault::Bad(error.to_string()))
 }
 
 fn db_name(name: &str) -> Result<DbName, Fault> {

@@ -59,6 +59,8 @@ impl<'a> Parser<'a> {
         let heads = self.heads()?;
         let vulndb = self.vulndb(&basis)?;
         let totals = Totals {
+            needed_files: self.on_a_basis("needed-files", &basis)?,
+            gone_files: self.on_a_basis("gone-files", &basis)?,
             records: self.total("records")?,
             tiles: self.total("tiles")?,
             pins: self.total_if_any("pins")?,
@@ -289,6 +291,18 @@ impl<'a> Parser<'a> {
         }
     }
 
+    /// The same, of what there can only be where the bundle builds on something.
+    fn on_a_basis(&mut self, key: &str, basis: &Basis) -> Result<u64, ManifestError> {
+        let count = self.total_if_any(key)?;
+        match count > 0 && *basis == Basis::None {
+            true => Err(ManifestError::Line {
+                line: self.number - 1,
+                what: format!("{key}: want none, as the basis is none"),
+            }),
+            false => Ok(count),
+        }
+    }
+
     /// The value of the line under way, which must have that key; then the next line is under way.
     fn value<T>(
         &mut self,
@@ -343,7 +357,7 @@ impl<'a> Parser<'a> {
 }
 
 /// Every key of this version.
-const KEYS: [&str; 26] = [
+const KEYS: [&str; 28] = [
     "stream",
     "sequence",
     "created",
@@ -353,6 +367,8 @@ const KEYS: [&str; 26] = [
     "tombstones",
     "head",
     "vulndb",
+    "needed-files",
+    "gone-files",
     "records",
     "tiles",
     "pins",
