@@ -25,9 +25,11 @@ use crate::policy::Judge;
 use crate::progress::Progress;
 use crate::select::resolve::Unanswered;
 use crate::settings::Config;
+use crate::snapshot::Carrying;
 use crate::state::{Exported as Earlier, State};
 use crate::sumdb::prove::{Claims, prove};
 use crate::trust;
+use crate::vulndb;
 use crate::write::{self, Contents, Written};
 
 /// What an export came to.
@@ -102,6 +104,15 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     asked.refuse_private(&sources, keep_going)?;
     let mut claims = claims(config, &sources, &state, &basis)?;
 
+    let vulndb = vulndb::at_hand(
+        config.vulndb.as_ref(),
+        sources.upstream.http(),
+        &sources.cache,
+    )?;
+    let carrying = vulndb.as_ref();
+    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb()));
+    let carrying = carrying.transpose()?;
+    notes.extend(carrying.iter().filter_map(|carrying| carrying.note.clone()));
     let files = opaque::gather(
         &config.files,
         sources.upstream.http(),
@@ -113,7 +124,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let (mut fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
     notes.extend(told.notes);
     stop_at(&fetched, &told.unanswered, keep_going)?;
-    if fetched.modules.is_empty() && config.files.is_empty() {
+    if fetched.modules.is_empty() && config.files.is_empty() && vulndb.is_none() {
         let text = "nothing to export: what was asked for names no module";
         return Err(Error::usage(text));
     }
@@ -164,6 +175,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let tree_size = proof.head.head().size;
     let nothing_new = portion.is_empty()
         && files.carried.is_empty()
+        && (carrying.as_ref()).is_none_or(|carrying| !carrying.vulndb.carried)
         && answers::are_known(&answers, &holdings)
         && trust
             .iter()
@@ -190,7 +202,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
                 portion: &portion,
                 answers,
                 files,
-                vulndb: None,
+                vulndb: carrying,
                 trust,
                 missing: missing(&fetched.failures),
                 volume_size: config.volume_size.map(|size| size.0),

@@ -2,17 +2,20 @@
 
 use std::collections::BTreeMap;
 
-use crate::{http, server::Server};
+use crate::{halfway::GOES, http, server::Server, vulndb};
 
 /// Answers by the path of their requests: status and body.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Answers(BTreeMap<String, (u16, Vec<u8>)>);
 
 impl Answers {
-    /// Asks a running server about each of `modules` (`path@version`), whatever it answers.
+    /// Asks a running server about each of `modules` (`path@version`) the vulnerability database and files, whatever it answers.
     pub fn of(server: &Server, sumdb: &str, modules: &[String]) -> Self {
         let mut client = http::Client::connect(server.address());
-        let answers = paths(sumdb, modules).into_iter().map(|path| {
+        let paths = paths(sumdb, modules).into_iter();
+        let files = ["/files/".to_owned(), format!("/files/{GOES}")];
+        let paths = paths.chain(vulndb::paths_of_two()).chain(files);
+        let answers = paths.map(|path| {
             let answer = client.ask("GET", &path, &[]);
             (path, (answer.status, answer.body))
         });

@@ -16,7 +16,11 @@ use crate::{
     run::{Finished, run},
     site::{Site, file_with_suffix},
     upstream::noise,
+    vulndb,
 };
+
+/// The file that goes where one does.
+pub const GOES: &str = "goes.bin";
 
 /// Which of the two states a store is in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -78,8 +82,16 @@ impl HalfWay {
             site.upstream
                 .add(module, &format!("{hello}-- data.txt --\n{noise}"));
         }
-        site.carry(&first.iter().map(String::as_str).collect::<Vec<_>>());
+        // Each bundle has a vulnerability database, so that one takes the other's place.
+        let folder = site.path("vulndb");
+        let [before, after] = vulndb::two();
+        vulndb::write(Path::new(&folder), &before);
+        let mut args: Vec<&str> = first.iter().map(String::as_str).collect();
+        args.extend(["--vulndb", &folder]);
+        site.carry(&args);
+        vulndb::write(Path::new(&folder), &after);
         let mut args = words.to_vec();
+        args.extend(["--vulndb", &folder]);
         args.extend(second.iter().map(String::as_str));
         let (exported, bundle) = site.export(&args);
         exported.ok();
@@ -91,7 +103,7 @@ impl HalfWay {
         half_way
     }
 
-    /// A store that is about to lose what its stream no longer names: most of a bundle's modules.
+    /// A store that is about to lose what its stream no longer names: most of a bundle's modules, and a file.
     #[track_caller]
     pub fn before_gc() -> Self {
         let mut site = Site::new();
@@ -103,7 +115,15 @@ impl HalfWay {
                 .add(module, &format!("{hello}-- data.txt --\n{noise}"));
         }
         let words: Vec<&str> = modules.iter().map(String::as_str).collect();
-        site.carry(&words);
+        // And an opaque file of several chunks.
+        let config = site.path("modferry.yaml");
+        std::fs::write(site.path(GOES), noise(8, 2_500_000)).unwrap();
+        std::fs::write(
+            &config,
+            format!("files: [{{name: {GOES}, path: {GOES}}}]\n"),
+        )
+        .unwrap();
+        site.carry(&[&words[..], &["--config", &config]].concat());
         site.carry(&["--prune", words[0], words[1], words[2]]);
         let args = vec!["gc".into(), "--yes".into()];
         Self::before(site, modules, args, "nothing")

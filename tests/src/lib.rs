@@ -28,3 +28,4 @@ pub mod site;
 pub mod small_disk;
 pub mod txtar;
 pub mod upstream;
+pub mod vulndb;

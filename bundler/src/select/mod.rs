@@ -22,7 +22,7 @@ pub mod query;
 pub mod resolve;
 pub mod sought;
 pub mod steps;
-mod text;
+pub(crate) mod text;
 pub mod toolchains;
 pub mod wants;
 pub mod withdrawn;

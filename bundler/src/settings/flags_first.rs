@@ -53,6 +53,7 @@ impl Config {
             known_head: list(self.known_head, file.known_head),
             trust: list(self.trust, file.trust),
             files: list(self.files, file.files),
+            vulndb: self.vulndb.or(file.vulndb),
             private: list(self.private, file.private),
             keep_going: self.keep_going.or(file.keep_going),
             transfers: self.transfers.or(file.transfers),

@@ -26,6 +26,7 @@ use crate::select::steps::{Choice, Newest};
 use crate::select::toolchains::{self, Platform, Toolchains};
 use crate::upstream::private::PrivateConfig;
 use crate::volume_size::VolumeSize;
+use crate::vulndb::config::VulndbConfig;
 pub use sources::{MAX_TRANSFERS, TRANSFERS};
 
 /// modferry.yaml of the connected side. Relative paths in it are relative to the file's folder.
@@ -104,6 +105,8 @@ pub struct Config {
     pub receipt_key: Option<PathBuf>,
     /// Opaque files to carry.
     pub files: Vec<FileConfig>,
+    /// Where the Go vulnerability database is.
+    pub vulndb: Option<VulndbConfig>,
     /// Upstreams of private modules.
     pub private: Vec<PrivateConfig>,
     /// Whether what is no longer selected is taken back.
@@ -145,6 +148,9 @@ impl Config {
         }
         for private in &mut config.private {
             private.in_folder(folder);
+        }
+        if let Some(vulndb) = &mut config.vulndb {
+            vulndb.in_folder(folder);
         }
         let file: Arc<Path> = path.into();
         let origin = |key: &'static str, index: usize| Origin::Key {

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::vulndb::config::Place;
 
 #[test]
 fn a_file_is_read_with_its_own_folder() {
@@ -7,7 +8,7 @@ fn a_file_is_read_with_its_own_folder() {
     let path = dir.path().join("modferry.yaml");
     std::fs::write(
         &path,
-        "stream: platform\nkey: site.key\ngo-mod: [app/go.mod, /abs/go.mod]\nknown-head: [177, latest]\ntransfers: 8\nreceipt-key: back/identity.pub\n",
+        "stream: platform\nkey: site.key\ngo-mod: [app/go.mod, /abs/go.mod]\nknown-head: [177, latest]\ntransfers: 8\nreceipt-key: back/identity.pub\nvulndb: vulndb.zip\n",
     )
     .unwrap();
     let config = Config::load(&path).unwrap();
@@ -29,6 +30,8 @@ fn a_file_is_read_with_its_own_folder() {
     assert_eq!(config.stream().unwrap().as_str(), "platform");
     let key = dir.path().join("back/identity.pub");
     assert_eq!(config.receipt_key, Some(key));
+    let vulndb = Place::Path(dir.path().join("vulndb.zip"));
+    assert_eq!(config.vulndb.unwrap().place, vulndb);
 }
 
 #[test]

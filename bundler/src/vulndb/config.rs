@@ -15,7 +15,6 @@ use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
-use crate::error::Error;
 use crate::remote::parse_sha256;
 
 /// Where the database is.
@@ -56,17 +55,6 @@ impl VulndbConfig {
         if let Place::Path(path) = &mut self.place {
             *path = folder.join(&*path);
         }
-    }
-
-    /// The same, with the SHA-256 that its zip must have.
-    pub fn with_sha256(self, digits: Option<&str>) -> Result<VulndbConfig, Error> {
-        let sha256 = digits.map(|digits| parse_sha256(digits).ok_or(ConfigError::Sha256));
-        let sha256 = sha256.transpose();
-        let sha256 = sha256.map_err(|error| Error::usage_because("vulndb", error))?;
-        Ok(VulndbConfig {
-            sha256: sha256.or(self.sha256),
-            ..self
-        })
     }
 }
 

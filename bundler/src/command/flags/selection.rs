@@ -11,6 +11,7 @@ use modferry_protocol::bundle::Sequence;
 use super::policy::PolicyFlags;
 use crate::error::Error;
 use crate::pack::Packing;
+use crate::remote::parse_sha256;
 use crate::select::ask::Ask;
 use crate::select::exclude::Exclude;
 use crate::select::sought::SoughtError;
@@ -18,6 +19,7 @@ use crate::select::steps::Newest;
 use crate::select::toolchains::{Platform, Toolchains};
 use crate::settings::Config;
 use crate::volume_size::VolumeSize;
+use crate::vulndb::config::{ConfigError, VulndbConfig};
 
 /// The flag of `export` and `volumes`.
 #[derive(Args, Clone, Copy, Debug)]
@@ -129,6 +131,12 @@ pub struct Selection {
     /// Take back what the stream carried and is not selected now: the destination's gc then removes it
     #[arg(long)]
     pub prune: bool,
+    /// Ask this copy of the Go vulnerability database about what is carried: its zip or folder, or a server that has it
+    #[arg(long, value_name = "PATH|URL")]
+    pub vulndb: Option<VulndbConfig>,
+    /// The SHA-256 that its zip must have, in hexadecimal
+    #[arg(long, value_name = "HEX", requires = "vulndb", value_parser = sha256)]
+    pub vulndb_sha256: Option<[u8; 32]>,
     #[command(flatten)]
     /// What is refused.
     pub policy: PolicyFlags,
@@ -163,6 +171,10 @@ pub struct Selection {
     /// So many transfers at once [default: 24]
     #[arg(long, value_name = "N")]
     pub transfers: Option<usize>,
+}
+
+fn sha256(text: &str) -> Result<[u8; 32], ConfigError> {
+    parse_sha256(text).ok_or(ConfigError::Sha256)
 }
 
 /// Flags of `plan`.
@@ -229,6 +241,10 @@ impl Selection {
             deltas: flags.no_deltas.then_some(false),
             receipt_key: flags.receipt_key,
             files: Vec::new(),
+            vulndb: flags.vulndb.map(|vulndb| VulndbConfig {
+                sha256: flags.vulndb_sha256,
+                ..vulndb
+            }),
             private: Vec::new(),
             prune: flags.prune.then_some(true),
             policy: flags.policy.policy(),
