@@ -85,20 +85,22 @@ fn text(
 mod tests {
     #![allow(clippy::unwrap_used)]
     use super::*;
-    use crate::vulndb::testing::{TestVulndb, report};
+    use modferry_checker::testing::vulnerability;
     use modferry_protocol::bundle::SnapshotReader;
+
+    use crate::vulndb::testing;
 
     fn database(reports: usize) -> Database {
         let reports: Vec<_> = (1..=reports)
             .map(|n| {
-                report(
+                vulnerability(
                     &format!("GO-2026-{n:04}"),
                     "example.com/a",
                     &[["0", "1.1.0"]],
                 )
             })
             .collect();
-        Database::new(TestVulndb::new(&reports).documents()).unwrap()
+        testing::database(&reports)
     }
 
     #[test]

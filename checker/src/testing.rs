@@ -10,6 +10,7 @@
 
 mod pack;
 mod sumdb;
+mod vulndb;
 mod zip;
 
 use std::collections::BTreeMap;
@@ -29,6 +30,7 @@ use sha2::{Digest as _, Sha256};
 
 pub use pack::TestPacking;
 pub use sumdb::TestSumdb;
+pub use vulndb::{TestVulndb, VULNDB_MODIFIED, vulnerability};
 pub use zip::{Packing, archive_of, zip_h1, zip_of};
 
 /// A new key of that name.

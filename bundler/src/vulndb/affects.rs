@@ -89,7 +89,7 @@ fn semantic(version: &GoVersion) -> Option<String> {
 }
 
 /// A semantic version as Go names it: `go1.22rc2`, `go1.22.3`.
-fn go_name(version: &str) -> String {
+pub fn go_name(version: &str) -> String {
     let canonical = semver::canonical(&prefixed(version));
     let (numbers, pre) = canonical.split_once('-').unwrap_or((&canonical, ""));
     let numbers = numbers.strip_prefix('v').unwrap_or(numbers);

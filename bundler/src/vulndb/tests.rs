@@ -1,9 +1,10 @@
 //! What is a database, and what it says of module versions.
 
 #![allow(clippy::unwrap_used)]
+use modferry_checker::testing::{TestVulndb, VULNDB_MODIFIED as MODIFIED, vulnerability as report};
 use serde_json::{Value, json};
 
-use super::testing::{MODIFIED, TestVulndb, report};
+use super::testing::{database as of, documents};
 use super::*;
 
 fn now() -> Timestamp {
@@ -18,10 +19,6 @@ fn found(database: &Database, module: &str) -> Vec<(String, Option<String>)> {
         .collect()
 }
 
-fn of(reports: &[Value]) -> Database {
-    Database::new(TestVulndb::new(reports).documents()).unwrap()
-}
-
 fn one(id: &str, fixed: &str) -> Vec<(String, Option<String>)> {
     vec![(id.into(), (!fixed.is_empty()).then(|| fixed.into()))]
 }
@@ -32,7 +29,7 @@ fn a_database_is_read_and_given_back_as_published() {
         report("GO-2024-0002", "a.test/b", &[["0", ""]]),
         report("GO-2024-0001", "a.test/a", &[["0", "1.2.0"]]),
     ]);
-    let database = Database::new(db.documents()).unwrap();
+    let database = Database::new(documents(&db)).unwrap();
     assert_eq!(database.modified, MODIFIED.parse().unwrap());
     let documents = database.documents();
     let documents: Vec<(&str, &[u8])> = documents
@@ -262,9 +259,38 @@ fn what_does_not_agree_with_itself_is_refused() {
             Some(document) => db.put(name, &document),
             None => drop(db.0.remove(name)),
         }
-        let error = Database::new(db.documents()).unwrap_err();
+        let error = Database::new(documents(&db)).unwrap_err();
         let error = modferry_cli::in_one_line(&error);
         assert!(error.contains(want), "{want}: {error}");
     }
-    Database::new(whole().documents()).unwrap();
+    Database::new(documents(&whole())).unwrap();
+}
+
+/// The findings of govulncheck about generated module versions: see tests/vectors/vulndb.
+#[test]
+fn govulncheck_finds_the_same() {
+    let lines = include_str!("../../tests/vectors/vulndb.jsonl").lines();
+    let lines: Vec<Value> = lines
+        .map(|line| serde_json::from_str(line).unwrap())
+        .collect();
+    let (reports, asked) = lines.split_at(lines.partition_point(|line| !line["report"].is_null()));
+    let reports: Vec<Value> = reports.iter().map(|line| line["report"].clone()).collect();
+    let database = of(&reports);
+    assert!(asked.len() > 100);
+    for line in asked {
+        let module = line["module"].as_str().unwrap();
+        let want: Vec<(String, Option<String>)> =
+            serde_json::from_value::<Vec<String>>(line["found"].clone())
+                .unwrap()
+                .iter()
+                .map(|found| match found.split_once(' ') {
+                    Some((id, fixed)) if module.starts_with("golang.org/toolchain@") => {
+                        (id.to_owned(), Some(affects::go_name(fixed)))
+                    }
+                    Some((id, fixed)) => (id.to_owned(), Some(fixed.to_owned())),
+                    None => (found.clone(), None),
+                })
+                .collect();
+        assert_eq!(found(&database, module), want, "{module}");
+    }
 }

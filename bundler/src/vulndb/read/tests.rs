@@ -5,10 +5,9 @@ use std::io::Write;
 
 use flate2::Compression;
 use flate2::write::GzEncoder;
-use modferry_checker::testing::{Packing, archive_of};
+use modferry_checker::testing::{Packing, TestVulndb, archive_of, vulnerability as report};
 use modferry_cli::Failure;
 
-use super::super::testing::{TestVulndb, report};
 use super::*;
 use crate::upstream::http::{HttpOptions, Retry};
 use crate::upstream::testing::{Answer, TestServer};

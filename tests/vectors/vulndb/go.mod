@@ -1,0 +1,3 @@
+module modferry.example/vectors/vulndb
+
+go 1.24
