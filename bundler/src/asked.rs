@@ -60,8 +60,8 @@ impl Asked {
             asked.notes.push(note.into());
             return Ok(asked);
         }
-        if !named && !config.files.is_empty() {
-            return Ok(asked); // files alone will do
+        if !named && (!config.files.is_empty() || config.vulndb.is_some()) {
+            return Ok(asked); // files or a vulnerability database alone will do
         }
         if !named {
             let mut why = asked.notes;

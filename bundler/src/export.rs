@@ -22,6 +22,7 @@ use crate::opaque;
 use crate::pack::Packing;
 use crate::pack::base::{self, Candidates};
 use crate::policy::Judge;
+use crate::policy::vulnerable::Known;
 use crate::progress::Progress;
 use crate::select::resolve::Unanswered;
 use crate::settings::Config;
@@ -49,6 +50,8 @@ pub struct Exported {
     pub tree_size: u64,
     /// Older tree heads that were proven to be beginnings of the newest tree.
     pub older_heads: usize,
+    /// Known vulnerabilities of what is selected; `None` where no vulnerability database is at hand.
+    pub known: Option<Known>,
     /// Worth telling.
     pub notes: Vec<String>,
     /// The key that signs.
@@ -109,6 +112,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         sources.upstream.http(),
         &sources.cache,
     )?;
+    config.policy.needs_vulndb(vulndb.as_ref())?;
     let carrying = vulndb.as_ref();
     let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb()));
     let carrying = carrying.transpose()?;
@@ -152,10 +156,12 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         policy: &config.policy,
         sources: &sources,
         holdings: &holdings,
+        vulndb: vulndb.as_ref(),
         exported: &exported,
         now: jiff::Timestamp::now(),
     };
-    notes.extend(judge.judge(&mut fetched)?.notes);
+    let judged = judge.judge(&mut fetched)?;
+    notes.extend(judged.notes);
     stop_at(&fetched, &told.unanswered, keep_going)?;
 
     let prune = config.prune.unwrap_or(false);
@@ -224,6 +230,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         selected: fetched.modules.len(),
         tree_size,
         older_heads: proof.older,
+        known: judged.known,
         notes,
         signer: key,
     })

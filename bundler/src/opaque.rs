@@ -3,13 +3,14 @@
 //! What is carried is the bytes of the moment in which they are hashed: whoever writes the bundle hashes them once more. A name has
 //! the same bytes for good, since clients and caches rely on it: a file that has changed gets another name.
 
+use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::{FileName, MAX_FILE, MAX_FILES};
-use serde::Deserialize;
+use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
 use crate::basis::Holdings;
@@ -17,6 +18,9 @@ use crate::cache::{Cache, hex};
 use crate::error::Error;
 use crate::remote::{self, Remote};
 use crate::upstream::http::Http;
+
+/// The cache's folder of what was fetched, by hash.
+const FOLDER: &str = "files";
 
 /// An entry of `files:` in modferry.yaml.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
@@ -53,6 +57,13 @@ impl FileConfig {
         }
     }
 
+    fn admit(&self, size: u64) -> Result<(), Error> {
+        match (1..=MAX_FILE).contains(&size) {
+            true => Ok(()),
+            false => Err(self.wrong(format!("it has {size} bytes: want 1 to {MAX_FILE}"))),
+        }
+    }
+
     fn wrong(&self, what: impl std::fmt::Display) -> Error {
         Error::usage(format!("files: {}: {what}", self.name))
     }
@@ -72,8 +83,7 @@ impl FileConfig {
     }
 
     /// Finds or fetches it.
-    fn get(&self, http: &Http, cache: &Cache) -> Result<Opaque, Error> {
-        let name = self.file_name()?;
+    fn get(&self, name: FileName, http: &Http, cache: &Cache) -> Result<Opaque, Error> {
         let expected = self.expected()?;
         let (path, size, sha256) = match (&self.path, &self.url) {
             (Some(path), None) => {
@@ -83,9 +93,7 @@ impl FileConfig {
             (None, Some(url)) => self.fetched(url, expected, http, cache)?,
             _ => return Err(self.wrong("want either path or url")),
         };
-        if !(1..=MAX_FILE).contains(&size) {
-            return Err(self.wrong(format!("it has {size} bytes: want 1 to {MAX_FILE}")));
-        }
+        self.admit(size)?;
         remote::hold(&format!("files: {name}"), expected, sha256)?;
         Ok(Opaque {
             name,
@@ -103,7 +111,7 @@ impl FileConfig {
         http: &Http,
         cache: &Cache,
     ) -> Result<(PathBuf, u64, [u8; 32]), Error> {
-        let folder = cache.root().join("files");
+        let folder = cache.root().join(FOLDER);
         if let Some(expected) = expected {
             let path = folder.join(hex(&expected));
             if let Ok((size, sha256)) = hash(&path)
@@ -112,13 +120,8 @@ impl FileConfig {
                 return Ok((path, size, sha256));
             }
         }
-        let remote = Remote {
-            key: &format!("files: {}", self.name),
-            url,
-            sha256: expected,
-            limit: MAX_FILE,
-        };
-        let got = remote.fetch(http, cache)?;
+        let key = format!("files: {}", self.name);
+        let got = remote(&key, url, expected).fetch(http, cache)?;
         let path = folder.join(hex(&got.sha256));
         let keep = |source| Error::file("write into", &folder)(source);
         cache.persist(got.file, &path).map_err(keep)?;
@@ -144,9 +147,111 @@ impl Selected {
     }
 }
 
-/// The names of these files, without a look at them.
+fn remote<'r>(key: &'r str, url: &'r str, sha256: Option<[u8; 32]>) -> Remote<'r> {
+    Remote {
+        key,
+        url,
+        sha256,
+        limit: MAX_FILE,
+    }
+}
+
+/// What there is to carry of files, before any of them is fetched.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Counted {
+    /// How many there are.
+    pub files: usize,
+    /// How many of them the destination does not hold.
+    pub new: usize,
+    /// The bytes of these, as far as they are known.
+    pub new_bytes: u64,
+    /// How many of them have a size that is not known.
+    pub unknown_sizes: usize,
+    /// The bytes of those that are to be fetched.
+    pub fetch_bytes: u64,
+    /// Why sizes are not known.
+    #[serde(skip)]
+    pub notes: Vec<String>,
+}
+
+/// Counts the files. What is on a server is asked for its size.
+pub fn count(
+    configs: &[FileConfig],
+    http: &Http,
+    cache: &Cache,
+    held: &Holdings,
+) -> Result<Counted, Error> {
+    let names = names(configs)?;
+    let mut counted = Counted {
+        files: names.len(),
+        ..Counted::default()
+    };
+    for (config, name) in configs.iter().zip(&names) {
+        let expected = config.expected()?;
+        if let (Some(ever), Some(expected)) = (held.ever(name), expected)
+            && expected != *ever
+        {
+            return Err(changed(name));
+        }
+        if held.file(name).is_some() {
+            continue;
+        }
+        counted.new += 1;
+        let (size, fetched) = match (&config.path, &config.url) {
+            (Some(path), None) => {
+                let meta = std::fs::metadata(path).map_err(Error::file("read", path))?;
+                (Ok(meta.len()), false)
+            }
+            (None, Some(url)) => {
+                let kept = expected.map(|sha256| cache.root().join(FOLDER).join(hex(&sha256)));
+                match kept.and_then(|path| std::fs::metadata(path).ok()) {
+                    Some(meta) => (Ok(meta.len()), false),
+                    None => {
+                        let key = format!("files: {name}");
+                        (remote(&key, url, expected).size(http)?, true)
+                    }
+                }
+            }
+            _ => return Err(config.wrong("want either path or url")),
+        };
+        match size {
+            Ok(size) => {
+                config.admit(size)?;
+                counted.new_bytes += size;
+                counted.fetch_bytes += if fetched { size } else { 0 };
+            }
+            Err(why) => {
+                counted.unknown_sizes += 1;
+                counted.notes.push(why);
+            }
+        }
+    }
+    Ok(counted)
+}
+
+/// The names of these files, without a look at them; each once.
 pub fn names(configs: &[FileConfig]) -> Result<Vec<FileName>, Error> {
-    configs.iter().map(FileConfig::file_name).collect()
+    if configs.len() as u64 > MAX_FILES {
+        return Err(Error::usage(format!("files: more than {MAX_FILES}")));
+    }
+    let names: Vec<FileName> = configs
+        .iter()
+        .map(FileConfig::file_name)
+        .collect::<Result<_, _>>()?;
+    let mut seen = BTreeSet::new();
+    match names.iter().find(|name| !seen.insert(*name)) {
+        Some(twice) => Err(Error::usage(format!("files: {twice} is there twice"))),
+        None => Ok(names),
+    }
+}
+
+fn changed(name: &FileName) -> Error {
+    let text = format!("files: {name} was carried before with other bytes");
+    Fault::new(Exit::Usage, text)
+        .advise(
+            "a name has the same bytes for good: give it another one, such as one with its version",
+        )
+        .into()
 }
 
 /// Finds or fetches the files that are selected, and tells those that are to be carried from those that the destination holds.
@@ -156,33 +261,18 @@ pub fn gather(
     cache: &Cache,
     held: &Holdings,
 ) -> Result<Selected, Error> {
-    if configs.len() as u64 > MAX_FILES {
-        return Err(Error::usage(format!("files: more than {MAX_FILES}")));
-    }
+    let names = names(configs)?;
     let mut files = Vec::new();
-    for config in configs {
-        files.push(config.get(http, cache)?);
+    for (config, name) in configs.iter().zip(names) {
+        files.push(config.get(name, http, cache)?);
     }
     files.sort_by(|a, b| a.name.cmp(&b.name));
-    if let Some(twice) = files.windows(2).find(|pair| pair[0].name == pair[1].name) {
-        return Err(Error::usage(format!(
-            "files: {} is there twice",
-            twice[0].name
-        )));
-    }
-    let changed = |file: &&Opaque| {
+    let other = |file: &&Opaque| {
         held.ever(&file.name)
             .is_some_and(|held| *held != file.sha256)
     };
-    if let Some(file) = files.iter().find(changed) {
-        return Err(Fault::new(
-            Exit::Usage,
-            format!("files: {} was carried before with other bytes", file.name),
-        )
-        .advise(
-            "a name has the same bytes for good: give it another one, such as one with its version",
-        )
-        .into());
+    if let Some(file) = files.iter().find(other) {
+        return Err(changed(&file.name));
     }
     let mut selected = Selected::default();
     for file in files {

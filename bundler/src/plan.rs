@@ -18,11 +18,14 @@ use crate::export::claims;
 use crate::fetch::{Because, Failure, Level};
 use crate::opaque;
 use crate::policy::Judge;
+use crate::policy::vulnerable::Known;
 use crate::progress::Progress;
 use crate::select::resolve::Unanswered;
 use crate::select::withdrawn::Withdrawn;
 use crate::settings::Config;
+use crate::snapshot::Carrying;
 use crate::state::State;
+use crate::vulndb;
 
 /// What an export would come to.
 #[derive(Debug, Serialize)]
@@ -53,11 +56,15 @@ pub struct Plan {
     pub cached_zips: usize,
     /// Bytes of those that it does not have, as far as upstream says: what an export would fetch.
     pub fetch_bytes: u64,
+    /// Opaque files.
+    pub files: opaque::Counted,
+    /// The vulnerability database, if one is named.
+    pub vulndb: Option<CountedVulndb>,
     /// Tiles of the checksum database that would be carried.
     pub new_tiles: usize,
     /// Their bytes, before they are compressed.
     pub new_tile_bytes: u64,
-    /// Bytes of the bundle's files, estimated; the zips of unknown size are not in it.
+    /// Bytes of the bundle's files, estimated; the zips and files of unknown size and the vulnerability database are not in it.
     pub carried_bytes_estimate: u64,
     /// What that is estimated by, in words.
     pub estimated_by: String,
@@ -69,6 +76,9 @@ pub struct Plan {
     pub tree_size: Option<u64>,
     /// Module versions that would be taken back: all of it (`all`), or the zip (`zip`).
     pub tombstones: BTreeMap<String, &'static str>,
+    /// Its known vulnerabilities; `None` where no vulnerability database is at hand.
+    #[serde(rename = "vulnerabilities")]
+    pub known: Option<Known>,
     /// What authors have taken back of it.
     #[serde(flatten)]
     pub withdrawn: Withdrawn,
@@ -92,6 +102,19 @@ pub struct Plan {
     pub notes: Vec<String>,
 }
 
+/// What there is to carry of the vulnerability database.
+#[derive(Debug, Serialize)]
+pub struct CountedVulndb {
+    /// When it was last changed: the one at hand, or that of the destination where that is newer.
+    pub modified: String,
+    /// How many documents it has.
+    pub documents: u64,
+    /// Bytes of these and their names, before they are compressed.
+    pub bytes: u64,
+    /// Whether it would be carried: the destination holds another one, or none.
+    pub new: bool,
+}
+
 /// Selects, and asks for sizes.
 pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     let stream = config.stream()?;
@@ -108,6 +131,16 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     notes.extend(holdings.notes.iter().cloned());
     asked.refuse_private(&sources, config.keep_going.unwrap_or(false))?;
     let claims = claims(config, &sources, &state, &basis)?;
+    let vulndb = vulndb::at_hand(
+        config.vulndb.as_ref(),
+        sources.upstream.http(),
+        &sources.cache,
+    )?;
+    config.policy.needs_vulndb(vulndb.as_ref())?;
+    let carrying = vulndb.as_ref();
+    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb()));
+    let carrying = carrying.transpose()?;
+    notes.extend(carrying.iter().filter_map(|carrying| carrying.note.clone()));
     progress.phase("plan");
     let (mut fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
     notes.extend(told.notes);
@@ -116,6 +149,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         policy: &config.policy,
         sources: &sources,
         holdings: &holdings,
+        vulndb: vulndb.as_ref(),
         exported: &exported,
         now: jiff::Timestamp::now(),
     };
@@ -156,6 +190,18 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         unsized_zips: 0,
         cached_zips: 0,
         fetch_bytes: 0,
+        files: opaque::count(
+            &config.files,
+            sources.upstream.http(),
+            &sources.cache,
+            &holdings,
+        )?,
+        vulndb: carrying.map(|carrying| CountedVulndb {
+            modified: carrying.vulndb.snapshot.modified,
+            documents: carrying.vulndb.snapshot.documents,
+            bytes: carrying.vulndb.snapshot.bytes,
+            new: carrying.vulndb.carried,
+        }),
         new_tiles: portion.tiles.len(),
         new_tile_bytes: portion.tiles.iter().map(|tile| tile.size() as u64).sum(),
         carried_bytes_estimate: 0,
@@ -164,7 +210,8 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         media_seconds_estimate: None,
         tree_size,
         tombstones: portion.tombstones.iter().map(gone).collect(),
-        withdrawn: Withdrawn::of(&fetched, &sources.cache)?,
+        known: judged.known,
+        withdrawn: Withdrawn::of(&fetched, &told.newest, &sources.cache)?,
         because: fetched.because,
         list: Vec::new(),
         licences: judged.licences,
@@ -207,6 +254,8 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         needs: portion.needs().count() as u64,
         ..rule.load(new_zips.into_iter())
     });
+    // What files come to is known, and not estimated; their bytes travel as they are.
+    let carried = carried + plan.files.new_bytes;
     plan.carried_bytes_estimate = carried;
     if let Some(limit) = config.policy.max_size.bundle
         && carried > limit.0
@@ -221,10 +270,12 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         .media_rate
         .map(|rate| rate.time_for(carried).as_secs());
     // A plan fetches neither infos nor zips, so what it would carry of modules it counts by itself.
-    plan.nothing_new = plan.new_modules + plan.new_go_mods + plan.new_tiles == 0
+    plan.nothing_new = plan.new_modules + plan.new_go_mods + plan.new_tiles + plan.files.new == 0
         && plan.tombstones.is_empty()
+        && plan.vulndb.as_ref().is_none_or(|vulndb| !vulndb.new)
         && size <= basis.tree_size(&exported, &db);
     plan.failures = fetched.failures;
     plan.notes.extend(fetched.notes);
+    plan.notes.append(&mut plan.files.notes);
     Ok(plan)
 }

@@ -38,8 +38,8 @@ pub struct Got {
 }
 
 impl Remote<'_> {
-    /// Fetches it. What has another SHA-256 than it must have is refused.
-    pub fn fetch(&self, http: &Http, cache: &Cache) -> Result<Got, Error> {
+    /// Where it is, if it may be fetched from there.
+    fn base(&self) -> Result<Base, Error> {
         let base =
             Base::parse(self.url).map_err(|source| Error::usage_because(self.key, source))?;
         if let (Base::Http(at), None) = (&base, self.sha256)
@@ -55,6 +55,28 @@ impl Remote<'_> {
                 )
                 .into());
         }
+        Ok(base)
+    }
+
+    /// How many bytes it has, where the server says so; an answer without that, or none, is told in words.
+    pub fn size(&self, http: &Http) -> Result<Result<u64, String>, Error> {
+        let told = |why: String| format!("{}: its size is not known: {why}", self.key);
+        let size = match self.base()? {
+            Base::Http(at) => match http.size(&at, "") {
+                Ok(size) => size.ok_or_else(|| "the server does not say it".into()),
+                Err(error) => Err(modferry_cli::in_one_line(&error)),
+            },
+            Base::File(path) => match std::fs::metadata(&path) {
+                Ok(meta) => Ok(meta.len()),
+                Err(error) => Err(format!("{}: {error}", path.display())),
+            },
+        };
+        Ok(size.map_err(told))
+    }
+
+    /// Fetches it. What has another SHA-256 than it must have is refused.
+    pub fn fetch(&self, http: &Http, cache: &Cache) -> Result<Got, Error> {
+        let base = self.base()?;
         let folder = cache.root();
         let keep = |source| Error::file("write into", folder)(source);
         let mut download = Download::new(cache.temp().map_err(keep)?);

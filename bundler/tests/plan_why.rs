@@ -182,6 +182,7 @@ fn what_authors_take_back_is_told() {
     );
     add("m.test/b@v1.2.0-rc.1", "MODULE\n");
     world.publish();
+    common::write(&world.path("up/m.test/a/@v/list"), b"v1.0.0\n");
     let list = world.path("up/m.test/b/@v/list");
     common::write(&list, b"v1.0.0\nv1.1.0\nv1.2.0-rc.1\n");
     let ask = |newest: &str| json_of(&world, &["m.test/a@v1.0.0", "--newest", newest]);
@@ -190,7 +191,13 @@ fn what_authors_take_back_is_told() {
         (&unknown["retracted"], &unknown["deprecated"]),
         (&json!({}), &json!({}))
     );
+    assert_eq!(unknown["newest_unknown"], 2);
+    world
+        .run(&["plan", "m.test/a@v1.0.0"])
+        .ok()
+        .tells("it is not known of 1 module: their newest versions are not looked for (newest: all does that)\n");
     let known = ask("all");
+    assert_eq!(known["newest_unknown"], 0);
     assert_eq!(
         known["retracted"],
         json!({ "m.test/b@v1.0.0": "Leaks\nmemory." })
@@ -208,4 +215,80 @@ fn what_authors_take_back_is_told() {
     ] {
         assert!(told.stdout.contains(line), "{line}{}", told.stdout);
     }
+}
+
+#[test]
+fn all_that_depends_on_what_is_missing_is_named() {
+    let world = World::of(
+        "m.test/a@v1.0.0 go1.16 -> m.test/b@v1.0.0 m.test/c@v1.0.0
+         m.test/b@v1.0.0 go1.16 -> m.test/gone@v1.0.0
+         m.test/c@v1.0.0 go1.16 -> m.test/gone@v1.0.0 m.test/old@v1.0.0 m.test/old@v1.1.0
+         m.test/old@v1.0.0 go1.16 -> m.test/gone@v1.0.0
+         m.test/old@v1.1.0 go1.16 ->
+         m.test/gone@v1.0.0 go1.16 ->",
+    );
+    let go_mod = "module m.test/site\n\ngo 1.20\n\nrequire m.test/gone v1.0.0\n";
+    common::write(&world.path("site/go.mod"), go_mod.as_bytes());
+    std::fs::remove_file(world.file(&version("m.test/gone@v1.0.0"), "zip")).unwrap();
+    let args = ["m.test/a@v1.0.0", "--go-mod", "site/go.mod"];
+    // The requirement of m.test/old v1.0.0 counts for nothing: another version of it is selected.
+    world
+        .run(&[&["plan"], &args[..]].concat())
+        .exits(9)
+        .says("(required by site/go.mod; also by m.test/b@v1.0.0, m.test/c@v1.0.0; wanted for m.test/a@v1.0.0, too)");
+    let missing = &json_of(&world, &args)["missing"][0];
+    assert_eq!(
+        missing["dependents"],
+        json!({
+            "modules": ["m.test/b@v1.0.0", "m.test/c@v1.0.0"], "more_modules": 0,
+            "inputs": ["m.test/a@v1.0.0", "site/go.mod"], "more_inputs": 0,
+        })
+    );
+}
+
+#[test]
+fn other_files_are_counted_before_they_are_fetched() {
+    let world = World::of(GRAPH);
+    common::write(&world.path("up/tool.tgz"), &[7; 3000]);
+    common::write(&world.path("ca.pem"), &[7; 500]);
+    let url = format!("file://{}", world.text("up"));
+    let files = format!(
+        "files:\n  - {{name: ca.pem, path: ca.pem}}\n  - {{name: tool.tgz, url: '{url}/tool.tgz'}}\n  - {{name: gone, url: \
+         '{url}/gone'}}\n"
+    );
+    common::write(&world.path("modferry.yaml"), files.as_bytes());
+    let args = ["--config", "modferry.yaml", "m.test/a@v1.0.0"];
+    let told = world.run(&[&["plan"], &args[..]].concat()).ok();
+    told.tells("        3  other files, of 3 named: 3.5 kB, and 1 whose size is not known; 3.0 kB to fetch\n")
+        .tells("note: files: gone: its size is not known: ");
+    let before = json_of(&world, &["m.test/a@v1.0.0"])["carried_bytes_estimate"].as_u64();
+    let plan = json_of(&world, &args);
+    assert_eq!(
+        plan["files"],
+        json!({ "files": 3, "new": 3, "new_bytes": 3500, "unknown_sizes": 1, "fetch_bytes": 3000 })
+    );
+    assert_eq!(
+        plan["carried_bytes_estimate"].as_u64(),
+        before.map(|bytes| bytes + 3500)
+    );
+    // What is held already is not new, and what is new is something to export.
+    let of = |entries: &str| {
+        common::write(
+            &world.path("modferry.yaml"),
+            format!("files:\n{entries}").as_bytes(),
+        );
+    };
+    of("  - {name: ca.pem, path: ca.pem}\n");
+    world.export(&args).ok();
+    let plan = json_of(&world, &args);
+    assert_eq!(
+        (&plan["files"]["new"], &plan["nothing_new"]),
+        (&json!(0), &json!(true))
+    );
+    of("  - {name: ca.pem, path: ca.pem}\n  - {name: more.pem, path: ca.pem}\n");
+    let plan = json_of(&world, &args);
+    assert_eq!(
+        (&plan["files"]["new"], &plan["nothing_new"]),
+        (&json!(1), &json!(false))
+    );
 }

@@ -7,6 +7,7 @@ mod recut;
 mod sign;
 mod trust;
 mod verify;
+mod vulnerable;
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -92,7 +93,7 @@ pub fn export(
             "pack": written.packing, "contents": totals.contents,
             "content_bytes": totals.content_bytes, "bases": manifest.bases, "verbatim": verbatim(written), "heads": heads,
             "older_heads_proven": exported.older_heads, "missing": missing(&exported.failures),
-            "notes": exported.notes, "seconds": took.as_secs_f64(),
+            "vulnerabilities": exported.known, "notes": exported.notes, "seconds": took.as_secs_f64(),
             "signer": exported.signer.verifier().to_string(),
             "media_rate": config.media_rate, "media_seconds": seconds_to_carry(config, written.bytes),
         }))
@@ -126,6 +127,7 @@ pub fn export(
             totals.records, head.size, totals.tiles, exported.older_heads
         );
     }
+    text += &vulnerable::counted(exported.known.as_ref());
     for note in &exported.notes {
         text += &format!("note: {note}\n");
     }
@@ -194,7 +196,8 @@ fn nothing_new(
         return print_json(&json!({
             "stream": stream.to_string(), "basis": exported.basis, "nothing_new": true,
             "files": [], "bytes": 0, "selected": exported.selected, "tree_size": exported.tree_size,
-            "missing": missing(&exported.failures), "notes": exported.notes, "seconds": took.as_secs_f64(),
+            "missing": missing(&exported.failures), "vulnerabilities": exported.known,
+            "notes": exported.notes, "seconds": took.as_secs_f64(),
         }))
         .map_err(stdout);
     }
@@ -207,6 +210,7 @@ fn nothing_new(
          built on {}\n",
         exported.selected, exported.tree_size, exported.basis
     );
+    text += &vulnerable::counted(exported.known.as_ref());
     for note in &exported.notes {
         text += &format!("note: {note}\n");
     }
@@ -218,7 +222,7 @@ fn missing(failures: &[Failure]) -> Vec<serde_json::Value> {
         json!({
             "module": failure.module.to_string(), "part": failure.part.name(),
             "reason": failure.why.reason.token(), "text": failure.why.text,
-            "required_by": failure.required_by,
+            "required_by": failure.required_by, "dependents": failure.dependents,
         })
     };
     failures.iter().map(one).collect()
@@ -264,4 +268,14 @@ fn fingerprint(manifest: &Manifest, signers: Option<&[String]>, json: bool) -> R
             None => "signature NOT CHECKED".into(),
         }
     ))
+}
+
+/// What somebody else says, in one line behind a colon; nothing where they say nothing.
+fn in_one_line(text: &str) -> String {
+    let words: Vec<&str> = text.split_whitespace().collect();
+    let plain = words.join(" ").replace(|c: char| c.is_control(), "");
+    match plain.is_empty() {
+        true => String::new(),
+        false => format!(": {plain}"),
+    }
 }

@@ -87,6 +87,21 @@ impl Session<'_> {
 
     /// Why a module version is wanted, of which so much is; `None`: nothing.
     pub(super) fn because(&self, module: &ModuleVersion, level: Option<Level>) -> Because {
+        let mut best = self
+            .reasons(module)
+            .into_iter()
+            .min_by_key(|because| (because.what, because.chain.len()))
+            .unwrap_or_default();
+        match level {
+            None if best.what == What::Selection => best.what = What::Required,
+            Some(Level::Whole) if best.what > What::Tests => best.what = What::Tests,
+            _ => {}
+        }
+        best
+    }
+
+    /// Everything that wants a module version, each by its own shortest chain.
+    pub(super) fn reasons(&self, module: &ModuleVersion) -> Vec<Because> {
         let simply = |name: String, what| Because {
             chain: vec![name],
             what,
@@ -115,15 +130,7 @@ impl Session<'_> {
             of_build(module, &load.name, load.named(), chain, loader.selection())
         });
         let all = of_sums.chain(of_lists).chain(of_builds).chain(of_loads);
-        let mut best = all
-            .min_by_key(|because| (because.what, because.chain.len()))
-            .unwrap_or_default();
-        match level {
-            None if best.what == What::Selection => best.what = What::Required,
-            Some(Level::Whole) if best.what > What::Tests => best.what = What::Tests,
-            _ => {}
-        }
-        best
+        all.collect()
     }
 }
 

@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 
+use super::Dependents;
 use crate::sumdb::client::LookupError;
 use crate::upstream::goproxy::Unavailable;
 
@@ -47,6 +48,8 @@ pub struct Failure {
     pub why: Unavailable,
     /// Who wants it: the chain of requirements, or the go.sum file.
     pub required_by: String,
+    /// And what else depends on it.
+    pub dependents: Dependents,
 }
 
 impl Failure {
@@ -54,7 +57,7 @@ impl Failure {
     pub fn line(&self) -> String {
         let by = match self.required_by.as_str() {
             "" => String::new(),
-            by => format!(" (required by {by})"),
+            by => format!(" (required by {by}{})", self.dependents.besides(by)),
         };
         format!(
             "{}: {}: {}{by}",

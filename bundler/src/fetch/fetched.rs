@@ -7,7 +7,7 @@ use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::Record;
 
 use super::slot::Step;
-use super::{Because, Failure, Level, Part, Session, lock};
+use super::{Because, Dependents, Failure, Level, Part, Session, lock};
 use crate::basis::Parts;
 use crate::cache::ZipFile;
 use crate::select::resolve::QueryAnswer;
@@ -58,6 +58,7 @@ impl Fetched {
         let because = self.because.get(&module);
         self.failures.push(Failure {
             required_by: because.map(Because::line).unwrap_or_default(),
+            dependents: Dependents::default(),
             module,
             part,
             why,
@@ -105,10 +106,19 @@ impl Session<'_> {
             }
             fetched.failures.push(Failure {
                 required_by: self.because(&module, None).line(),
+                dependents: Dependents::default(),
                 module,
                 part,
                 why,
             });
+        }
+        let missing: Vec<ModuleVersion> = (fetched.failures.iter())
+            .map(|failure| failure.module.clone())
+            .collect();
+        let dependents = self.dependents(missing.iter(), &state.slots);
+        for failure in &mut fetched.failures {
+            let of = dependents.get(&failure.module);
+            failure.dependents = of.cloned().unwrap_or_default();
         }
         let more = optional.len().saturating_sub(MAX_NOTES);
         fetched.notes.extend(optional.into_iter().take(MAX_NOTES));

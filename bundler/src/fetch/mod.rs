@@ -8,6 +8,7 @@
 
 mod because;
 mod builds;
+mod dependents;
 mod failure;
 mod fetched;
 pub mod go_mod;
@@ -29,6 +30,7 @@ use modferry_protocol::module::ModuleVersion;
 
 pub use because::{Because, What};
 use builds::Build;
+pub use dependents::{Dependents, MAX_DEPENDENTS};
 pub use failure::{Failure, Fatal, Part};
 pub use fetched::{Fetched, Module};
 use loads::Load;

@@ -10,6 +10,8 @@
 //!   max-size:
 //!     zip: 200 MB                     # of one module
 //!     bundle: 4 GiB                   # of all files of a bundle
+//!   vulnerable: refuse                # what has vulnerabilities that the vulnerability database (`vulndb`) knows of,
+//!   accept: [GO-2024-1234, CVE-2024-12345]   # other than these
 //! ```
 //!
 //! A policy is about code: it judges module versions whose zip would be carried. The go.mod of a refused version may
@@ -22,6 +24,7 @@
 
 pub mod age;
 pub mod licence;
+pub mod vulnerable;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -41,8 +44,10 @@ use crate::select::exclude::Exclude;
 use crate::select::resolve::time_in;
 use crate::state::Exported;
 use crate::upstream::goproxy::{GetError, Reason, Unavailable};
-use age::{Known, Yardstick};
+use crate::vulndb::Database;
+use age::Yardstick;
 use licence::Licence;
+use vulnerable::{Accepted, Known, Vulnerable};
 
 /// So many refusals of what nobody named are told by name.
 const MAX_NOTES: usize = 10;
@@ -59,6 +64,10 @@ pub struct Policy {
     pub licences: Option<Vec<Licence>>,
     /// How large things may be.
     pub max_size: MaxSize,
+    /// What is done about versions with known vulnerabilities; `None`: they are told.
+    pub vulnerable: Option<Vulnerable>,
+    /// Vulnerabilities that nothing is refused for.
+    pub accept: Vec<Accepted>,
 }
 
 /// How large things may be.
@@ -82,6 +91,8 @@ pub enum Rule {
     Licences,
     /// `max-size: zip`
     MaxSize,
+    /// `vulnerable`
+    Vulnerable,
 }
 
 impl Rule {
@@ -92,6 +103,7 @@ impl Rule {
             Rule::MinimumAge => "minimum-age",
             Rule::Licences => "licences",
             Rule::MaxSize => "max-size",
+            Rule::Vulnerable => "vulnerable",
         }
     }
 
@@ -107,12 +119,14 @@ impl Rule {
             Rule::MinimumAge => "ask for an older version, or wait",
             Rule::Licences => "ask for something else, or add to licences in the policy",
             Rule::MaxSize => "ask for something else, or raise max-size in the policy",
+            Rule::Vulnerable => "ask for a version that has it mended, or accept it in the policy",
         }
     }
 }
 
 impl Policy {
-    /// What the flags say counts before what the file says; but what the file denies stays denied.
+    /// What the flags say counts before what the file says; but what the file denies stays denied, and what it accepts
+    /// accepted.
     #[must_use]
     pub fn or(self, file: Policy) -> Policy {
         Policy {
@@ -123,6 +137,8 @@ impl Policy {
                 zip: self.max_size.zip.or(file.max_size.zip),
                 bundle: self.max_size.bundle.or(file.max_size.bundle),
             },
+            vulnerable: self.vulnerable.or(file.vulnerable),
+            accept: [file.accept, self.accept].concat(),
         }
     }
 
@@ -151,6 +167,8 @@ pub struct Judged {
     pub licences: BTreeMap<&'static str, usize>,
     /// Of how many the licences are not known, since their zips are not in the cache.
     pub unread_licences: usize,
+    /// What is known to be vulnerable; `None` where there is no database to ask.
+    pub known: Option<Known>,
     /// Worth telling.
     pub notes: Vec<String>,
 }
@@ -163,6 +181,8 @@ pub struct Judge<'j> {
     pub sources: &'j Sources,
     /// What the destination holds.
     pub holdings: &'j Holdings,
+    /// The vulnerability database, if it is at hand.
+    pub vulndb: Option<&'j Database>,
     /// The stream's earlier bundles, whose trees tell of ages.
     pub exported: &'j [Exported],
     /// The time.
@@ -200,6 +220,8 @@ impl Judge<'_> {
                 refused.push((module.clone(), Rule::MaxSize, text));
             }
         }
+        let mut known = vulnerable::known(self, fetched)?;
+        refused.extend(known.iter().flat_map(|known| known.refused(self)));
         refused.extend(self.too_young(&carried)?);
         refused.extend(self.of_other_licences(&carried, &mut judged)?);
         refused.sort();
@@ -226,6 +248,11 @@ impl Judge<'_> {
             };
             fetched.fail(module, Part::Zip, why);
         }
+        if let Some(known) = &mut known {
+            known.settle(fetched);
+            judged.notes.extend(known.notes(self.policy));
+        }
+        judged.known = known;
         if unneeded > MAX_NOTES {
             judged.notes.push(format!(
                 "not carried, and nothing that was asked for needs it: {} refusals by policy more",
@@ -275,8 +302,8 @@ impl Judge<'_> {
         &self,
         carried: &[(&ModuleVersion, &Module)],
         yardstick: &Yardstick,
-    ) -> Result<Vec<(ModuleVersion, Known)>, Error> {
-        let found: Mutex<Vec<Result<(ModuleVersion, Known), Fatal>>> = Mutex::default();
+    ) -> Result<Vec<(ModuleVersion, age::Known)>, Error> {
+        let found: Mutex<Vec<Result<(ModuleVersion, age::Known), Fatal>>> = Mutex::default();
         Pool::run(self.sources.transfers, |pool| {
             for (module, entry) in carried {
                 let private = self.sources.is_private(module);
@@ -287,7 +314,7 @@ impl Judge<'_> {
                         true => Ok(None),
                         false => self.time(module),
                     };
-                    let known = time.map(|time| ((*module).clone(), Known { place, time }));
+                    let known = time.map(|time| ((*module).clone(), age::Known { place, time }));
                     let mut found = found.lock().unwrap_or_else(PoisonError::into_inner);
                     found.push(known);
                 });

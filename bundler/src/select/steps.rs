@@ -64,6 +64,8 @@ pub struct Told {
     pub unanswered: Vec<Unanswered>,
     /// Whether more would be selected, if upstream had answered all.
     pub uncertain: bool,
+    /// The modules whose newest version was looked for and found.
+    pub newest: BTreeSet<ModulePath>,
 }
 
 /// The steps.
@@ -291,6 +293,7 @@ impl<'s> Steps<'s> {
                     continue;
                 }
             };
+            self.told.newest.insert(path.clone());
             unknown.extend(note);
             let name = format!("the newest version of {path}");
             for module in chosen {

@@ -1,16 +1,17 @@
 //! What authors have taken back of a selection: retracted versions and deprecated modules.
 //!
 //! Both stand in the go.mod of a module's newest version. It is looked for among the versions that were fetched, so no
-//! question leaves this machine for it: what is not known is not told. `newest: all` fetches the newest version of each
-//! module, and then it is known of all.
+//! question leaves this machine for it: of how many modules it is not known is told. `newest: all` fetches the newest version
+//! of each module, and then it is known of all.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use serde::Serialize;
 
 use super::choose::Retractions;
 use super::gomod::GoMod;
+use super::toolchains;
 use crate::cache::Cache;
 use crate::error::Error;
 use crate::fetch::{Fetched, Level};
@@ -22,11 +23,18 @@ pub struct Withdrawn {
     pub retracted: BTreeMap<String, String>,
     /// Modules that their authors have deprecated, with what they say.
     pub deprecated: BTreeMap<String, String>,
+    /// Of how many modules it is not known, since their newest versions were not looked for.
+    pub newest_unknown: usize,
 }
 
 impl Withdrawn {
-    /// Of the versions that are in a build list, or carried whole.
-    pub fn of(fetched: &Fetched, cache: &Cache) -> Result<Withdrawn, Error> {
+    /// Of the versions that are in a build list, or carried whole. `known` are the modules whose newest versions were looked
+    /// for.
+    pub fn of(
+        fetched: &Fetched,
+        known: &BTreeSet<ModulePath>,
+        cache: &Cache,
+    ) -> Result<Withdrawn, Error> {
         let mut versions: BTreeMap<&ModulePath, Vec<&ModuleVersion>> = BTreeMap::new();
         for module in fetched.modules.keys() {
             versions.entry(module.path()).or_default().push(module);
@@ -41,6 +49,9 @@ impl Withdrawn {
             let Some(newest) = newest(&versions).filter(|_| !told.is_empty()) else {
                 continue;
             };
+            // Toolchains are taken back by nobody.
+            let is_known = known.contains(path) || path.as_str() == toolchains::MODULE;
+            withdrawn.newest_unknown += usize::from(!is_known);
             let text = cache.go_mod(newest);
             let text = text.map_err(Error::file("read", &cache.path(newest, "mod")))?;
             let Some(Ok(file)) = text.map(|text| GoMod::parse_lax(&text)) else {

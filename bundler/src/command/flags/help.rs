@@ -58,11 +58,14 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file:
   deltas: true                     # false: --no-deltas
   receipt-key: identity.pub        # --receipt-key
   prune: false                     # --prune
+  vulndb: vulndb.zip               # --vulndb, --vulndb-sha256
   policy:                          # what is refused, whatever is asked for
     deny: [example.com/b/...]      # --deny
     minimum-age: 14                # --minimum-age, in days
     licences: [MIT, Apache-2.0]    # --licences
     max-size: {zip: 200 MB, bundle: 4 GiB}   # --max-zip-size, --max-bundle-size
+    vulnerable: refuse             # --vulnerable
+    accept: [GO-2024-1234]         # --accept
 
 Exit codes: 0 done; 1 anything else; 2 usage or configuration; 3 no trusted signature; 4 damaged;
 5 something needed is missing; 6 checksum-database failure or fork; 7 no room; 9 upstream failure.";

@@ -5,6 +5,7 @@ use clap::Args;
 use modferry_cli::ByteSize;
 
 use crate::policy::licence::Licence;
+use crate::policy::vulnerable::{Accepted, Vulnerable};
 use crate::policy::{MaxSize, Policy};
 use crate::select::exclude::Exclude;
 
@@ -26,6 +27,12 @@ pub struct PolicyFlags {
     /// Refuse to write a larger bundle, as in 4 GiB
     #[arg(long, value_name = "SIZE")]
     pub max_bundle_size: Option<ByteSize>,
+    /// What to do about versions with known vulnerabilities (see --vulndb) [default: tell]
+    #[arg(long, value_name = "tell|refuse", hide_possible_values = true)]
+    pub vulnerable: Option<Vulnerable>,
+    /// Carry what has these vulnerabilities, besides those that modferry.yaml accepts: GO-2024-1234, CVE-2024-12345
+    #[arg(long, value_name = "ID,…", value_delimiter = ',')]
+    pub accept: Vec<Accepted>,
 }
 
 impl PolicyFlags {
@@ -39,6 +46,8 @@ impl PolicyFlags {
                 zip: self.max_zip_size,
                 bundle: self.max_bundle_size,
             },
+            vulnerable: self.vulnerable,
+            accept: self.accept,
         }
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use modferry_cli::{bytes, print_json};
 use serde_json::json;
 
-use super::{missing, say, stdout, time_to_carry};
+use super::{in_one_line, missing, say, stdout, time_to_carry, vulnerable};
 use crate::command::flags::Cli;
 use crate::error::Error;
 use crate::fetch::Level;
@@ -58,6 +58,8 @@ pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), E
         plan.new_tiles,
         bytes(plan.new_tile_bytes),
     );
+    text += &files(plan);
+    text += &vulndb(plan);
     if !plan.nothing_new {
         text += &format!(
             "           about {} to carry{}: an estimate by {}\n",
@@ -77,17 +79,59 @@ pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), E
         text += &format!("           the checksum database's tree has {size} records or more\n");
     }
     text += &licences(plan);
+    text += &vulnerable::listed(plan.known.as_ref());
     for (module, why) in &plan.withdrawn.retracted {
-        text += &format!("retracted by its authors: {module}{}\n", reason(why));
+        text += &format!("retracted by its authors: {module}{}\n", in_one_line(why));
     }
     for (module, why) in &plan.withdrawn.deprecated {
-        text += &format!("deprecated by its authors: {module}{}\n", reason(why));
+        text += &format!("deprecated by its authors: {module}{}\n", in_one_line(why));
+    }
+    if plan.withdrawn.newest_unknown > 0 {
+        text += &format!(
+            "whether authors have retracted or deprecated it is not known of {}: their newest versions are not looked for \
+             (newest: all does that)\n",
+            match plan.withdrawn.newest_unknown {
+                1 => "1 module".to_owned(),
+                count => format!("{count} modules"),
+            }
+        );
     }
     for note in &plan.notes {
         text += &format!("note: {note}\n");
     }
     text += "What tests of dependencies need, which a named module's own go.sum tells, is found by export only.\n";
     say(&text)
+}
+
+fn files(plan: &Plan) -> String {
+    let files = &plan.files;
+    if files.files == 0 {
+        return String::new();
+    }
+    let unknown = match files.unknown_sizes {
+        0 => String::new(),
+        count => format!(", and {count} whose size is not known"),
+    };
+    format!(
+        "{:>9}  other files, of {} named: {}{unknown}; {} to fetch\n",
+        files.new,
+        files.files,
+        bytes(files.new_bytes),
+        bytes(files.fetch_bytes),
+    )
+}
+
+fn vulndb(plan: &Plan) -> String {
+    let Some(vulndb) = &plan.vulndb else {
+        return String::new();
+    };
+    format!(
+        "{:>9}  vulnerability database, of {} with {} documents, {} before it is compressed\n",
+        usize::from(vulndb.new),
+        vulndb.modified,
+        vulndb.documents,
+        bytes(vulndb.bytes),
+    )
 }
 
 /// `--each`
@@ -128,16 +172,6 @@ fn licences(plan: &Plan) -> String {
         count => format!("; of {count} modules not known, since their zips are not in the cache"),
     };
     format!("licences: {}{unread}\n", counts.join(", "))
-}
-
-/// What authors say, in one line.
-fn reason(why: &str) -> String {
-    let words: Vec<&str> = why.split_whitespace().collect();
-    let plain = words.join(" ").replace(|c: char| c.is_control(), "");
-    match plain.is_empty() {
-        true => String::new(),
-        false => format!(": {plain}"),
-    }
 }
 
 /// `plan --why`
