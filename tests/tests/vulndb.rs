@@ -104,7 +104,8 @@ fn a_database_is_carried_and_served_document_by_document() {
     exported.ok();
     site.bundler(&["inspect", &out])
         .ok()
-        .says("pieces of a vulnerability database");
+        .says("pieces of a vulnerability database")
+        .says("carries the vulnerability database of 2026-11-19T12:00:00Z: 5 documents");
     let (key, before) = (site.path("keys/site.pub"), site.path("bundle-1"));
     site.bundler(&["verify", "--pub", &key, &before, &out])
         .ok()
@@ -117,6 +118,9 @@ fn a_database_is_carried_and_served_document_by_document() {
     site.appliance(&["status"]).ok().says(
         "vulnerability database of 2026-11-19T12:00:00Z: 5 documents (stream default, bundle 2)",
     );
+    site.appliance(&["list"])
+        .ok()
+        .says("vulnerability database of 2026-11-19T12:00:00Z (5 documents, SHA-256 ");
     server = site.serve();
     served(&server, &first);
     let text = absent(&server, "ID/GO-2026-0003");

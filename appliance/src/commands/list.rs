@@ -1,9 +1,9 @@
-//! `list`: the module versions that the store serves, the queries that it answers, and the files.
+//! `list`: the module versions that the store serves, the queries that it answers, the vulnerability database, and the files.
 
 use super::{failed, print, reader, unwritable};
 use crate::Failed;
 use crate::args::Args;
-use modferry_appliance::store::{Answered, Reader, StoreError, Zip, hex};
+use modferry_appliance::store::{Answered, HeldVulndb, Reader, StoreError, Zip, hex};
 use modferry_cli::{bytes, print_json};
 use modferry_protocol::bundle::FileName;
 use modferry_protocol::module::ModuleVersion;
@@ -47,6 +47,11 @@ pub fn list(args: &Args, store: &Path, prefixes: &[String], all: bool) -> Result
         listed.map_err(failed)?;
         printed.map_err(unwritable)?;
     }
+    if everything == prefixes
+        && let Some(held) = reader.vulndb().map_err(failed)?
+    {
+        print_vulndb(args, &held).map_err(unwritable)?;
+    }
     let mut printed = Ok(());
     let listed = reader.each_file(|name, file| {
         // Files belong to no module.
@@ -57,6 +62,23 @@ pub fn list(args: &Args, store: &Path, prefixes: &[String], all: bool) -> Result
     });
     listed.map_err(failed)?;
     printed.map_err(unwritable)
+}
+
+fn print_vulndb(args: &Args, held: &HeldVulndb) -> io::Result<()> {
+    let (snapshot, sha256) = (&held.snapshot, hex(&held.snapshot.sha256));
+    match args.json {
+        true => print_json(&json!({
+            "vulnerability_database": snapshot.modified,
+            "documents": snapshot.documents,
+            "sha256": sha256,
+            "stream": held.stream,
+            "sequence": held.sequence,
+        })),
+        false => print(&format!(
+            "vulnerability database of {} ({} documents, SHA-256 {sha256})",
+            snapshot.modified, snapshot.documents
+        )),
+    }
 }
 
 fn print_file(args: &Args, name: &FileName, file: &Zip) -> io::Result<()> {

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::say;
 use crate::bundle::Bundle;
+use crate::cache::hex;
 use crate::command::stdout;
 use crate::error::Error;
 use crate::inspect::{Inspected, Kind, ModuleBytes};
@@ -58,6 +59,13 @@ pub fn inspect(
                 })
             })
             .collect();
+        let vulndb = manifest.vulndb.as_ref().map(|vulndb| {
+            let snapshot = &vulndb.snapshot;
+            json!({
+                "carried": vulndb.carried, "modified": snapshot.modified, "documents": snapshot.documents,
+                "bytes": snapshot.bytes, "sha256": hex(&snapshot.sha256),
+            })
+        });
         let basis = match &manifest.basis {
             Basis::None => None,
             Basis::Bundle { sequence, .. } => Some(sequence.get()),
@@ -70,6 +78,7 @@ pub fn inspect(
             "stream": manifest.stream.to_string(), "sequence": manifest.sequence.get(),
             "created": manifest.created, "basis": basis, "needs": manifest.needs, "bases": manifest.bases,
             "tombstones": manifest.tombstones, "heads": heads, "missing": missing,
+            "vulnerability_database": vulndb,
             "records": totals.records, "tiles": totals.tiles, "infos": totals.infos,
             "mods": totals.mods, "zips": totals.zips, "zip_bytes": totals.zip_bytes,
             "carried_bytes": totals.carried_bytes, "kinds": inspected.kinds,
@@ -139,6 +148,19 @@ pub fn inspect(
         totals.records,
         totals.tiles
     );
+    if let Some(vulndb) = &manifest.vulndb {
+        let (does, snapshot) = match vulndb.carried {
+            true => ("carries", &vulndb.snapshot),
+            false => ("needs", &vulndb.snapshot),
+        };
+        text += &format!(
+            "  {does} the vulnerability database of {}: {} documents ({}), SHA-256 {}\n",
+            snapshot.modified,
+            snapshot.documents,
+            bytes(snapshot.bytes),
+            hex(&snapshot.sha256)
+        );
+    }
     text += &kinds(&inspected.kinds);
     if let Some(modules) = modules {
         text += &by_module(modules);
