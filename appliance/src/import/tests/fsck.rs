@@ -291,6 +291,44 @@ fn what_is_wrong_is_named() {
 }
 
 #[test]
+fn the_vulnerability_database_is_the_newest_and_each_document_its_own() {
+    let checked = Checked::new();
+    let store = Store::open(&checked.site.store(), "test", false).unwrap();
+    let db = store.database();
+    let key = |name: &str, gzip| crate::store::keys::document(&name.parse().unwrap(), gzip);
+    let findings = || checked.run(&store, None, true).findings;
+    let (report, packed) = (key("ID/GO-2026-0001", false), key("ID/GO-2026-0001", true));
+    let own = db.get(&packed).unwrap().unwrap();
+    // Another document's, sound by itself.
+    let other = db.get(key("index/db", true)).unwrap().unwrap();
+    db.put(&packed, &other).unwrap();
+    let another = "ID/GO-2026-0001 is another document in its compressed form";
+    assert_eq!(findings(), [another]);
+    // Something behind it, which some readers would take for more of it.
+    db.put(&packed, [&own[..], &own[..]].concat()).unwrap();
+    assert_eq!(findings(), [another]);
+    db.delete(&packed).unwrap();
+    assert_eq!(
+        findings(),
+        ["ID/GO-2026-0001 is not there in its compressed form"]
+    );
+    db.put(&packed, &own).unwrap();
+    db.delete(&report).unwrap();
+    assert_eq!(findings().len(), 2, "{:?}", findings());
+    db.put(&report, br#"{"id":"GO-2026-0001"}"#).unwrap();
+    assert!(findings().is_empty());
+    // The very bytes of the older one's description, where only its place in history tells them apart.
+    let described = db.get(crate::store::keys::VULNDB_KEY).unwrap().unwrap();
+    let earlier = String::from_utf8(described).unwrap();
+    let earlier = earlier.replace("\"entry\":2", "\"entry\":1");
+    db.put(crate::store::keys::VULNDB_KEY, &earlier).unwrap();
+    assert_eq!(
+        findings(),
+        ["the vulnerability database is not the newest that was imported"]
+    );
+}
+
+#[test]
 fn a_head_that_was_written_down_shows_whether_history_was_rewritten() {
     let checked = Checked::new();
     let store = Store::open(&checked.site.store(), "test", false).unwrap();
