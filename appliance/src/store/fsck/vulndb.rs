@@ -1,7 +1,7 @@
 //! The vulnerability database: the one that the imports make, and all of it.
 
 use super::{Run, keys};
-use flate2::read::GzDecoder;
+use flate2::bufread::GzDecoder;
 use modferry_protocol::bundle::{DocumentName, MAX_DOCUMENT, SnapshotWriter};
 use std::io::Read;
 
