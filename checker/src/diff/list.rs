@@ -24,11 +24,12 @@ struct Line {
     size: Option<u64>,
 }
 
-/// What tells the lines that are no module version's: answers to queries, and files.
+/// What tells the lines that are no module version's: answers to queries, files, and the vulnerability database.
 #[derive(Deserialize)]
 struct Other {
     query: Option<IgnoredAny>,
     file: Option<IgnoredAny>,
+    vulnerability_database: Option<IgnoredAny>,
 }
 
 /// What the list says is held.
@@ -69,7 +70,12 @@ impl<R: BufRead> Lines<R> {
     fn held(&self, line: &[u8]) -> Result<Option<Held>, DiffError> {
         let malformed = |error: serde_json::Error| self.bad(error.to_string());
         let other: Other = serde_json::from_slice(line).map_err(malformed)?;
-        if other.query.is_some() || other.file.is_some() {
+        let Other {
+            query,
+            file,
+            vulnerability_database,
+        } = other;
+        if query.or(file).or(vulnerability_database).is_some() {
             return Ok(None);
         }
         let line: Line = serde_json::from_slice(line).map_err(malformed)?;

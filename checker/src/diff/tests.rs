@@ -212,6 +212,7 @@ fn a_list_is_read_line_by_line() {
     let text = "{\"module\":\"a.test/a\",\"version\":\"v1.0.0\",\"size\":12,\"sha256\":\"00\"}\n\
                 {\"module\":\"a.test/a\",\"query\":\"main\",\"version\":\"v1.0.0\",\"asked\":\"\"}\n\
                 {\"file\":\"tool.tar\",\"size\":7,\"sha256\":\"00\"}\n\
+                {\"vulnerability_database\":\"2026-11-20T12:00:00Z\",\"documents\":5}\n\
                 {\"module\":\"a.test/b\",\"version\":\"v1.0.0\",\"size\":null}\n";
     let held: Vec<Held> = list("l", text.as_bytes())
         .held
