@@ -113,10 +113,15 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         &sources.cache,
     )?;
     config.policy.needs_vulndb(vulndb.as_ref())?;
+    let now = jiff::Timestamp::now();
     let carrying = vulndb.as_ref();
-    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb()));
+    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb(), now));
     let carrying = carrying.transpose()?;
-    notes.extend(carrying.iter().filter_map(|carrying| carrying.note.clone()));
+    notes.extend(
+        carrying
+            .iter()
+            .flat_map(|carrying| carrying.notes.iter().cloned()),
+    );
     let files = opaque::gather(
         &config.files,
         sources.upstream.http(),
@@ -158,7 +163,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         holdings: &holdings,
         vulndb: vulndb.as_ref(),
         exported: &exported,
-        now: jiff::Timestamp::now(),
+        now,
     };
     let judged = judge.judge(&mut fetched)?;
     notes.extend(judged.notes);

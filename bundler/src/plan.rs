@@ -137,10 +137,15 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         &sources.cache,
     )?;
     config.policy.needs_vulndb(vulndb.as_ref())?;
+    let now = jiff::Timestamp::now();
     let carrying = vulndb.as_ref();
-    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb()));
+    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb(), now));
     let carrying = carrying.transpose()?;
-    notes.extend(carrying.iter().filter_map(|carrying| carrying.note.clone()));
+    notes.extend(
+        carrying
+            .iter()
+            .flat_map(|carrying| carrying.notes.iter().cloned()),
+    );
     progress.phase("plan");
     let (mut fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
     notes.extend(told.notes);
@@ -151,7 +156,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         holdings: &holdings,
         vulndb: vulndb.as_ref(),
         exported: &exported,
-        now: jiff::Timestamp::now(),
+        now,
     };
     let judged = judge.judge(&mut fetched)?;
     notes.extend(judged.notes);

@@ -6,8 +6,13 @@
 use modferry_checker::vulndb_modified;
 use modferry_protocol::bundle::{DocumentName, Snapshot, SnapshotError, SnapshotWriter, Vulndb};
 
+use jiff::{SignedDuration, Timestamp};
+
 use crate::error::Error;
 use crate::vulndb::Database;
+
+/// A database whose last change is further ahead of this machine's clock is told of.
+const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24);
 
 /// A database and what becomes of it.
 #[derive(Debug)]
@@ -16,17 +21,28 @@ pub struct Carrying<'d> {
     /// As the manifest names it.
     pub vulndb: Vulndb,
     /// What to tell.
-    pub note: Option<String>,
+    pub notes: Vec<String>,
 }
 
 impl<'d> Carrying<'d> {
-    /// What becomes of this one where the destination holds that.
-    pub fn of(database: &'d Database, held: Option<&Snapshot>) -> Result<Carrying<'d>, Error> {
+    /// What becomes of this one at that time, where the destination holds that.
+    pub fn of(
+        database: &'d Database,
+        held: Option<&Snapshot>,
+        now: Timestamp,
+    ) -> Result<Carrying<'d>, Error> {
         let mut snapshot = text(database, |_| Ok(()))?;
-        let mut note = None;
+        let mut notes = Vec::new();
+        if database.modified > now + MAX_AHEAD {
+            notes.push(format!(
+                "the vulnerability database at hand is of {}, which is still to come by this machine's clock: until then no \
+                 other one takes its place where it is carried to",
+                snapshot.modified
+            ));
+        }
         let carried = match held {
             Some(held) if snapshot.modified < held.modified => {
-                note = Some(format!(
+                notes.push(format!(
                     "the vulnerability database at hand is of {}, older than the one that was carried before, of {}: that one stays",
                     snapshot.modified, held.modified
                 ));
@@ -39,7 +55,7 @@ impl<'d> Carrying<'d> {
         Ok(Carrying {
             database,
             vulndb: Vulndb { carried, snapshot },
-            note,
+            notes,
         })
     }
 
@@ -103,11 +119,28 @@ mod tests {
         testing::database(&reports)
     }
 
+    /// On the day of its last change.
+    fn of<'d>(database: &'d Database, held: Option<&Snapshot>) -> Result<Carrying<'d>, Error> {
+        Carrying::of(database, held, database.modified)
+    }
+
+    #[test]
+    fn one_that_is_far_ahead_of_the_clock_is_told() {
+        let database = database(1);
+        let ahead = |by: SignedDuration| {
+            let carrying = Carrying::of(&database, None, database.modified - by).unwrap();
+            assert!(carrying.vulndb.carried);
+            carrying.notes.len()
+        };
+        assert_eq!(ahead(MAX_AHEAD), 0);
+        assert_eq!(ahead(MAX_AHEAD + SignedDuration::from_secs(1)), 1);
+    }
+
     #[test]
     fn what_is_carried_is_read_back() {
         let database = database(3);
-        let carrying = Carrying::of(&database, None).unwrap();
-        assert!(carrying.vulndb.carried && carrying.note.is_none());
+        let carrying = of(&database, None).unwrap();
+        assert!(carrying.vulndb.carried && carrying.notes.is_empty());
         let mut reader = SnapshotReader::new();
         let mut documents = Vec::new();
         carrying
@@ -134,24 +167,19 @@ mod tests {
     #[test]
     fn it_is_carried_again_when_it_has_changed_and_never_an_older_one() {
         let (old, new) = (database(1), database(2));
-        let first = Carrying::of(&old, None).unwrap().vulndb.snapshot;
-        let again = Carrying::of(&old, Some(&first)).unwrap();
+        let first = of(&old, None).unwrap().vulndb.snapshot;
+        let again = of(&old, Some(&first)).unwrap();
         assert!(!again.vulndb.carried && again.vulndb.snapshot == first);
         again.each_piece(|_| panic!("it is not carried")).unwrap();
         // Of the same time, with a report more.
-        assert!(Carrying::of(&new, Some(&first)).unwrap().vulndb.carried);
+        assert!(of(&new, Some(&first)).unwrap().vulndb.carried);
         let newer = Snapshot {
             modified: "2027-01-01T00:00:00Z".into(),
             ..first.clone()
         };
-        let older = Carrying::of(&old, Some(&newer)).unwrap();
+        let older = of(&old, Some(&newer)).unwrap();
         assert_eq!(older.vulndb.snapshot, newer);
         assert!(!older.vulndb.carried);
-        assert!(
-            older
-                .note
-                .unwrap()
-                .contains("of 2027-01-01T00:00:00Z: that one stays")
-        );
+        assert!(older.notes[0].contains("of 2027-01-01T00:00:00Z: that one stays"));
     }
 }
