@@ -12,11 +12,11 @@
 //!
 //! Behind each line of a name come so many bytes, as they were published, and a line feed. Names are in strictly increasing
 //! order, bytewise, so reports come before the indexes that name them. The text is cut between documents into pieces of
-//! about [`PIECE`] bytes, each an item of a bundle that goes into a pack: documents are much alike, and compress to a
+//! about 3 MiB, each an item of a bundle that goes into a pack: documents are much alike, and compress to a
 //! tenth. Where it is cut makes no difference: the manifest has the SHA-256 of the whole.
 //!
-//! Nothing vouches for a database but the bundle's signature. What reads it here checks that it is whole and is what its
-//! names say; what stands in a report is whoever published it's word.
+//! Nothing vouches for a database but the bundle's signature. What reads it here checks its form; whether each document is what its
+//! name says is looked at where it is taken in. What stands in a report is the word of whoever published it.
 
 use sha2::{Digest as _, Sha256};
 
@@ -211,11 +211,6 @@ impl SnapshotReader {
     /// A reader that has read no piece.
     pub fn new() -> Self {
         Self::default()
-    }
-
-    /// Whether it has read any.
-    pub fn has_begun(&self) -> bool {
-        self.begun
     }
 
     /// The documents of the next piece, all of which are well-formed. After an error the text has nothing more to say.
