@@ -79,7 +79,7 @@ fn a_go_sum_names_exactly_what_is_carried() {
         sum("m.test/b@v1.0.0").go_mod()
     );
     write(&world.path("app/go.sum"), text.as_bytes());
-    world.export(&["--go-mod", "app/go.mod"]).ok();
+    world.export(&["--go-sum", "app/go.sum"]).ok();
     assert_eq!(world.carried("out", "zip"), "m.test/a@v1.0.0");
     assert_eq!(
         world.carried("out", "mod"),
@@ -93,7 +93,7 @@ fn a_go_sum_names_exactly_what_is_carried() {
     // One that cannot be had is no failure.
     std::fs::remove_file(world.file(&b, "info")).unwrap();
     let args =
-        "export --key site.key --go-mod app/go.mod --stream no-info --out no-info --cache fresh";
+        "export --key site.key --go-sum app/go.sum --stream no-info --out no-info --cache fresh";
     let done = world.run(&args.split(' ').collect::<Vec<_>>()).ok();
     assert!(
         done.stdout.contains("info of m.test/b@v1.0.0"),
@@ -101,6 +101,14 @@ fn a_go_sum_names_exactly_what_is_carried() {
         done.stdout
     );
     assert_eq!(world.carried("no-info", "info"), "m.test/a@v1.0.0");
+    // Beside a go.mod it says which zips, and the rest of the build list comes without.
+    let args = "export --key site.key --go-mod app/go.mod --stream beside --out beside";
+    world.run(&args.split(' ').collect::<Vec<_>>()).ok();
+    assert_eq!(world.carried("beside", "zip"), "m.test/a@v1.0.0");
+    assert_eq!(
+        world.carried("beside", "mod"),
+        "m.test/Up/v2@v2.1.0 m.test/a@v1.0.0 m.test/b@v1.0.0 m.test/x@v1.0.0"
+    );
 
     let wrong = text.replace(
         &sum("m.test/b@v1.0.0").go_mod().to_string(),

@@ -326,6 +326,51 @@ fn checkouts_are_found_by_their_folder_or_a_glob() {
 }
 
 #[test]
+fn a_project_with_a_go_sum_lists_all_of_its_modules() {
+    let Some(go) = go() else {
+        eprintln!("no go command: nothing to compare with");
+        return;
+    };
+    let world = world();
+    let shop = checkout(&world, &go);
+    // The go command prunes it from the module graph, and yet tells its time.
+    let pruned = "m.test/unused";
+    let sums = fs::read_to_string(shop.join("go.sum")).unwrap();
+    assert!(!sums.contains(pruned), "{sums}");
+    let list = ["list", "-m", "-json", "all"];
+    let online = run_go(&world, &go, &world.goproxy(), &shop, &list).ok();
+    let with_it = |out: &str| {
+        world
+            .export_into(out, &["--go-mod", "src/shop/go.mod", "--basis", "none"])
+            .ok()
+    };
+    with_it("out");
+    assert_eq!(
+        world.carried("out", "zip"),
+        "m.test/a@v1.0.0 m.test/b@v1.0.0 m.test/c@v1.0.0"
+    );
+    let goproxy = carried(&world, "out");
+    let inside = run_go(&world, &go, &goproxy, &shop, &list).ok();
+    let without_folders = |told: &str| {
+        let lines = told.lines().filter(|line| !line.contains("\"GoMod\""));
+        lines.collect::<Vec<_>>().join("\n")
+    };
+    assert_eq!(
+        without_folders(&inside.stdout),
+        without_folders(&online.stdout)
+    );
+
+    // A build does without it: that upstream no longer has it keeps nothing back.
+    fs::remove_dir_all(world.path("up").join(pruned)).unwrap();
+    fs::remove_dir_all(world.path(".cache")).unwrap();
+    let told = with_it("without").stdout;
+    let lacking = "not carried, and no build needs it: go.mod of m.test/unused@v1.0.0: ";
+    assert!(told.contains(lacking), "{told}");
+    let goproxy = carried(&world, "without");
+    run_go(&world, &go, &goproxy, &shop, &["build", "."]).ok();
+}
+
+#[test]
 fn a_program_is_built_again_from_what_it_says_of_itself() {
     let Some(go) = go() else {
         eprintln!("no go command: nothing to compare with");

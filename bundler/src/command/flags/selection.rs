@@ -38,7 +38,7 @@ pub struct Selection {
     /// Modules to carry with all that building them needs, as path@version or path@query
     #[arg(value_name = "MODULE@VERSION")]
     pub modules: Vec<String>,
-    /// Carry what this go.mod needs; a go.sum beside it names that exactly
+    /// Carry what this go.mod needs; a go.sum beside it names its zips
     #[arg(long, value_name = "FILE")]
     pub go_mod: Vec<PathBuf>,
     /// Carry exactly what this go.sum names

@@ -1,5 +1,6 @@
 //! Projects: a go.mod, a go.work, a go.sum, and folders full of them.
 
+use std::collections::BTreeSet;
 use std::io;
 use std::path::Path;
 
@@ -24,8 +25,8 @@ use crate::select::workspace::{self, Workspace};
 pub const MAX_GO_SUM: u64 = 64 << 20;
 
 impl Gathering<'_> {
-    /// A go.sum beside it names exactly what its build needs, so that nothing has to be found out, unless it is said how
-    /// far to go.
+    /// A go.sum beside it names exactly what its build needs, unless it is said how far to go. It does not name what is
+    /// pruned from the module graph and yet selected, which `go list -m all` tells: that comes along as far as it is to be had.
     pub(super) fn go_mod(&mut self, ask: &Ask, path: &Path) -> Result<(), Error> {
         let file = go_mod_of(path)?;
         self.asked.lines.push(Lines {
@@ -38,10 +39,15 @@ impl Gathering<'_> {
             Some(Follow::None | Follow::Build | Follow::Test) => sums.map(pins),
             Some(Follow::All) | None => sums,
         });
+        let main = main_of(path, &file)?;
         if has_sums && ask.options.follow.is_none() {
+            self.asked.wants.push(Want::Optional(Box::new(Want::Around {
+                name: ask.name(),
+                main: Box::new(main),
+                modules: BTreeSet::new(),
+            })));
             return Ok(());
         }
-        let main = main_of(path, &file)?;
         if ask.options.follow == Some(Follow::None) {
             let required = main.summary.require.iter();
             let required = required.filter_map(|module| main.fetched(module));
