@@ -29,11 +29,6 @@ impl Online {
         }
     }
 
-    /// The module cache.
-    pub fn modcache(&self) -> &Path {
-        &self.modcache
-    }
-
     /// `go ARGS…` in a folder.
     pub fn go<S: AsRef<OsStr>>(&self, args: &[S], at: &Path) -> Finished {
         run(self
@@ -64,15 +59,17 @@ impl Online {
         told
     }
 
-    /// Runs the bundler. What the go command has downloaded is the first place that it looks into.
-    pub fn bundler<S: AsRef<OsStr>>(&self, args: &[S]) -> Finished {
+    /// A GOPROXY of which the first is what the go command has downloaded before.
+    pub fn proxies(&self) -> String {
         let first = self.modcache.join("cache/download");
+        format!("file://{},{}", first.display(), self.goproxy)
+    }
+
+    /// Runs the bundler with [`Online::proxies`].
+    pub fn bundler<S: AsRef<OsStr>>(&self, args: &[S]) -> Finished {
         run(Command::new(bin_dir().join("modferry-bundler"))
             .args(args)
-            .env(
-                "GOPROXY",
-                format!("file://{},{}", first.display(), self.goproxy),
-            )
+            .env("GOPROXY", self.proxies())
             .env("XDG_CACHE_HOME", self.folder.join("bundler-cache"))
             .current_dir(&self.folder))
     }

@@ -4,8 +4,9 @@
 //! `tests/sets/programs.txt` names them. Each is done online first, which says what has to work; then it is exported,
 //! imported and done again by `scripts/behind-the-gap.sh`, with nothing but loopback, GOFLAGS empty and GOSUMDB at its
 //! default. A step that succeeds online and fails inside fails the test, and so does a `go mod tidy` that writes another
-//! go.mod or go.sum than online. By default each program comes in by three of the ways, so that each way carries three
-//! programs or more; `MODFERRY_LIVE_ALL=1` makes it all of them. Needs the configured GOPROXY: `make test-live`.
+//! go.mod or go.sum than online. By default each program comes in by three of the ways, others for each program;
+//! `MODFERRY_LIVE_ALL=1` makes it all of them, and `MODFERRY_LIVE_PROGRAM` names the one to do. The last table says what each
+//! case took and carried. Needs the configured GOPROXY: `make test-live`.
 
 #![allow(clippy::unwrap_used)]
 
@@ -14,6 +15,7 @@ use std::{
     env, fs,
     path::{Path, PathBuf},
     process::Command,
+    time::Instant,
 };
 
 use modferry_tests::{
@@ -52,8 +54,10 @@ const WAYS: [Way; 11] = [
     Way::Checkouts,
 ];
 
-/// Of how many ways each program is carried by default.
+/// Of how many ways each program is carried by default, and how far apart in the list they are: as that has no divisor
+/// in common with its length, all would come in turn.
 const WAYS_EACH: usize = 3;
+const APART: usize = 4;
 
 impl Way {
     /// What this way promises to be enough for.
@@ -62,9 +66,11 @@ impl Way {
             Way::Argument | Way::List | Way::Wants | Way::Modcache => {
                 &["install", "list", "build", "vet", "test", "tidy", "verify"]
             }
-            Way::GoMod | Way::GoSum | Way::GoWork | Way::Checkouts => {
+            Way::GoMod | Way::GoWork | Way::Checkouts => {
                 &["list", "build", "vet", "test", "tidy", "verify"]
             }
+            // It does not say what is in the build list besides: `go list -m all` wants the times of that.
+            Way::GoSum => &["build", "vet", "test", "tidy", "verify"],
             // These name what one program was made of, and neither its tests nor what else its go.mod is about.
             Way::Binary | Way::Sbom => &["install", "build"],
             Way::Vendor => &["build"],
@@ -78,10 +84,21 @@ impl Way {
             Way::GoMod | Way::GoSum | Way::GoWork | Way::Checkouts | Way::Vendor
         )
     }
+
+    /// The ways of a program by its place in the list: each program has others.
+    fn of(place: usize, requires: bool) -> impl Iterator<Item = Way> {
+        let all = env::var_os("MODFERRY_LIVE_ALL").is_some();
+        let in_turn = WAYS.iter().copied().cycle().skip(place).step_by(APART);
+        in_turn
+            .take(WAYS.len())
+            .filter(move |way| requires || !way.carries_requirements())
+            .take(if all { WAYS.len() } else { WAYS_EACH })
+    }
 }
 
 /// A line of the list.
 struct Program {
+    place: usize,
     module: String,
     package: String,
     tested: Option<String>,
@@ -107,7 +124,7 @@ impl Program {
         let mut script = "set -u\n[ -e go.mod ] || go mod init \"$1\" || exit 1\n".to_owned();
         for step in steps {
             let command = match *step {
-                "install" => format!("GOBIN=$PWD/bin go install {}", self.installed()),
+                "install" => format!("GOBIN=$PWD.bin go install {}", self.installed()),
                 "list" => "go list -m all".into(),
                 "build" => format!("go build -o built {}", self.package),
                 // Compiles every test of the module.
@@ -135,10 +152,13 @@ fn programs() -> Vec<Program> {
     let only = env::var("MODFERRY_LIVE_PROGRAM").unwrap_or_default();
     let programs: Vec<Program> = text
         .lines()
-        .filter(|line| !line.starts_with('#') && line.contains(&only))
-        .map(|line| {
+        .filter(|line| !line.starts_with('#'))
+        .enumerate()
+        .filter(|(_, line)| line.contains(&only))
+        .map(|(place, line)| {
             let mut words = line.split(' ').map(str::to_owned);
             Program {
+                place,
                 module: words.next().unwrap(),
                 package: words.next().unwrap(),
                 tested: words.next().filter(|word| word != "-"),
@@ -155,38 +175,30 @@ fn programs_are_built_tested_and_tidied_behind_the_gap() {
     let folder = TempDir::new().unwrap();
     let online = Online::new(folder.path());
     online.bundler(&["keygen", "site", "--out", "keys"]).ok();
-    let all = env::var_os("MODFERRY_LIVE_ALL").is_some();
-    let (mut failed, mut done) = (Vec::new(), 0);
-    for (index, program) in programs().iter().enumerate() {
-        let case = Case::new(&online, folder.path(), program);
-        let ways = WAYS
-            .iter()
-            .copied()
-            .cycle()
-            .skip(index)
-            .step_by(if all { 1 } else { 4 })
-            .take(if all { WAYS.len() } else { WAYS_EACH });
-        for way in ways {
-            if way.carries_requirements() && !case.requires {
-                println!("{} by {way:?}: it requires nothing", program.module);
-                continue;
-            }
-            let faults = case.carry(way);
-            println!(
-                "{} by {way:?}: {}",
+    let (mut failed, mut table) = (Vec::new(), Vec::new());
+    for program in programs() {
+        let case = Case::new(&online, folder.path(), &program);
+        for way in Way::of(program.place, case.requires) {
+            let began = Instant::now();
+            let (faults, carried) = case.carry(way);
+            let done = if faults.is_empty() {
+                "as online"
+            } else {
+                "NOT as online"
+            };
+            println!("{} by {way:?}: {done}", program.module);
+            table.push(format!(
+                "| {} | {way:?} | {:.1} | {carried} | {done} |",
                 program.module,
-                if faults.is_empty() {
-                    "as online"
-                } else {
-                    "NOT as online"
-                }
-            );
+                began.elapsed().as_secs_f32()
+            ));
             failed.extend(faults);
-            done += 1;
         }
     }
+    println!("| program | way | s | bytes carried | inside |\n|---|---|--:|--:|---|");
+    println!("{}", table.join("\n"));
     assert!(failed.is_empty(), "{}", failed.join("\n"));
-    assert!(done > 0, "nothing was carried");
+    assert!(!table.is_empty(), "nothing was carried");
 }
 
 /// A program, and what all of its steps came to online.
@@ -223,18 +235,28 @@ impl<'a> Case<'a> {
             program.path(),
         ];
         let finished = online.command(&words, &folder.join("online"));
+        let statuses = statuses(&steps);
+        for step in ["install", "list", "build", "tidy"] {
+            let done = statuses.get(step).is_some_and(|status| status == "0");
+            assert!(
+                done,
+                "{}: {step} fails online, so nothing is shown by it\n{finished}",
+                program.module
+            );
+        }
         Self {
             online,
             program,
             requires,
-            statuses: statuses(&steps),
+            statuses,
             log: finished.to_string(),
             folder,
         }
     }
 
-    /// Exports by that way, imports, and does the steps inside. What differs from online comes back.
-    fn carry(&self, way: Way) -> Vec<String> {
+    /// Exports by that way, imports, and does the steps inside. What differs from online comes back, and how many bytes
+    /// the bundle has.
+    fn carry(&self, way: Way) -> (Vec<String>, u64) {
         let folder = self.folder.join(format!("{way:?}"));
         let at = |name: &str| folder.join(name).to_str().unwrap().to_owned();
         fs::create_dir_all(&folder).unwrap();
@@ -249,8 +271,10 @@ impl<'a> Case<'a> {
         words.extend(self.selected(way, &folder));
         let exported = self.online.bundler(&words);
         if exported.code != 0 {
-            return vec![format!("{} by {way:?}: {exported}", self.program.module)];
+            let fault = format!("{} by {way:?}: {exported}", self.program.module);
+            return (vec![fault], 0);
         }
+        let carried = size(&folder.join("bundle"));
         for args in [
             ["trust", "add", public.to_str().unwrap()].as_slice(),
             &["import", &at("bundle")],
@@ -259,10 +283,17 @@ impl<'a> Case<'a> {
             run(appliance.args(args).args(["--store", &at("store")])).ok();
         }
 
-        copy(&self.folder.join("source"), &folder.join("project"));
+        // A workspace is worked in where it is; the others in a folder that no go.work is above.
+        let project = match way {
+            Way::GoWork => "checkouts/one",
+            _ => "project",
+        };
+        if way != Way::GoWork {
+            copy(&self.folder.join("source"), &folder.join(project));
+        }
         let script = format!(
             "cd '{}'\nSTEPS='{}'\n{}",
-            at("project"),
+            at(project),
             at("steps"),
             self.program.script(way.steps())
         );
@@ -288,10 +319,7 @@ impl<'a> Case<'a> {
         if way.steps().contains(&"tidy") && faults.is_empty() {
             for file in ["go.mod", "go.sum"] {
                 let read = |from: PathBuf| fs::read_to_string(from.join(file)).unwrap_or_default();
-                let (online, got) = (
-                    read(self.folder.join("online")),
-                    read(folder.join("project")),
-                );
+                let (online, got) = (read(self.folder.join("online")), read(folder.join(project)));
                 if online != got {
                     faults.push(format!(
                         "{name}: tidied, {file} is not what it is online:\n{got}\nonline:\n{online}\n{inside}"
@@ -301,7 +329,7 @@ impl<'a> Case<'a> {
         }
         run(Command::new("chmod").args(["-R", "u+w"]).arg(&folder)).ok();
         fs::remove_dir_all(&folder).unwrap();
-        faults
+        (faults, carried)
     }
 
     /// The flags that choose the program.
@@ -337,8 +365,11 @@ impl<'a> Case<'a> {
             Way::GoSum => vec!["--go-sum".into(), path(self.folder.join("online/go.sum"))],
             Way::GoWork => {
                 checkout();
-                let text = "go 1.26\n\nuse ./checkouts/one\n";
-                vec!["--go-work".into(), write("go.work", text)]
+                // No module of a workspace may want a newer Go than its go.work.
+                let version = self.online.go(&["env", "GOVERSION"], folder).ok().stdout;
+                let version = version.trim().trim_start_matches("go");
+                let text = format!("go {version}\n\nuse ./checkouts/one\n");
+                vec!["--go-work".into(), write("go.work", &text)]
             }
             Way::Checkouts => {
                 checkout();
@@ -347,23 +378,21 @@ impl<'a> Case<'a> {
             Way::Modcache => {
                 let modcache = path(folder.join("modcache"));
                 let script = self.program.script(way.steps());
-                let project = folder.join("seen");
+                let (project, steps) = (folder.join("seen"), folder.join("seen.steps"));
                 copy(&self.folder.join("source"), &project);
                 let words = [
                     "env",
                     &format!("GOMODCACHE={modcache}"),
-                    &format!("STEPS={}", folder.join("seen.steps").display()),
-                    &format!(
-                        "GOPROXY=file://{}/cache/download",
-                        self.online.modcache().display()
-                    ),
+                    &format!("STEPS={}", steps.display()),
+                    &format!("GOPROXY={}", self.online.proxies()),
                     "bash",
                     "-c",
                     &script,
                     "-",
                     self.program.path(),
                 ];
-                self.online.command(&words, &project).ok();
+                let seen = self.online.command(&words, &project).ok();
+                assert_eq!(statuses(&steps), self.statuses, "{seen}");
                 vec!["--modcache".into(), modcache]
             }
             Way::Vendor => {
@@ -387,7 +416,7 @@ impl<'a> Case<'a> {
 
     /// The program as `go install` makes it online.
     fn binary(&self) -> String {
-        let bin = self.folder.join("online/bin");
+        let bin = self.folder.join("online.bin");
         let file = fs::read_dir(&bin).unwrap().next().unwrap().unwrap();
         file.path().to_str().unwrap().to_owned()
     }
@@ -408,6 +437,14 @@ fn cyclonedx(info: &str) -> String {
         .collect();
     serde_json::json!({ "bomFormat": "CycloneDX", "specVersion": "1.6", "components": components })
         .to_string()
+}
+
+/// Bytes of the files of a folder.
+fn size(folder: &Path) -> u64 {
+    let entries = fs::read_dir(folder).unwrap();
+    entries
+        .map(|entry| entry.unwrap().metadata().unwrap().len())
+        .sum()
 }
 
 fn statuses(file: &Path) -> BTreeMap<String, String> {
