@@ -39,17 +39,12 @@ impl Kept {
         goproxy: &str,
         args: &[&str],
     ) -> Result<String, String> {
-        // Where it may write a go line into a go.mod that has none, it downloads as for the newest Go.
-        let flags = match args.starts_with(&["mod", "download"]) {
-            true => "-modcacherw",
-            false => "-modcacherw -mod=mod",
-        };
         let output = Command::new("go")
             .args(args)
             .current_dir(dir)
             .env("GOMODCACHE", modcache)
             .env("GOPROXY", goproxy)
-            .env("GOFLAGS", flags)
+            .env("GOFLAGS", "-modcacherw -mod=mod")
             .env("GOWORK", "off")
             .env("GOTOOLCHAIN", "local")
             .env("CGO_ENABLED", "1")
@@ -303,7 +298,9 @@ fn row(kept: &Kept, name: &str, dir: &Path) -> Result<Row, String> {
     let theirs = fetched("download", &["mod", "download"])?;
     row.download = theirs.len();
     let mut downloaded = names(&resolved);
-    if main.summary.pruned && !main.lists_everything {
+    // `go mod download` gives a go.mod that has no go line one of the newest Go, before it looks what to download.
+    let pruned = main.summary.pruned || file.go.is_none();
+    if pruned && !main.lists_everything {
         // Without an indirect line it counts as a list of wishes, and all that they require is carried besides.
         row.besides = downloaded.difference(&theirs).count();
         downloaded.retain(|name| theirs.contains(name));
