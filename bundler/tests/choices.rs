@@ -57,6 +57,12 @@ fn upgrade_and_patch_are_about_the_rest_or_the_stream() {
     assert!(told.contains("example.com/lib@patch is v1.1.5"), "{told}");
 
     // Now nothing else names it, but the stream has carried it.
+    let done = world
+        .export(&["example.com/lib@patch", "--newest", "none"])
+        .ok();
+    let told = done.stderr + &done.stdout;
+    let words = "example.com/lib@patch is v1.1.5: the destination holds that, nothing changes";
+    assert!(told.contains(words), "{told}");
     let (zips, told) = exported(&world, &["example.com/lib@upgrade"]);
     assert_eq!(zips, "example.com/lib@v1.2.0");
     assert!(told.contains("example.com/lib@upgrade is v1.2.0"), "{told}");

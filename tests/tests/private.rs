@@ -145,10 +145,14 @@ fn without_an_upstream_of_its_own_a_private_module_is_asked_for_nowhere() {
     exported.ok();
 }
 
-#[test]
-fn a_private_module_comes_straight_from_version_control() {
-    let mut site = site_with("direct: true");
-    // A repository where git is told to find the host's.
+/// Has git find a private module's repository at that address.
+fn git_finds(site: &Site, address: &str) {
+    let config = format!("[url \"{address}\"]\n\tinsteadOf = https://git.corp.test/direct\n");
+    std::fs::write(site.path("home/.gitconfig"), config).unwrap();
+}
+
+/// A repository of a module, with a version that its authors have taken back.
+fn repository(site: &Site) -> String {
     let repository = site.path("repository");
     let git = |args: &[&str]| {
         let mut git = Command::new("git");
@@ -175,25 +179,32 @@ fn a_private_module_comes_straight_from_version_control() {
     git(&["add", "."]);
     git(&["commit", "-q", "-m", "first"]);
     git(&["tag", "v1.0.0"]);
-    // What is retracted is carried to whoever names it, as a proxy has it; and it is listed.
     write(
         "go.mod",
-        "module git.corp.test/direct.git\n\ngo 1.21\n\nretract v1.1.0\n",
+        "module git.corp.test/direct.git\n\ngo 1.21\n\nretract v1.1.0 // too early\n",
     );
     git(&["commit", "-q", "-a", "-m", "second"]);
     git(&["tag", "v1.1.0"]);
-    std::fs::write(
-        site.path("home/.gitconfig"),
-        format!("[url \"file://{repository}\"]\n\tinsteadOf = https://git.corp.test/direct\n"),
-    )
-    .unwrap();
+    repository
+}
 
-    let out = export(&mut site, "git.corp.test/direct.git@v1.0.0");
+/// Nobody public heard of a private name.
+#[track_caller]
+fn nobody_heard(site: &Site) {
     let asked = site.upstream.requests();
     assert!(
         !asked.iter().any(|path| path.contains("git.corp.test")),
         "{asked:?}"
     );
+}
+
+#[test]
+fn a_private_module_comes_straight_from_version_control() {
+    let mut site = site_with("direct: true");
+    let repository = repository(&site);
+    git_finds(&site, &format!("file://{repository}"));
+    let out = export(&mut site, "git.corp.test/direct.git@v1.0.0");
+    nobody_heard(&site);
     site.appliance(&["trust", "private", "git.corp.test", "--key", "site"])
         .ok();
     site.appliance(&["import", &out]).ok();
@@ -206,4 +217,75 @@ fn a_private_module_comes_straight_from_version_control() {
     );
     go.run(&["get", "git.corp.test/direct.git@v1.0.0"]).ok();
     go.run(&["run", "."]).ok().says("straight");
+}
+
+#[test]
+fn what_version_control_has_retracted_is_carried_to_whoever_asks_for_it() {
+    let mut site = site_with("direct: true");
+    let repository = repository(&site);
+    git_finds(&site, &format!("file://{repository}"));
+    let config = site.path("modferry.yaml");
+    // Of itself, a query passes over it; asked for, it is there, although its authors do not have it listed.
+    let every = "git.corp.test/direct.git@all";
+    let (plan, retracted) = (["plan", "--config", &config, every], "--retracted");
+    site.bundler(&plan)
+        .ok()
+        .says("git.corp.test/direct.git@all is v1.0.0\n");
+    let plan = [&plan[..], &[retracted]].concat();
+    site.bundler(&plan)
+        .ok()
+        .says("git.corp.test/direct.git@all is v1.0.0 v1.1.0\n");
+    let (exported, out) = site.export(&["--config", &config, every, retracted]);
+    exported.ok();
+    nobody_heard(&site);
+
+    site.appliance(&["trust", "private", "git.corp.test", "--key", "site"])
+        .ok();
+    site.appliance(&["import", &out]).ok();
+    let server = site.serve();
+    let go = developer(&site, &server, "developer").with("GONOSUMDB", "git.corp.test");
+    go.run(&["list", "-m", "-versions", "git.corp.test/direct.git"])
+        .ok()
+        .says("git.corp.test/direct.git v1.0.0\n");
+    go.run(&["get", "git.corp.test/direct.git@v1.1.0"])
+        .ok()
+        .says("retracted by module author: too early");
+}
+
+#[test]
+fn a_dead_host_of_version_control_is_a_failure_and_no_absence() {
+    let mut site = site_with("direct: true");
+    let repository = repository(&site);
+    let config = site.path("modferry.yaml");
+    // It hangs up on everybody.
+    let host = std::net::TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let address = host.local_addr().unwrap();
+    std::thread::spawn(move || host.incoming().for_each(drop));
+    git_finds(&site, &format!("http://{address}/direct"));
+    let named = "git.corp.test/direct.git@v1.0.0";
+    let plan = |module: &str| {
+        site.bundler(&["plan", "--config", &config, module])
+            .expect(9)
+    };
+    plan(named)
+        .says("version control cannot be asked")
+        .never_says("not there (404)");
+    plan("git.corp.test/direct.git@latest").says("git.corp.test/direct.git@latest: go list");
+    let (exported, out) = site.export(&["--config", &config, named]);
+    exported.expect(9).says(named);
+    assert!(!std::path::Path::new(&out).exists() || std::fs::read_dir(&out).unwrap().count() == 0);
+    nobody_heard(&site);
+    // It is back, and has that version.
+    git_finds(&site, &format!("file://{repository}"));
+    export(&mut site, "git.corp.test/direct.git@v1.0.0");
+    // What it does not have is missing, and no failure of the host.
+    site.bundler(&[
+        "plan",
+        "--config",
+        &config,
+        "git.corp.test/direct.git@v1.7.0",
+    ])
+    .expect(9)
+    .says("not there (404)")
+    .never_says("version control cannot be asked");
 }

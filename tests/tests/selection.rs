@@ -115,6 +115,11 @@ fn one_key_carries_the_newest_of_all_or_of_none() {
         versions(&[app, "--newest", "none"], "example.com/app"),
         "example.com/app v1.0.0"
     );
+    // Who wants exactly a version wants no newer one.
+    assert_eq!(
+        versions(&[app, "--follow", "none"], "example.com/app"),
+        "example.com/app v1.0.0"
+    );
     assert_eq!(
         versions(
             &[
@@ -193,7 +198,8 @@ fn a_branch_is_resolved_carried_and_answered() {
     let (again, _) = site.export(&["example.com/fresh@main"]);
     again
         .ok()
-        .says("the destination holds that, nothing changes");
+        .says("the destination holds that, nothing changes")
+        .says("nothing new");
     site.upstream.answer_instead(path, &[Answer::Status(403)]);
     let (refused, _) = site.export(&["example.com/fresh@main"]);
     refused.expect(9).says(
@@ -227,7 +233,7 @@ fn platform() -> String {
 fn with_toolchains(args: &[&str]) -> (Site, Server, Go) {
     let mut site = Site::new();
     let here = platform().replace('/', "-");
-    for version in ["1.98.0", "1.98.2", "1.99.0", "1.99.1rc1"] {
+    for version in ["1.98.0", "1.98.2", "1.99.0", "1.100rc1"] {
         for platform in ["linux-amd64", "plan9-386", &here] {
             let name = format!("golang.org/toolchain@v0.0.1-go{version}.{platform}");
             if !site.upstream.has(&name) {
@@ -325,7 +331,7 @@ fn toolchains_for_other_platforms_are_known_on_all() {
     go.run(&["list", "-m", "toolchain@latest"])
         .ok()
         .says("toolchain go1.99.0");
-    go.run(&["list", "-m", "go@1.99.1rc1"]).expect(1);
+    go.run(&["list", "-m", "go@1.100rc1"]).expect(1);
     go.run(&["list", "-m", "-versions", "golang.org/toolchain"])
         .ok()
         .says("golang.org/toolchain v0.0.1-go1.98.2.plan9-386 v0.0.1-go1.99.0.plan9-386\n");

@@ -239,6 +239,21 @@ fn what_came_in_meanwhile_is_wanted_no_more() {
 }
 
 #[test]
+fn a_zip_is_wanted_until_it_is_there_whatever_else_is() {
+    let site = Site::new(
+        vec![missed("a.b/d@v1.0.0", &[Part::Mod, Part::Zip], 1)],
+        Vec::new(),
+    );
+    site.import(1, "a.b/d@v1.0.0", true, None);
+    let listing = site.list(&Filter::default());
+    assert_eq!(names(&listing), ["a.b/d@v1.0.0"]);
+    assert_eq!(listing.here, 0);
+    site.import(2, "a.b/d@v1.0.0", true, Some(&["d.go"]));
+    let listing = site.list(&Filter::default());
+    assert_eq!((listing.here, listing.wants.len()), (1, 0));
+}
+
+#[test]
 fn what_was_asked_for_by_the_way_is_no_want() {
     let site = Site::new(
         vec![

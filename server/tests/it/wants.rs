@@ -119,6 +119,19 @@ fn misses_are_kept_with_their_counts_over_a_restart() {
 }
 
 #[test]
+fn what_is_missed_last_is_written_at_the_end() {
+    let fixture = Fixture::filled();
+    let folder = folder(&fixture);
+    let flags = ["--wants", folder.to_str().unwrap(), "--wants-every=3600"];
+    let server = Process::start(&fixture.store(), &flags);
+    // The next time to write is in an hour.
+    eventually("the first writing", || folder.join(PRIVATE).exists());
+    get(server.address(), "/example.com/none/@v/list");
+    stop(server);
+    assert_eq!(names(&folder, PUBLIC), ["example.com/none@latest"]);
+}
+
+#[test]
 fn a_kill_loses_no_more_than_what_was_not_written_yet() {
     let fixture = Fixture::filled();
     let folder = folder(&fixture);
@@ -324,9 +337,10 @@ fn a_full_table_keeps_what_is_asked_for_again() {
     let fixture = Fixture::filled();
     let folder = folder(&fixture);
     let server = keeping(&fixture, &folder, &["--wants-most=10"]);
+    // Among equals its name would go first.
     for last in 10..13 {
         let mut client = connect_from(Ipv4Addr::new(127, 0, 0, last), &server);
-        client.ask("GET", "/example.com/needed/@v/v1.0.0.info", &[]);
+        client.ask("GET", "/example.com/again/@v/v1.0.0.info", &[]);
     }
     for last in 100..150 {
         let mut client = connect_from(Ipv4Addr::new(127, 0, 0, last), &server);
@@ -342,7 +356,7 @@ fn a_full_table_keeps_what_is_asked_for_again() {
     let names = names(&folder, PUBLIC);
     assert_eq!(names.len(), 10);
     assert!(
-        names.contains(&"example.com/needed@v1.0.0".into()),
+        names.contains(&"example.com/again@v1.0.0".into()),
         "{names:?}"
     );
     assert_eq!(kept(&folder, PUBLIC).left_out, 91);
