@@ -10,16 +10,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use base64::Engine;
-use flate2::read::MultiGzDecoder;
 use ureq::config::RedirectAuthHeaders;
 use ureq::http::header::{HeaderName, HeaderValue};
-use ureq::http::{HeaderMap, Response, header};
+use ureq::http::{Response, header};
 use ureq::tls::{RootCerts, TlsConfig};
 use ureq::unversioned::transport::DefaultConnector;
 use ureq::{Agent, Body, Proxy};
 
+mod body;
 mod error;
 
+use body::{Coding, coding_of, content_length, decoded, receive};
 use error::{Failed, What};
 pub use error::{HttpError, TransportError};
 
@@ -35,8 +36,6 @@ const SMALL_BODY: u64 = 16 << 20;
 /// A small body may take the time that its limit takes at this rate, in bytes a second, besides
 /// [`HttpOptions::small_body_timeout`].
 const SLOWEST: u64 = 64 << 10;
-/// The coding of bodies that is asked for.
-const GZIP: &str = "gzip";
 /// Redirects that are followed for one request.
 const MAX_REDIRECTS: u32 = 10;
 /// When and how often a request is tried again.
@@ -61,17 +60,6 @@ impl Default for Retry {
             longest_retry_after: Duration::from_secs(60),
         }
     }
-}
-
-/// Which codings of a body are taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-enum Coding {
-    /// Any that the client knows, and they are asked for.
-    Any,
-    /// None is asked for: the body is compressed already, or there is none.
-    Unasked,
-    /// Nor taken.
-    None,
 }
 
 /// Settings of the client.
@@ -247,10 +235,7 @@ impl Http {
         sink: &mut dyn Sink,
     ) -> Result<u64, HttpError> {
         let url = base.url(path);
-        let coding = match path_is_packed(&url) {
-            true => coding.max(Coding::Unasked),
-            false => coding,
-        };
+        let coding = coding.of(&url);
         self.tried(&url, || {
             let answer = self.call(base, &url, "GET", limit, coding)?;
             let status = answer.status().as_u16();
@@ -344,11 +329,7 @@ impl Http {
                     self.options.small_body_timeout + Duration::from_secs(limit / SLOWEST)
                 }))
                 .build();
-        let codings = match coding {
-            Coding::Any => GZIP,
-            Coding::Unasked | Coding::None => "identity",
-        };
-        request = request.header(header::ACCEPT_ENCODING, codings);
+        request = request.header(header::ACCEPT_ENCODING, coding.asked());
         let login = base
             .user
             .as_ref()
@@ -433,86 +414,6 @@ fn agent(options: &HttpOptions, proxy: Option<Proxy>) -> Agent {
     )
 }
 
-fn receive(
-    url: &str,
-    answer: Response<Body>,
-    limit: u64,
-    sink: &mut dyn Sink,
-) -> Result<u64, Failed> {
-    let too_large = || Failed {
-        passing: false,
-        retry_after: None,
-        what: What::Told(HttpError::TooLarge {
-            url: url.to_owned(),
-            limit,
-        }),
-    };
-    let unwritable = |source| Failed {
-        passing: false,
-        retry_after: None,
-        what: What::Told(HttpError::Write {
-            url: url.to_owned(),
-            source,
-        }),
-    };
-    let coded = coding_of(answer.headers()).is_some();
-    let expected = content_length(answer.headers()).filter(|_| !coded);
-    if expected.is_some_and(|size| size > limit) {
-        return Err(too_large());
-    }
-    sink.restart().map_err(unwritable)?;
-    let mut body = decoded(answer);
-    let mut buffer = vec![0; 64 << 10];
-    let mut got = 0u64;
-    loop {
-        let n = match body.read(&mut buffer) {
-            Ok(0) => break,
-            Ok(n) => n,
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
-            Err(error) => return Err(Failed::transport(TransportError::Body(error))),
-        };
-        got += n as u64;
-        if got > limit {
-            return Err(too_large());
-        }
-        sink.take(&buffer[..n]).map_err(unwritable)?;
-    }
-    match expected {
-        Some(expected) if expected != got => {
-            Err(Failed::transport(TransportError::Short { got, expected }))
-        }
-        _ => Ok(got),
-    }
-}
-
-/// The body, with the coding undone that is asked for; one that is not known is left as it is.
-fn decoded(answer: Response<Body>) -> Box<dyn Read> {
-    let coding = coding_of(answer.headers());
-    let body = answer.into_body().into_reader();
-    match coding.as_deref() {
-        Some(GZIP) => Box::new(MultiGzDecoder::new(body)),
-        _ => Box::new(body),
-    }
-}
-
-/// The coding that a body is said to be under, in lower case.
-fn coding_of(headers: &HeaderMap) -> Option<String> {
-    let coding = headers.get(header::CONTENT_ENCODING)?;
-    let text = String::from_utf8_lossy(coding.as_bytes());
-    let text = text.trim().to_ascii_lowercase();
-    (text != "identity").then_some(text)
-}
-
-fn content_length(headers: &HeaderMap) -> Option<u64> {
-    headers
-        .get(header::CONTENT_LENGTH)?
-        .to_str()
-        .ok()?
-        .trim()
-        .parse()
-        .ok()
-}
-
 /// Between half of the pause and all of it, so that many transfers do not come back at once.
 fn jittered(pause: Duration) -> Duration {
     use std::hash::{BuildHasher, Hasher};
@@ -520,11 +421,6 @@ fn jittered(pause: Duration) -> Duration {
         .build_hasher()
         .finish();
     pause / 2 + pause.mul_f64((random % 1024) as f64 / 2048.0)
-}
-
-/// Whether the answer is compressed already, so that a coding of the body would only cost time.
-fn path_is_packed(url: &str) -> bool {
-    url.ends_with(".zip") || url.contains("/tile/")
 }
 
 #[cfg(test)]

@@ -4,6 +4,7 @@ use super::*;
 use crate::upstream::testing::{Answer, TestServer};
 use crate::upstream::url::Base;
 use std::sync::Mutex;
+use ureq::http::HeaderMap;
 
 fn client(options: HttpOptions) -> Http {
     Http::new(HttpOptions {
@@ -149,6 +150,12 @@ fn the_limit_is_kept_with_and_without_a_length() {
         encoder.finish().unwrap()
     };
     assert!(packed.len() < 1000);
+    for coding in ["gzip", "x-gzip"] {
+        let answer = Answer::ok(packed.clone()).header("Content-Encoding", coding);
+        let server = scripted(vec![answer]);
+        let got = http.get(&base(&server.url), "/x", 10_000).unwrap();
+        assert_eq!(got.len(), 10_000, "{coding}");
+    }
     let server = scripted(vec![Answer::ok(packed).header("Content-Encoding", "GZip")]);
     assert_eq!(
         http.get(&base(&server.url), "/x", 10_000).unwrap().len(),
