@@ -96,7 +96,7 @@ fn without_a_database_nothing_is_said_and_with_one_none_is_an_answer() {
     write(&world.path("other.zip"), &other.zip(Packing::Deflated));
     plan(&world, &["--vulndb", "other.zip"])
         .ok()
-        .tells("with 1 reports: none in what is carried whole\n");
+        .tells("with 1 report: none in what is carried whole\n");
 }
 
 #[test]

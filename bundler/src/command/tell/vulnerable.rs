@@ -33,8 +33,12 @@ fn head(known: &Known, states: &[State]) -> String {
             }
         ),
     };
-    let (modified, reports) = (known.modified, known.reports);
-    format!("known vulnerabilities, by the database of {modified} with {reports} reports: {of}\n")
+    let reports = match known.reports {
+        1 => "1 report".to_owned(),
+        count => format!("{count} reports"),
+    };
+    let modified = known.modified;
+    format!("known vulnerabilities, by the database of {modified} with {reports}: {of}\n")
 }
 
 fn one(of: &VulnerableModule) -> String {
