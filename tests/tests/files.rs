@@ -126,6 +126,9 @@ fn files_that_are_taken_back_are_removed_by_gc() {
         .expect(2)
         .says("goes: the file b.pem");
     site.appliance(&["gc", "--yes"]).ok().says("1 files (5 B)");
+    site.appliance(&["status"])
+        .ok()
+        .says("0 zips removed, 0 B; 1 opaque files, 5 B");
     site.appliance(&["fsck"]).ok();
     let server = site.serve();
     let (_, list) = get(server.address(), "/files/", "");

@@ -231,13 +231,21 @@ fn told(entry: &LedgerEntry) -> String {
             import.added.versions,
             bytes(import.added.zip_bytes)
         ),
-        Event::Gc(gc) => format!(
-            "gc: {} go.mod files, {} zips and {} opaque files removed, {}",
-            gc.removed.mods,
-            gc.removed.zips,
-            gc.removed.files,
-            bytes(gc.removed.zip_bytes + gc.removed.file_bytes)
-        ),
+        Event::Gc(gc) => {
+            let modules = format!(
+                "gc: {} go.mod files and {} zips removed, {}",
+                gc.removed.mods,
+                gc.removed.zips,
+                bytes(gc.removed.zip_bytes)
+            );
+            match gc.removed.files {
+                0 => modules,
+                files => format!(
+                    "{modules}; {files} opaque files, {}",
+                    bytes(gc.removed.file_bytes)
+                ),
+            }
+        }
         Event::Acknowledge(done) => match &done.reason {
             Some(reason) => format!("acknowledged: the fork {}: {reason}", done.evidence),
             None => format!("acknowledged: the fork {}", done.evidence),
