@@ -12,6 +12,7 @@ use crate::error::Error;
 use crate::fetch::{Fetched, Level, Session, Sources, Want};
 use crate::progress::Progress;
 use crate::select::gather::gather;
+use crate::select::resolve::Oracle;
 use crate::select::sought::{Place, Sought};
 use crate::select::steps::{Steps, Told};
 use crate::select::toolchains::Lines;
@@ -181,7 +182,8 @@ impl Asked {
             true => newest_of(&basis::carried_since(exported, Sequence::FIRST)?),
             false => BTreeMap::new(),
         };
-        let mut steps = Steps::new(sources, &choice, held, earlier, self.lines);
+        let oracle = Oracle::new(sources, &choice.exclude);
+        let mut steps = Steps::new(&oracle, &choice, held, earlier, self.lines);
         let stops = |steps: &Steps<'_>| match config.keep_going.unwrap_or(false) {
             true => Ok(()),
             false => steps.refusal(),
@@ -189,7 +191,8 @@ impl Asked {
         let mut wants = self.wants;
         wants.extend(steps.first(self.sought)?);
         stops(&steps)?;
-        let session = Session::new(sources, progress, wants, held);
+        let session = Session::new(sources, &oracle, progress, wants, held)
+            .thorough(config.prune.unwrap_or(false));
         let mut fetched = session.run(|selected| {
             let wants = steps.next(selected)?;
             stops(&steps)?;

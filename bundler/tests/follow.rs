@@ -153,3 +153,100 @@ fn a_plan_counts_what_it_cannot_know() {
     let after = plan(&ask);
     assert!(!after.contains("not in the cache"), "{after}");
 }
+
+/// old, which requires nothing, imports what sys has, and that requires dep; nothing else says so.
+fn incomplete() -> World {
+    let mut world = World::new();
+    let go_mod = "module m.test/sys\n\ngo 1.21\n\nrequire m.test/dep v1.0.0\n";
+    let old = ("old.go", "package old\n\nimport _ \"m.test/sys/unix\"\n");
+    world.add(&TestModule::new("m.test/old@v1.0.0", &[old]));
+    for version in ["v1.0.0", "v1.1.0"] {
+        let files = [("go.mod", go_mod), ("unix/u.go", "package unix\n")];
+        world.add(&TestModule::new(&format!("m.test/sys@{version}"), &files));
+    }
+    world.add(&TestModule::new(
+        "m.test/dep@v1.0.0",
+        &[("d.go", "package dep\n")],
+    ));
+    world.publish();
+    write(&world.path("up/m.test/sys/@v/list"), b"v1.0.0\nv1.1.0\n");
+    world
+}
+
+#[test]
+fn what_is_imported_and_not_required_comes_along() {
+    let world = incomplete();
+    let of = |args: &[&str]| zips(&world, &[&["m.test/old@v1.0.0"], args].concat());
+    // With its own requirements, where all are followed.
+    assert_eq!(of(&[]), "dep old sys@v1.1.0");
+    assert_eq!(of(&["--follow", "build"]), "old sys@v1.1.0");
+    assert_eq!(of(&["--follow", "none"]), "old");
+    // What may not be chosen is not chosen here either.
+    assert_eq!(of(&["--exclude", "m.test/sys@v1.1.0"]), "dep old sys");
+    assert_eq!(of(&["--exclude", "m.test/sys"]), "old");
+    let why = world.run(&["plan", "m.test/old@v1.0.0", "--why", "m.test/dep"]);
+    let why = told(&why.ok());
+    assert!(why.contains("m.test/sys@v1.1.0"), "{why}");
+}
+
+#[test]
+fn a_plan_says_where_it_cannot_know_what_is_imported() {
+    let world = incomplete();
+    let plan = || told(&world.run(&["plan", "m.test/old@v1.0.0", "--each"]).ok());
+    let before = plan();
+    assert!(before.contains("an export may find more"), "{before}");
+    assert!(!before.contains("m.test/sys"), "{before}");
+    world.export(&["m.test/old@v1.0.0"]).ok();
+    let after = plan();
+    assert!(!after.contains("an export may find more"), "{after}");
+    assert!(after.contains("m.test/sys@v1.1.0"), "{after}");
+}
+
+#[test]
+fn an_upstream_that_does_not_tell_is_no_failure() {
+    let mut world = incomplete();
+    let files = [("a.go", "package a\n\nimport _ \"m.test/torn/p\"\n")];
+    world.add(&TestModule::new("m.test/a@v1.0.0", &files));
+    world.publish();
+    // No list that could be read.
+    std::fs::create_dir_all(world.path("up/m.test/torn/@v/list")).unwrap();
+    let done = world.export(&["m.test/a@v1.0.0"]).ok();
+    assert_eq!(world.carried("out", "zip"), "m.test/a@v1.0.0");
+    let _ = done;
+}
+
+#[test]
+fn what_is_held_is_not_fetched_again_for_what_it_might_import() {
+    let mut world = incomplete();
+    let requires = |path: &str, name: &str| {
+        format!("module m.test/{path}\n\ngo 1.21\n\nrequire m.test/{name} v1.0.0\n")
+    };
+    for (path, name) in [("top", "mid"), ("mid", "old")] {
+        let files = [
+            ("go.mod", &*requires(path, name)),
+            (
+                "p.go",
+                &*format!("package {path}\n\nimport _ \"m.test/{name}\"\n"),
+            ),
+        ];
+        world.add(&TestModule::new(&format!("m.test/{path}@v1.0.0"), &files));
+    }
+    world.publish();
+    let all =
+        "m.test/dep@v1.0.0 m.test/mid@v1.0.0 m.test/old@v1.0.0 m.test/sys@v1.1.0 m.test/top@v1.0.0";
+    world.export(&["m.test/top@v1.0.0"]).ok();
+    assert_eq!(world.carried("out", "zip"), all);
+    let again = |args: &[&str]| {
+        std::fs::remove_dir_all(world.path(".cache")).unwrap();
+        let again = world.export(&[&["m.test/top@v1.0.0"], args].concat()).ok();
+        assert!(told(&again).contains("nothing new"), "{}", told(&again));
+        ["top", "mid", "old"].map(|name| {
+            let folder = world.path(&format!(".cache/modferry/download/m.test/{name}/@v"));
+            folder.join("v1.0.0.zip").exists()
+        })
+    };
+    // The cache is lost: only what was named is fetched, for its go.sum.
+    assert_eq!(again(&[]), [true, false, false]);
+    // What else is selected has to be known, so that it is not taken back.
+    assert_eq!(again(&["--prune"]), [true, true, true]);
+}

@@ -11,9 +11,9 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write as _;
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
 use std::sync::Arc;
 
+use common::client::{Client, Random};
 use common::{go, write};
 use modferry_bundler::select::gomod::GoMod;
 use modferry_bundler::select::mvs::{Main, Selection, Summary};
@@ -23,23 +23,6 @@ use modferry_bundler::select::packages::{checkout, zip_packages};
 use modferry_checker::testing::TestModule;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::zip::ReadAt;
-
-/// A small generator of the same numbers everywhere.
-struct Random(u64);
-
-impl Random {
-    fn below(&mut self, n: u64) -> u64 {
-        self.0 = self
-            .0
-            .wrapping_mul(6_364_136_223_846_793_005)
-            .wrapping_add(1_442_695_040_888_963_407);
-        (self.0 >> 33) % n
-    }
-
-    fn one_in(&mut self, n: u64) -> bool {
-        self.below(n) == 0
-    }
-}
 
 /// Modules, in a folder that is a module proxy.
 struct Universe {
@@ -234,7 +217,7 @@ impl Universe {
         let mut mods = BTreeSet::new();
         loop {
             let wanted = loader.wanted();
-            if wanted.go_mods.is_empty() && wanted.zips.is_empty() {
+            if wanted.is_empty() {
                 return (loader.selection().unwrap().clone(), mods);
             }
             for module in wanted.go_mods {
@@ -253,6 +236,10 @@ impl Universe {
                 });
                 loader.opened(&module, packages);
             }
+            for (path, _) in wanted.newest {
+                let newest = self.modules.keys().rfind(|module| *module.path() == path);
+                loader.looked_up(&path, newest.cloned());
+            }
         }
     }
 }
@@ -267,61 +254,6 @@ impl Project {
         for (name, text) in &self.files {
             write(&dir.join(name), text.as_bytes());
         }
-    }
-}
-
-/// A go command with nothing cached.
-struct Client<'g> {
-    go: &'g Path,
-    dir: PathBuf,
-    goproxy: String,
-}
-
-impl Client<'_> {
-    fn run(&self, args: &[&str]) -> Output {
-        Command::new(self.go)
-            .args(args)
-            .current_dir(&self.dir)
-            .env_clear()
-            .env("HOME", &self.dir)
-            .env("PATH", self.go.parent().unwrap())
-            .env("GOPATH", self.dir.join("../gopath"))
-            .env("GOMODCACHE", self.modcache())
-            .env(
-                "GOCACHE",
-                std::env::temp_dir().join("modferry-test-gocache"),
-            )
-            .env("GOFLAGS", "-modcacherw")
-            .env("GOTOOLCHAIN", "local")
-            .env("GOPROXY", format!("{},off", self.goproxy))
-            .env("GOSUMDB", "off")
-            .env("CGO_ENABLED", "0")
-            .output()
-            .unwrap()
-    }
-
-    fn modcache(&self) -> PathBuf {
-        self.dir.with_extension("modcache")
-    }
-
-    /// The zips that were downloaded, as the module cache names them.
-    fn zips(&self) -> BTreeSet<String> {
-        let root = self.modcache().join("cache/download");
-        let mut found = BTreeSet::new();
-        let mut folders = vec![root.clone()];
-        while let Some(folder) = folders.pop() {
-            for entry in fs::read_dir(folder).into_iter().flatten() {
-                let path = entry.unwrap().path();
-                if path.is_dir() {
-                    folders.push(path);
-                } else if path.extension().is_some_and(|kind| kind == "zip") {
-                    let name = path.with_extension("");
-                    let name = name.strip_prefix(&root).unwrap().to_str().unwrap();
-                    found.insert(name.replace("/@v/", "@"));
-                }
-            }
-        }
-        found
     }
 }
 

@@ -170,13 +170,9 @@ fn ours(
     current: Option<&str>,
 ) -> Result<String, String> {
     let question = Question {
-        or: Vec::new(),
-        path: ModulePath::new(path).unwrap(),
         query: Query::parse(query).map_err(|error| error.to_string())?,
         current: current.map(|current| current.parse().unwrap()),
-        pre_releases: false,
-        retracted: false,
-        looks: false,
+        ..Question::newest(ModulePath::new(path).unwrap())
     };
     let answers = Oracle::new(sources, &[]).ask_all(&[question]).unwrap();
     match answers.into_iter().next().unwrap() {

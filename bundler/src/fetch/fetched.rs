@@ -120,13 +120,13 @@ impl Session<'_> {
             let of = dependents.get(&failure.module);
             failure.dependents = of.cloned().unwrap_or_default();
         }
-        let more = optional.len().saturating_sub(MAX_NOTES);
-        fetched.notes.extend(optional.into_iter().take(MAX_NOTES));
-        if more > 0 {
-            fetched
-                .notes
-                .insert(format!("not carried, and no build needs it: {more} more"));
-        }
+        let notes = &mut fetched.notes;
+        first_of(notes, optional, "not carried, and no build needs it");
+        first_of(
+            notes,
+            state.unasked,
+            "not known whether it has packages that are imported",
+        );
         fetched
             .failures
             .sort_by(|a, b| (&a.module, a.part).cmp(&(&b.module, b.part)));
@@ -143,11 +143,18 @@ impl Session<'_> {
                 format!("{name}: {folder} stands in for a module and is not carried")
             }));
         }
-        if state.unread > 0 {
+        if !state.unread.is_empty() {
             fetched.notes.insert(format!(
                 "{} zips are not in the cache, so that what their packages need is not known: all that they require is \
                  counted, and an export may find less",
-                state.unread
+                state.unread.len()
+            ));
+        }
+        if !state.unread_imports.is_empty() {
+            fetched.notes.insert(format!(
+                "{} zips are not in the cache, so that it is not known whether their packages import what nothing \
+                 requires: an export may find more",
+                state.unread_imports.len()
             ));
         }
         for module in self.required() {
@@ -174,5 +181,14 @@ impl Session<'_> {
             fetched.modules.insert(module, entry);
         }
         fetched
+    }
+}
+
+/// Notes the first of these, and how many there are more.
+fn first_of(notes: &mut BTreeSet<String>, all: BTreeSet<String>, what: &str) {
+    let more = all.len().saturating_sub(MAX_NOTES);
+    notes.extend(all.into_iter().take(MAX_NOTES));
+    if more > 0 {
+        notes.insert(format!("{what}: {more} more"));
     }
 }

@@ -3,13 +3,16 @@
 //! A [`Loader`] says what it wants, and is asked again once all of that is there. Its zips are read as soon as they are
 //! verified; those that the destination holds are fetched for it as well, since what is in them says what else is needed.
 //! A plan fetches no zip: it reads those that the cache has, and counts what the others may need as needed.
+//!
+//! A load that only completes requirements is not worth fetching again what the destination holds: what that imports was
+//! carried with it, and the cache mostly has it to be read. Only where what is not selected is taken back, all has to be known.
 
 use std::fs::File;
 use std::sync::{Arc, Mutex};
 
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::module::{ModulePath, ModuleVersion};
 
-use super::slot::Waiter;
+use super::slot::{Slot, Waiter};
 use super::{Level, Session, lock};
 use crate::cache::FileAt;
 use crate::pool::Pool;
@@ -38,9 +41,12 @@ pub(super) struct Load {
     pub(super) optional: bool,
     pub(super) loader: Mutex<Loader>,
     subject: Subject,
+    task: Task,
     tags: Tags,
     /// How much it waits for.
     missing: Mutex<usize>,
+    /// Whether what it completed is wanted by a build.
+    pub(super) built: bool,
 }
 
 impl Load {
@@ -50,9 +56,16 @@ impl Load {
             optional,
             tags: Loader::tags(loading.task, &loading.tags),
             subject: loading.subject.clone(),
+            task: loading.task,
             loader: Mutex::new(Loader::new(loading.main, loading.subject, loading.task)),
             missing: Mutex::new(0),
+            built: false,
         }
+    }
+
+    /// Whether it only completes requirements, and all else of the graph is wanted anyway.
+    pub(super) fn completes(&self) -> bool {
+        self.task == Task::Complete
     }
 
     /// The module that was named.
@@ -78,8 +91,7 @@ impl Session<'_> {
     fn go_on<'t>(&'t self, pool: &Pool<'t>, index: usize) {
         let load = &self.loads[index];
         let needs = lock(&load.loader).wanted();
-        let count = needs.go_mods.len() + needs.zips.len();
-        if count == 0 {
+        if needs.is_empty() {
             let selection = lock(&load.loader).selection().cloned().unwrap_or_default();
             for module in &selection.whole {
                 self.want(pool, module, Level::Whole, None, load.optional);
@@ -89,7 +101,7 @@ impl Session<'_> {
             }
             return;
         }
-        *lock(&load.missing) = count;
+        *lock(&load.missing) = needs.len();
         for module in &needs.go_mods {
             self.want(
                 pool,
@@ -102,6 +114,9 @@ impl Session<'_> {
         for module in &needs.zips {
             self.want_packages(pool, module, index);
         }
+        for (path, current) in needs.newest {
+            pool.spawn(move |pool| self.look_up(pool, index, path, current));
+        }
     }
 
     /// Tells a loader what a go.mod says.
@@ -113,6 +128,18 @@ impl Session<'_> {
         loaded: Loaded,
     ) {
         lock(&self.loads[index].loader).loaded(module, loaded);
+        self.one_less(pool, index);
+    }
+
+    /// Tells a loader which version of a module is the newest.
+    pub(super) fn tell_newest<'t>(
+        &'t self,
+        pool: &Pool<'t>,
+        index: usize,
+        path: &ModulePath,
+        newest: Option<ModuleVersion>,
+    ) {
+        lock(&self.loads[index].loader).looked_up(path, newest);
         self.one_less(pool, index);
     }
 
@@ -131,7 +158,7 @@ impl Session<'_> {
         self.want(pool, module, Level::Mod, None, optional);
         if let Some(slot) = self.lock().slots.get_mut(module) {
             slot.readers.push(index);
-            if slot.left_out && self.sources.zips {
+            if slot.left_out && self.sources.zips && self.has_to_be_read(slot) {
                 slot.left_out = false;
                 slot.zip_begun = false;
                 slot.zip_ended = false;
@@ -140,6 +167,12 @@ impl Session<'_> {
         }
         self.want(pool, module, Level::Whole, None, optional);
         self.settle(pool, module);
+    }
+
+    /// Whether a loader waits for a module's packages that cannot do without, be the zip held by the destination.
+    pub(super) fn has_to_be_read(&self, slot: &Slot) -> bool {
+        let mut readers = slot.readers.iter().map(|index| &self.loads[*index]);
+        readers.any(|load| self.thorough || !load.completes())
     }
 
     /// Where a module's zip is there, or never will be: tells the loaders that wait for it.
@@ -156,8 +189,16 @@ impl Session<'_> {
         for index in readers {
             let module = module.clone();
             pool.spawn(move |pool| {
-                let packages = self.packages(&module, &self.loads[index].tags);
-                lock(&self.loads[index].loader).opened(&module, packages);
+                let load = &self.loads[index];
+                let packages = self.packages(&module, &load.tags);
+                if packages.is_none() && !self.sources.zips {
+                    let mut state = self.lock();
+                    match load.completes() {
+                        true => state.unread_imports.insert(module.clone()),
+                        false => state.unread.insert(module.clone()),
+                    };
+                }
+                lock(&load.loader).opened(&module, packages);
                 self.one_less(pool, index);
             });
         }
@@ -165,18 +206,17 @@ impl Session<'_> {
 
     /// The packages of a module, if they can be known.
     fn packages(&self, module: &ModuleVersion, tags: &Tags) -> Option<Arc<Packages>> {
-        let path = {
+        let (path, verified) = {
             let state = self.lock();
             let slot = state.slots.get(module)?;
             if let Some((_, packages)) = slot.packages.iter().find(|(of, _)| of == tags) {
                 return packages.clone();
             }
-            slot.zip.as_ref().map(|zip| zip.path.clone())
-        };
-        let path = match path {
-            Some(path) => path,
-            None if self.sources.zips => return None,
-            None => self.sources.cache.path(module, "zip"),
+            match &slot.zip {
+                Some(zip) => (zip.path.clone(), true),
+                None if self.sources.zips && !slot.left_out => return None,
+                None => (self.sources.cache.path(module, "zip"), false),
+            }
         };
         let read = File::open(path).and_then(FileAt::new);
         let packages = match read.map(|zip| zip_packages::read(module, &zip, tags)) {
@@ -185,10 +225,7 @@ impl Session<'_> {
                 self.unknown(module, &error);
                 None
             }
-            Err(_) if !self.sources.zips => {
-                self.lock().unread += 1;
-                None
-            }
+            Err(_) if !verified => None,
             Err(error) => {
                 self.unknown(module, &error);
                 None

@@ -8,6 +8,7 @@
 
 mod because;
 mod builds;
+mod completed;
 mod dependents;
 mod failure;
 mod fetched;
@@ -45,11 +46,13 @@ use crate::pool::Pool;
 use crate::progress::Progress;
 use crate::select::gosum::Sums;
 use crate::select::mvs::Loaded;
+use crate::select::resolve::Oracle;
 use crate::upstream::goproxy::{Reason, Unavailable};
 
 /// One run of fetching.
 pub struct Session<'s> {
     sources: &'s Sources,
+    oracle: &'s Oracle<'s>,
     progress: &'s Progress,
     builds: Vec<Build>,
     loads: Vec<Load>,
@@ -59,6 +62,8 @@ pub struct Session<'s> {
     exactly: Vec<Exactly>,
     /// What the destination holds: zips and infos of that are not fetched.
     held: &'s Holdings,
+    /// Whether all is read that says what else is selected.
+    thorough: bool,
     state: Mutex<State>,
     checkers: Mutex<Vec<modferry_protocol::zip::Checker>>,
 }
@@ -79,15 +84,17 @@ struct Exactly {
 }
 
 impl<'s> Session<'s> {
-    /// A run that fetches `wants`. Of what is held, only what says what else is wanted is fetched.
+    /// A run that fetches `wants`; where packages import what nothing has, it asks the oracle. Of what is held, only what says what else is wanted is fetched.
     pub fn new(
         sources: &'s Sources,
+        oracle: &'s Oracle<'s>,
         progress: &'s Progress,
         wants: Vec<Want>,
         held: &'s Holdings,
     ) -> Session<'s> {
         let mut session = Session {
             sources,
+            oracle,
             progress,
             builds: Vec::new(),
             loads: Vec::new(),
@@ -95,11 +102,17 @@ impl<'s> Session<'s> {
             pins: Vec::new(),
             exactly: Vec::new(),
             held,
+            thorough: false,
             state: Mutex::new(State::default()),
             checkers: Mutex::new(Vec::new()),
         };
         session.add(wants);
         session
+    }
+
+    /// The same, where all that says what else is selected has to be known, since the rest is taken back.
+    pub fn thorough(self, thorough: bool) -> Session<'s> {
+        Session { thorough, ..self }
     }
 
     fn add(&mut self, wants: Vec<Want>) {
@@ -152,7 +165,11 @@ impl<'s> Session<'s> {
             if let Some(fatal) = self.lock().fatal.take() {
                 return Err(fatal.into());
             }
-            let wants = more(&self.selected_so_far())?;
+            // What is completed is selected before anybody is told what is.
+            let mut wants = self.completed();
+            if wants.is_empty() {
+                wants = more(&self.selected_so_far())?;
+            }
             if wants.is_empty() {
                 return Ok(self.fetched());
             }
@@ -341,13 +358,13 @@ impl<'s> Session<'s> {
     }
 
     /// Whether the destination holds all of it. A module that was named is fetched all the same, for its go.sum; so is one
-    /// whose packages are to be read.
+    /// whose packages have to be read.
     fn is_left_out(&self, module: &ModuleVersion) -> bool {
         let named = || (self.builds.iter()).any(|build| build.named.as_ref() == Some(module));
         let read = || {
             let state = self.lock();
             let slot = state.slots.get(module);
-            slot.is_some_and(|slot| !slot.readers.is_empty())
+            slot.is_some_and(|slot| self.has_to_be_read(slot))
         };
         self.held.parts(module).has(Parts::WHOLE) && !(self.sources.zips && (named() || read()))
     }

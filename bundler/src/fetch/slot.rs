@@ -21,8 +21,12 @@ pub(super) struct State {
     /// Whether something that says what is wanted could not be read.
     pub(super) uncertain: bool,
     pub(super) fatal: Option<Fatal>,
-    /// Zips that a plan could not read, since the cache does not have them.
-    pub(super) unread: usize,
+    /// Modules whose zip a plan could not read, since the cache does not have it.
+    pub(super) unread: BTreeSet<ModuleVersion>,
+    /// The same, where all that they require is wanted anyway, and only what nothing requires is not known.
+    pub(super) unread_imports: BTreeSet<ModuleVersion>,
+    /// Why it is not known of some modules whether they have what packages import and nothing requires.
+    pub(super) unasked: BTreeSet<String>,
     /// Tiles that are fetched ahead.
     pub(super) tiles: HashSet<Tile>,
 }

@@ -23,6 +23,8 @@ pub(super) struct Known {
     requirers: OnceLock<HashMap<ModuleVersion, Option<ModuleVersion>>>,
     /// Folders that stand in for modules of the graph.
     folders: BTreeSet<String>,
+    /// Modules that only came in because packages import them, each with the module whose package does.
+    imported: BTreeMap<ModuleVersion, Option<ModuleVersion>>,
 }
 
 impl Known {
@@ -32,6 +34,7 @@ impl Known {
             files: HashMap::new(),
             requirers: OnceLock::new(),
             folders: BTreeSet::new(),
+            imported: BTreeMap::new(),
         }
     }
 
@@ -42,6 +45,17 @@ impl Known {
     pub(super) fn learn(&mut self, module: &ModuleVersion, loaded: Loaded) {
         self.files.insert(module.clone(), loaded);
         self.requirers = OnceLock::new();
+    }
+
+    /// Counts a module as required by the one that imports it; `None`: by the main module.
+    pub(super) fn import(&mut self, module: ModuleVersion, by: Option<ModuleVersion>) {
+        self.imported.entry(module).or_insert(by);
+        self.requirers = OnceLock::new();
+    }
+
+    /// The modules that are counted so.
+    pub(super) fn imported(&self) -> impl Iterator<Item = &ModuleVersion> {
+        self.imported.keys()
     }
 
     /// What the go.mod file says that counts for this module, once it is known: replacements resolved.
@@ -93,6 +107,8 @@ impl Known {
         let of_folders = of_folders.flat_map(|local| local.summary.require.clone());
         let first = self.main.roots().into_iter().chain(of_folders);
         queue.extend(first.map(|module| (module, None)));
+        let imported = self.imported.iter();
+        queue.extend(imported.map(|(module, by)| (module.clone(), by.clone())));
         while let Some((module, requirer)) = queue.pop_front() {
             if self.main.is_self(&module) || requirers.contains_key(&module) {
                 continue;

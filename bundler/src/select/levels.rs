@@ -1,8 +1,8 @@
 //! `follow`: what a module or a project wants, each as far as its requirements are followed.
 //!
 //! `build` and `test` load packages, and depend on which files count: under all platforms unless some are chosen.
-//! `all` reads the whole graph, and where a project's files are there, loads what tidying opens as well, under all
-//! platforms always.
+//! `all` reads the whole graph. It loads packages as well, under all platforms always: a module's, to find what they import
+//! and nothing requires; a project's, where its files are there, for what tidying opens.
 
 use std::path::Path;
 
@@ -18,26 +18,27 @@ use super::packages::load::{Loader, Subject, Task};
 use crate::fetch::{Level, Loading, Want};
 
 /// What whoever requires this module needs.
-pub fn of_module(name: String, module: ModuleVersion, follow: Follow, tags: &Tags) -> Want {
+pub fn of_module(name: String, module: ModuleVersion, follow: Follow, tags: &Tags) -> Vec<Want> {
     let main = Main::requiring(module.clone());
-    let task = match follow {
-        Follow::None => {
-            return Want::Exactly {
-                name,
-                modules: [(module, Level::Whole)].into(),
-            };
-        }
+    let subject = Subject::Module(module.clone());
+    match follow {
+        Follow::None => vec![Want::Exactly {
+            name,
+            modules: [(module, Level::Whole)].into(),
+        }],
         Follow::All => {
-            return Want::Build {
-                name,
-                main: Box::new(main),
+            let build = Want::Build {
+                name: name.clone(),
+                main: Box::new(main.clone()),
                 named: Some(module),
             };
+            // Requirements may be missing: a module that needs none of that is built without.
+            let completed = load(name, main, subject, Task::Complete, tags);
+            vec![build, Want::Optional(Box::new(completed))]
         }
-        Follow::Build => Task::Build,
-        Follow::Test => Task::Test,
-    };
-    load(name, main, Subject::Module(module), task, tags)
+        Follow::Build => vec![load(name, main, subject, Task::Build, tags)],
+        Follow::Test => vec![load(name, main, subject, Task::Test, tags)],
+    }
 }
 
 /// What the module of this go.mod file needs, whose files are beside it in `folder`; the second is what to tell. Where it has
@@ -73,14 +74,14 @@ pub fn of_project(
             let wanted = load(name, with_files, Subject::Main, task, tags);
             Ok((vec![wanted], None))
         }
-        (Ok(()), Task::Tidy) => {
+        (Ok(()), _) => {
             // Builds do without what only tidying opens: tests of other modules' packages.
             let tidying = load(name.clone(), with_files.clone(), Subject::Main, task, tags);
             let wanted = build(name, with_files);
             Ok((vec![wanted, Want::Optional(Box::new(tidying))], None))
         }
         (Err(error), Task::Build | Task::Test) => Err(error),
-        (Err(error), Task::Tidy) => {
+        (Err(error), _) => {
             let note = format!(
                 "{name}: its Go files are left out of account, and go mod tidy may lack modules: {}",
                 in_one_line(&error)

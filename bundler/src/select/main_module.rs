@@ -238,6 +238,48 @@ impl Main {
             .or_else(|| self.replace_all.get(module.path()))
     }
 
+    /// The modules that are replaced, whether or not anything requires them, and could have this package: the longest
+    /// path first, each at the highest version that a replacement names; where none does, at one before all others
+    /// (modload.HighestReplaced, module.ZeroPseudoVersion).
+    pub(super) fn replaced_above(&self, package: &str) -> Vec<ModuleVersion> {
+        let above = |path: &ModulePath| {
+            let rest = package.strip_prefix(path.as_str());
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        let mut highest: BTreeMap<&ModulePath, ModuleVersion> = BTreeMap::new();
+        for module in self
+            .replace_one
+            .keys()
+            .filter(|module| above(module.path()))
+        {
+            let known = highest
+                .entry(module.path())
+                .or_insert_with(|| module.clone());
+            if *known < *module {
+                *known = module.clone();
+            }
+        }
+        for path in self.replace_all.keys().filter(|path| above(path)) {
+            let (_, major) = path.split_version();
+            let major = major.trim_start_matches(['/', '.']);
+            let major = if major.is_empty() { "v0" } else { major };
+            let zero = format!("{major}.0.0-00010101000000-000000000000");
+            if let Ok(zero) = ModuleVersion::parse(path.as_str(), &zero) {
+                highest.entry(path).or_insert(zero);
+            }
+        }
+        let mut replaced: Vec<ModuleVersion> = highest.into_values().collect();
+        replaced.sort_by_key(|module| std::cmp::Reverse(module.path().as_str().len()));
+        replaced
+    }
+
+    /// Whether a path is that of a main module.
+    pub(super) fn is_main(&self, path: &ModulePath) -> bool {
+        path.as_str() == self.name
+            || self.path.as_ref() == Some(path)
+            || self.workspace.contains(path)
+    }
+
     /// Whether it is the main module itself, whatever version of it is required.
     pub(super) fn is_self(&self, module: &ModuleVersion) -> bool {
         self.path.as_ref() == Some(module.path()) || self.workspace.contains(module.path())

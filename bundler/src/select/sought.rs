@@ -1,5 +1,6 @@
 //! A module that is asked for by name: `path@version`, `path@query`, `pattern@query`, and how it is meant.
 
+use std::collections::BTreeSet;
 use std::fmt;
 use std::str::FromStr;
 
@@ -143,6 +144,7 @@ impl Sought {
             or: self.or.clone(),
             query: self.query.clone(),
             current,
+            without: BTreeSet::new(),
             pre_releases: self.pre_releases,
             retracted: self.retracted,
             looks: self.pattern.as_path().is_none(),
@@ -150,7 +152,7 @@ impl Sought {
     }
 
     /// What is wanted of a version that was chosen.
-    pub fn want(&self, module: ModuleVersion) -> Want {
+    pub fn wants(&self, module: ModuleVersion) -> Vec<Want> {
         let name = match self.is_version() {
             true => self.name.clone(),
             false => format!("{} ({module})", self.name),

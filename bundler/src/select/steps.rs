@@ -22,7 +22,7 @@ use super::sought::Sought;
 use super::toolchains::{self, Lines, Platform, Toolchains};
 use crate::basis::{Holdings, Parts};
 use crate::error::Error;
-use crate::fetch::{Fatal, Level, Selected, Sources, Want};
+use crate::fetch::{Fatal, Level, Selected, Want};
 
 /// No more notes than this about newest versions that are not known.
 const MAX_NOTES: usize = 10;
@@ -70,7 +70,7 @@ pub struct Told {
 
 /// The steps.
 pub struct Steps<'s> {
-    oracle: Oracle<'s>,
+    oracle: &'s Oracle<'s>,
     choice: &'s Choice,
     held: &'s Holdings,
     /// The highest version of each module that the stream has carried.
@@ -96,16 +96,16 @@ enum Step {
 }
 
 impl<'s> Steps<'s> {
-    /// With these sources, for a destination that holds that, and a stream that has carried these versions.
+    /// With what this oracle says, for a destination that holds that, and a stream that has carried these versions.
     pub fn new(
-        sources: &'s Sources,
+        oracle: &'s Oracle<'s>,
         choice: &'s Choice,
         held: &'s Holdings,
         earlier: BTreeMap<ModulePath, Version>,
         lines: Vec<Lines>,
     ) -> Steps<'s> {
         Steps {
-            oracle: Oracle::new(sources, &choice.exclude),
+            oracle,
             choice,
             held,
             earlier,
@@ -183,7 +183,7 @@ impl<'s> Steps<'s> {
                     self.told.notes.extend(note);
                     self.told.answers.extend(answer.carried);
                     for module in answer.chosen {
-                        wants.push(self.take(sought, module));
+                        wants.extend(self.take(sought, module));
                     }
                 }
                 // Not everything that a pattern matches has what is asked for.
@@ -199,14 +199,14 @@ impl<'s> Steps<'s> {
         Ok(wants)
     }
 
-    fn take(&mut self, sought: &Sought, module: ModuleVersion) -> Want {
+    fn take(&mut self, sought: &Sought, module: ModuleVersion) -> Vec<Want> {
         // Once exactly and once with what it needs: then its newest version is wanted with that, too.
         self.named
             .entry(module.path().clone())
             .and_modify(|first| first.follow = first.follow.max(sought.follow))
             .or_insert_with(|| sought.clone());
         self.chosen.insert(module.clone());
-        sought.want(module)
+        sought.wants(module)
     }
 
     /// Says what a query came to, and if that changes nothing.
@@ -302,7 +302,7 @@ impl<'s> Steps<'s> {
                         name: name.clone(),
                         ..sought.clone()
                     };
-                    wants.push(newest.want(module));
+                    wants.extend(newest.wants(module));
                 }
             }
             // Retracted itself, it is only there to say so.

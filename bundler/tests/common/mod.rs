@@ -2,6 +2,8 @@
 //! `file://` or over loopback, and the built command run with a clean environment.
 #![allow(dead_code, clippy::unwrap_used)]
 
+pub mod client;
+
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};

@@ -111,7 +111,7 @@ pub(super) fn find(
 }
 
 /// Whether the go command looks for it in the standard library first: its first element has no dot.
-fn is_standard(path: &str) -> bool {
+pub(super) fn is_standard(path: &str) -> bool {
     !path
         .split('/')
         .next()
@@ -119,7 +119,7 @@ fn is_standard(path: &str) -> bool {
 }
 
 /// The path and what stands before each of its slashes, the longest first.
-fn prefixes(path: &str) -> impl Iterator<Item = &str> {
+pub(super) fn prefixes(path: &str) -> impl Iterator<Item = &str> {
     let mut rest = Some(path);
     std::iter::from_fn(move || {
         let here = rest?;

@@ -5,17 +5,22 @@
 //! wanted is what has to be carried: modules that only might have provided a package are opened as well, and a build
 //! does not go on without them.
 //!
+//! Where packages import what no module of the build has, `go get` and `go mod tidy` look for a module that does, and
+//! require it: so does this, wherever one of them is gone through.
+//!
 //! A build's requirements change while it goes on, and the versions with them. What an earlier state selected stays
 //! wanted, since the go command opens that too on its way.
+
+mod run;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::module::{ModulePath, ModuleVersion};
 
-use super::closure::{self, Closure, IN_ALL, NAMED, Tests};
+use super::closure::{Closure, Tests};
 use super::constraint::Tags;
-use super::find::{Import, find};
+use super::find::find;
 use super::folders::Packages;
 use super::requirements::Requirements;
 use super::roots;
@@ -33,6 +38,9 @@ pub enum Task {
     Test,
     /// To tidy the main module's requirements as well.
     Tidy,
+    /// To find out what tidying adds to the requirements because nothing else requires it: where all of the graph is
+    /// taken anyway, only that is left to know.
+    Complete,
 }
 
 /// Which packages.
@@ -72,6 +80,8 @@ struct Rules {
     /// The packages of a module that is required are imported by the main module.
     imported: bool,
     tidy: bool,
+    /// What nothing provides is looked for, and required.
+    completes: bool,
 }
 
 impl Loader {
@@ -97,7 +107,7 @@ impl Loader {
     /// Under which tags files are to be read for this task: `go mod tidy` takes all.
     pub fn tags(task: Task, tags: &Tags) -> Tags {
         match task {
-            Task::Tidy => Tags::Any,
+            Task::Tidy | Task::Complete => Tags::Any,
             Task::Build | Task::Test => tags.clone(),
         }
     }
@@ -111,6 +121,26 @@ impl Loader {
     pub fn opened(&mut self, module: &ModuleVersion, packages: Option<Arc<Packages>>) {
         let tree = packages.map_or(Tree::Unknown, Tree::Packages);
         self.world.opened(module, tree);
+    }
+
+    /// Tells which version of a module is the newest that may be chosen; `None`: there is no such module.
+    pub fn looked_up(&mut self, path: &ModulePath, newest: Option<ModuleVersion>) {
+        self.world.looked_up(path, newest);
+    }
+
+    /// The main module.
+    pub fn main(&self) -> &Main {
+        self.world.main()
+    }
+
+    /// The modules that came in because packages import them and nothing required them, once it is done.
+    pub fn completed(&self) -> BTreeSet<ModuleVersion> {
+        self.world.known.imported().cloned().collect()
+    }
+
+    /// Whether so many modules might have what nothing provides that not all of them were looked up.
+    pub fn has_too_many(&self) -> bool {
+        self.world.has_too_many()
     }
 
     /// Goes on, and says what is wanted before it can go further. Nothing: it is done.
@@ -154,6 +184,9 @@ impl Loader {
     fn go_through(&mut self) -> Result<(), Wait> {
         let mut next = 0;
         let given = Requirements::of(self.world.main());
+        if self.task == Task::Complete {
+            return self.tidy(&mut next, given).map(drop);
+        }
         let expanded = self.expanded(&mut next, &given)?;
         let mut starts = vec![given.clone()];
         if expanded.roots() != given.roots() {
@@ -190,6 +223,8 @@ impl Loader {
                     tests,
                     imported: *imported,
                     tidy: false,
+                    // In a project of one's own, `go build` changes no requirement; what is named is got first.
+                    completes: matches!(self.subject, Subject::Module(_)),
                 };
                 let run = self.run(next, &start, rules)?;
                 self.expanded(next, &run.requirements)?;
@@ -216,6 +251,7 @@ impl Loader {
             },
             imported: true,
             tidy: true,
+            completes: true,
         };
         let run = self.run(next, &start, rules)?;
         let Some(closure) = &run.closure else {
@@ -254,145 +290,6 @@ impl Loader {
         self.selection.selected = (*graph).clone();
         self.keep(next, requirements.clone(), None);
         Ok(requirements)
-    }
-
-    /// Loads packages until that changes no requirement any more (load.go, loadFromRoots).
-    fn run(
-        &mut self,
-        next: &mut usize,
-        start: &Requirements,
-        rules: Rules,
-    ) -> Result<Arc<Run>, Wait> {
-        if let Some(run) = self.before(next) {
-            return Ok(run);
-        }
-        let mut requirements = start.clone();
-        if !requirements.pruned {
-            self.world.graph(&mut requirements)?;
-        }
-        let flags = match rules.imported {
-            true => NAMED | IN_ALL,
-            false => NAMED,
-        };
-        let closure = loop {
-            let named = self.named(&mut requirements, rules)?;
-            if let Some(more) = self.provided(&mut requirements, &named)? {
-                requirements = more;
-                continue;
-            }
-            let closure = closure::load(
-                &mut self.world,
-                &mut requirements,
-                &named,
-                flags,
-                rules.tests,
-            )?;
-            let added = match rules.tidy {
-                true => roots::tidied(&mut self.world, &requirements, &closure)?,
-                false => Requirements::new(requirements.pruned, Vec::new()),
-            };
-            let mut now = roots::update(
-                &mut self.world,
-                &requirements,
-                Some(&closure),
-                added.roots(),
-            )?;
-            let changed = now.roots() != requirements.roots() && self.moved(&mut now, &closure)?;
-            requirements = now;
-            if !changed {
-                break closure;
-            }
-        };
-        Ok(self.keep(next, requirements, rules.tidy.then_some(closure)))
-    }
-
-    /// The packages that are named.
-    fn named(
-        &mut self,
-        requirements: &mut Requirements,
-        rules: Rules,
-    ) -> Result<Vec<Arc<str>>, Wait> {
-        let of = |module: &str, folder: &str| -> Arc<str> {
-            match folder {
-                "" => module.into(),
-                folder => format!("{module}/{folder}").into(),
-            }
-        };
-        match &self.subject {
-            Subject::Main => {
-                let main = self.world.main();
-                let tree = main.tree.iter();
-                let own = tree.flat_map(|tree| tree.listed(&main.ignore));
-                let own = own.map(|folder| of(&main.name, folder));
-                let tools = main.tools.iter().filter(|_| rules.tidy);
-                Ok(own.chain(tools.map(|tool| Arc::from(&**tool))).collect())
-            }
-            Subject::Module(module) => {
-                let path = module.path().as_str();
-                let selected = match requirements.pruned {
-                    true => requirements.selected(path).cloned(),
-                    false => self.world.graph(requirements)?.get(path).cloned(),
-                };
-                let selected = selected.unwrap_or_else(|| module.clone());
-                Ok(match self.world.tree(&selected)? {
-                    Some(Tree::Packages(packages)) => {
-                        let listed = packages.listed(&[]);
-                        listed.map(|folder| of(path, folder)).collect()
-                    }
-                    _ => Vec::new(),
-                })
-            }
-        }
-    }
-
-    /// The requirements with the modules of the named packages as roots, if they are none yet.
-    fn provided(
-        &mut self,
-        requirements: &mut Requirements,
-        named: &[Arc<str>],
-    ) -> Result<Option<Requirements>, Wait> {
-        if !requirements.pruned {
-            return Ok(None);
-        }
-        let (mut added, mut waits) = (BTreeSet::new(), false);
-        for path in named {
-            match find(&mut self.world, path, requirements, false) {
-                Ok(import) => added.extend(import.module().cloned()),
-                Err(Wait) => waits = true,
-            }
-        }
-        if waits {
-            return Err(Wait);
-        }
-        added.retain(|module| requirements.selected(module.path().as_str()) != Some(module));
-        if added.is_empty() {
-            return Ok(None);
-        }
-        let added: Vec<ModuleVersion> = added.into_iter().collect();
-        let now = roots::update(&mut self.world, requirements, None, &added)?;
-        Ok((now.roots() != requirements.roots()).then_some(now))
-    }
-
-    /// Whether other requirements lead any import elsewhere.
-    fn moved(&mut self, now: &mut Requirements, closure: &Closure) -> Result<bool, Wait> {
-        let graph = self.world.graph(now)?;
-        for package in &closure.packages {
-            match &package.import {
-                Import::Module { module, .. } => {
-                    if graph.get(module.path()) != Some(module) {
-                        return Ok(true);
-                    }
-                }
-                Import::Missing | Import::Ambiguous => {
-                    let found = find(&mut self.world, &package.path, now, false)?;
-                    if !matches!(found, Import::Missing | Import::Ambiguous) {
-                        return Ok(true);
-                    }
-                }
-                Import::Main { .. } | Import::Standard => {}
-            }
-        }
-        Ok(false)
     }
 
     /// Of modules whose packages cannot be known, all that they require is wanted, and what that requires.

@@ -2,8 +2,8 @@
 //! stands at the version that the graph selects (cmd/go/internal/modload/buildlist.go: updatePrunedRoots,
 //! tidyPrunedRoots).
 //!
-//! An unpruned graph is read whole before any package is loaded, so nothing that becomes a root there changes what is
-//! selected, and its requirements stay as they are.
+//! An unpruned graph is read whole before any package is loaded, so no module of it that becomes a root there changes what
+//! is selected: its requirements stay as they are, but for modules that nothing required.
 
 use std::collections::{BTreeSet, HashSet};
 
@@ -22,7 +22,13 @@ pub(super) fn update(
     added: &[ModuleVersion],
 ) -> Result<Requirements, Wait> {
     if !before.pruned {
-        return Ok(before.clone());
+        let mut roots = before.roots().to_vec();
+        roots.extend_from_slice(added);
+        let now = Requirements::new(false, roots);
+        return Ok(match now.roots() == before.roots() {
+            true => before.clone(),
+            false => now,
+        });
     }
     let mut roots = before.roots().to_vec();
     let mut spot_checked = BTreeSet::new();

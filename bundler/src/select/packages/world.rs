@@ -7,12 +7,16 @@
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
-use modferry_protocol::module::{ModulePath, ModuleVersion};
+use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 
 use super::folders::Packages;
 use super::requirements::Requirements;
 use crate::select::graph::{Known, Loaded, Reading};
 use crate::select::main_module::{Main, With};
+
+/// The most modules that are looked up for one build because packages import what nothing provides: each is a request, and
+/// whoever wrote the packages decides how many there would be. Old programs without a go.mod come to some hundreds.
+pub const MAX_LOOKED_UP: usize = 4096;
 
 /// Something is not known yet that was noted as wanted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +29,20 @@ pub struct Needs {
     pub go_mods: BTreeSet<ModuleVersion>,
     /// Zips, whose packages are to be read.
     pub zips: BTreeSet<ModuleVersion>,
+    /// Modules of which the newest version is to be looked up, each with the version that is selected.
+    pub newest: BTreeMap<ModulePath, Option<Version>>,
+}
+
+impl Needs {
+    /// How many things are wanted.
+    pub fn len(&self) -> usize {
+        self.go_mods.len() + self.zips.len() + self.newest.len()
+    }
+
+    /// Whether nothing is.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// The packages of a module.
@@ -42,9 +60,12 @@ pub(super) type Selected = BTreeMap<ModulePath, ModuleVersion>;
 pub(super) struct World {
     pub(super) known: Known,
     trees: HashMap<ModuleVersion, Tree>,
+    /// The newest versions of modules that nothing requires; `None`: there is no such module.
+    newest: HashMap<ModulePath, Option<ModuleVersion>>,
     graphs: HashMap<(bool, Vec<ModuleVersion>), Arc<Selected>>,
     wanted: Needs,
     asked: Needs,
+    too_many: bool,
 }
 
 impl World {
@@ -52,9 +73,11 @@ impl World {
         World {
             known: Known::new(main),
             trees: HashMap::new(),
+            newest: HashMap::new(),
             graphs: HashMap::new(),
             wanted: Needs::default(),
             asked: Needs::default(),
+            too_many: false,
         }
     }
 
@@ -69,6 +92,37 @@ impl World {
     /// What is wanted since this was asked last.
     pub(super) fn wanted(&mut self) -> Needs {
         std::mem::take(&mut self.wanted)
+    }
+
+    pub(super) fn looked_up(&mut self, path: &ModulePath, newest: Option<ModuleVersion>) {
+        self.newest.insert(path.clone(), newest);
+    }
+
+    /// The newest version of a module, if there is such a module. [`MAX_LOOKED_UP`] of them are looked up, and of any
+    /// other one it is taken that there is none.
+    pub(super) fn newest(
+        &mut self,
+        path: &ModulePath,
+        selected: Option<&ModuleVersion>,
+    ) -> Result<Option<ModuleVersion>, Wait> {
+        if let Some(newest) = self.newest.get(path) {
+            return Ok(newest.clone());
+        }
+        if !self.asked.newest.contains_key(path) {
+            if self.asked.newest.len() >= MAX_LOOKED_UP {
+                self.too_many = true;
+                return Ok(None);
+            }
+            let current = selected.map(|module| module.version().clone());
+            self.asked.newest.insert(path.clone(), current.clone());
+            self.wanted.newest.insert(path.clone(), current);
+        }
+        Err(Wait)
+    }
+
+    /// Whether more than [`MAX_LOOKED_UP`] modules were to be looked up.
+    pub(super) fn has_too_many(&self) -> bool {
+        self.too_many
     }
 
     /// Every zip that was ever wanted: what the go command opens when it loads the same packages.

@@ -31,7 +31,10 @@ impl Oracle<'_> {
             path,
             current: question.current.as_ref(),
         };
-        let excluded = |version: &Version| self.exclude.iter().any(|e| e.covers(path, version));
+        let excluded = |version: &Version| {
+            question.without.contains(version)
+                || self.exclude.iter().any(|e| e.covers(path, version))
+        };
         let allowed = |version: &Version| {
             !excluded(version) && (question.retracted || !known.retractions.cover(version))
         };

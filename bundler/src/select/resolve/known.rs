@@ -10,7 +10,6 @@ use super::{AskError, Oracle, Question, Unanswered, lock};
 use crate::fetch::go_mod::{self, GoModError};
 use crate::select::choose::Retractions;
 use crate::select::gomod::GoMod;
-use crate::select::query::Query;
 use crate::upstream::goproxy::{Unavailable, Upstream};
 
 /// The largest `list` answer that is taken, in bytes: many times the longest that is known.
@@ -76,13 +75,8 @@ impl Oracle<'_> {
         };
         // The newest of all, as the go command finds where retractions are: it looks at no retraction for that.
         let any = Question {
-            or: Vec::new(),
-            path: path.clone(),
-            query: Query::latest(),
-            current: None,
-            pre_releases: false,
             retracted: true,
-            looks: false,
+            ..Question::newest(path.clone())
         };
         let everything = Oracle::new(self.sources, &[]);
         let unknown = |why: String| {

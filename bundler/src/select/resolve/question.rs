@@ -1,5 +1,7 @@
 //! What is asked about a module, and what that comes to.
 
+use std::collections::BTreeSet;
+
 use jiff::Timestamp;
 use modferry_protocol::module::{ModulePath, ModuleVersion, Revision, Version};
 
@@ -16,12 +18,30 @@ pub struct Question {
     pub query: Query,
     /// The version that is selected otherwise, for `upgrade` and `patch`.
     pub current: Option<Version>,
+    /// Versions that do not count, besides those that nobody is to choose.
+    pub without: BTreeSet<Version>,
     /// Whether pre-releases count like releases.
     pub pre_releases: bool,
     /// Whether retracted versions count.
     pub retracted: bool,
     /// Whether a version that is named has to be there: not everything that a pattern matches has it.
     pub looks: bool,
+}
+
+impl Question {
+    /// The newest version of a module.
+    pub fn newest(path: ModulePath) -> Question {
+        Question {
+            path,
+            or: Vec::new(),
+            query: Query::latest(),
+            current: None,
+            without: BTreeSet::new(),
+            pre_releases: false,
+            retracted: false,
+            looks: false,
+        }
+    }
 }
 
 /// What a query came to.

@@ -99,13 +99,8 @@ impl Site {
 fn question(text: &str) -> Question {
     let (path, query) = text.split_once('@').unwrap();
     Question {
-        or: Vec::new(),
-        path: path.parse().unwrap(),
         query: Query::parse(query).unwrap(),
-        current: None,
-        pre_releases: false,
-        retracted: false,
-        looks: false,
+        ..Question::newest(path.parse().unwrap())
     }
 }
 

@@ -6,6 +6,7 @@ use crate::select::gomod::GoMod;
 use crate::select::main_module::{Local, Summary};
 use crate::select::packages::folders::Collector;
 use crate::select::packages::imports::Header;
+use crate::select::packages::world::MAX_LOOKED_UP;
 
 /// `import`s of a folder's files, and of its test files.
 type Folders<'a> = &'a [(&'a str, &'a str, &'a str)];
@@ -42,7 +43,18 @@ impl World {
 
     /// The zips that are needed, and the go.mod files that were read besides.
     fn load(&self, main: Main, subject: Subject, task: Task) -> (String, String) {
-        let mut loader = Loader::new(main, subject, task);
+        // In the order of versions, so that the last one is the newest.
+        let newest =
+            |path: &ModulePath| self.0.keys().rfind(|module| module.path() == path).cloned();
+        self.load_with(&mut Loader::new(main, subject, task), newest)
+    }
+
+    /// The same, where these versions are the newest.
+    fn load_with(
+        &self,
+        loader: &mut Loader,
+        mut newest: impl FnMut(&ModulePath) -> Option<ModuleVersion>,
+    ) -> (String, String) {
         let mut read = BTreeSet::new();
         loop {
             let wanted = loader.wanted();
@@ -57,6 +69,9 @@ impl World {
             for module in wanted.zips {
                 let known = self.0.get(&module).and_then(|(_, it)| it.clone());
                 loader.opened(&module, known);
+            }
+            for (path, _) in wanted.newest {
+                loader.looked_up(&path, newest(&path));
             }
         }
         let whole = &loader.selection().unwrap().whole;
@@ -133,8 +148,9 @@ fn a_module_that_is_named_is_built_by_itself_and_imported() {
     assert_eq!(zips, "a0 b1");
     // b is a root once it is imported, and what it requires is in the graph then.
     assert_eq!(read, "");
-    assert_eq!(load(Task::Test).0, "a0 b1");
-    assert_eq!(load(Task::Tidy).0, "a0 b1 t0");
+    // u, which a test of its imports, is required by nothing.
+    assert_eq!(load(Task::Test).0, "a0 b1 u0");
+    assert_eq!(load(Task::Tidy).0, "a0 b1 t0 u0");
 }
 
 #[test]
@@ -218,4 +234,140 @@ fn folders_stand_in_for_modules() {
         .with("m.test/c@v1.0.0", "", Some(&[("", "", "")]));
     let (zips, _) = world.load(main, Subject::Main, Task::Build);
     assert_eq!(zips, "b0 c0");
+}
+
+/// a, which requires nothing, imports packages of n, which requires b, and of x.
+fn incomplete() -> World {
+    World::default()
+        .with(
+            "m.test/a@v1.0.0",
+            "",
+            Some(&[("", "m.test/n/p", "m.test/x/y")]),
+        )
+        .with("m.test/b@v1.0.0", "", Some(&[("", "", "")]))
+        .with("m.test/b@v1.5.0", "", Some(&[("", "", "")]))
+        .with("m.test/n@v1.0.0", "", Some(&[("p", "", "")]))
+        .with(
+            "m.test/n@v1.1.0",
+            "go 1.17\nrequire m.test/b v1.0.0\n",
+            Some(&[("p", "m.test/b", "")]),
+        )
+        .with("m.test/x@v1.0.0", "", Some(&[("", "", "")]))
+        .with("m.test/x/y@v1.0.0", "", Some(&[("", "", "")]))
+}
+
+#[test]
+fn what_packages_import_and_nothing_requires_is_looked_up() {
+    let module: ModuleVersion = "m.test/a@v1.0.0".parse().unwrap();
+    let named = |task| {
+        let subject = Subject::Module(module.clone());
+        incomplete()
+            .load(Main::requiring(module.clone()), subject, task)
+            .0
+    };
+    assert_eq!(named(Task::Build), "a0 b0 n1");
+    assert_eq!(named(Task::Test), "a0 b0 n1 x/y0");
+    assert_eq!(named(Task::Complete), "a0 b0 n1 x/y0");
+    let project = |go: &str, task| {
+        let go_mod = format!("module main\n{go}require m.test/a v1.0.0\n");
+        let main = main(&go_mod, &[("", "m.test/a", "")]);
+        incomplete().load(main, Subject::Main, task).0
+    };
+    // What is built there has the requirements that it has.
+    assert_eq!(project("go 1.17\n", Task::Build), "a0");
+    for go in ["", "go 1.17\n"] {
+        assert_eq!(project(go, Task::Tidy), "a0 b0 n1 x/y0", "{go}");
+    }
+}
+
+#[test]
+fn the_longest_path_counts_that_has_the_package_and_no_version_before_the_selected_one() {
+    let world = World::default()
+        .with(
+            "m.test/a@v1.0.0",
+            "",
+            Some(&[("", "m.test/n/p/q m.test/o/p m.test/s/p", "")]),
+        )
+        // No package q here, so that it is looked into, and passed over.
+        .with("m.test/n/p@v1.3.0", "", Some(&[("", "", "")]))
+        .with("m.test/n@v1.0.0", "", Some(&[("p/q", "", "")]))
+        .with("m.test/o/p@v1.2.0", "", Some(&[("", "", "")]))
+        .with("m.test/o@v1.0.0", "", Some(&[("p", "", "")]));
+    let load = |go_mod: &str, newest: &str, selected: &str| {
+        let world = World(world.0.clone())
+            .with(newest, "", Some(&[("p", "", "")]))
+            .with(selected, "", Some(&[("", "", "")]));
+        let main = main(go_mod, &[("", "m.test/a", "")]);
+        let mut loader = Loader::new(main, Subject::Main, Task::Tidy);
+        let newest: ModuleVersion = newest.parse().unwrap();
+        let whole = world.load_with(&mut loader, |path| {
+            let newest = (newest.path() == path).then(|| newest.clone());
+            newest.or_else(|| {
+                world
+                    .0
+                    .keys()
+                    .rfind(|module| module.path() == path)
+                    .cloned()
+            })
+        });
+        (
+            whole.0,
+            loader
+                .completed()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join(" "),
+        )
+    };
+    let go_mod = "module main\ngo 1.17\nrequire m.test/a v1.0.0\nrequire m.test/s v1.1.0\n";
+    let (whole, added) = load(go_mod, "m.test/s@v1.2.0", "m.test/s@v1.1.0");
+    assert_eq!(whole, "a0 n0 n/p3 o/p2 s1 s2");
+    assert_eq!(added, "m.test/n@v1.0.0 m.test/o/p@v1.2.0 m.test/s@v1.2.0");
+    let (whole, added) = load(go_mod, "m.test/s@v1.0.0", "m.test/s@v1.1.0");
+    assert_eq!(whole, "a0 n0 n/p3 o/p2 s1");
+    assert_eq!(added, "m.test/n@v1.0.0 m.test/o/p@v1.2.0");
+}
+
+#[test]
+fn what_a_project_replaces_comes_before_what_upstream_has() {
+    let go_mod = "module main\ngo 1.17\nreplace m.test/n => ./n\nreplace m.test/x/y v1.4.0 => m.test/z v1.0.0\n\
+                  replace m.test/x => m.test/z v1.0.0\nreplace m.test/v/v2 => ./n\n";
+    let mut main = main(go_mod, &[("", "m.test/n/p m.test/x/y/q m.test/v/v2/p", "")]);
+    let local = Local {
+        summary: summary("require m.test/b v1.5.0\n"),
+        packages: packages(&[("p", "m.test/b", "")]),
+    };
+    main.locals = [("./n".into(), Arc::new(local))].into();
+    let world = incomplete().with(
+        "m.test/z@v1.0.0",
+        "",
+        Some(&[("q", "", ""), ("y/q", "", "")]),
+    );
+    let mut loader = Loader::new(main, Subject::Main, Task::Tidy);
+    let (whole, _) = world.load_with(&mut loader, |path| panic!("{path} is looked up"));
+    assert_eq!(whole, "b5 z0");
+    let added: Vec<String> = loader.completed().iter().map(ToString::to_string).collect();
+    assert_eq!(
+        added.join(" "),
+        "m.test/n@v0.0.0-00010101000000-000000000000 m.test/v/v2@v2.0.0-00010101000000-000000000000 m.test/x/y@v1.4.0"
+    );
+}
+
+#[test]
+fn how_much_is_looked_up_is_bounded() {
+    let asked = |imports: usize| {
+        // Each of them may be in a module of its own, and all of them in m.test.
+        let imports: String = (1..imports).map(|n| format!("m.test/x{n} ")).collect();
+        let main = main("module main\ngo 1.17\n", &[("", &imports, "")]);
+        let mut loader = Loader::new(main, Subject::Main, Task::Tidy);
+        let mut asked = 0;
+        World::default().load_with(&mut loader, |_| {
+            asked += 1;
+            None
+        });
+        (asked, loader.has_too_many())
+    };
+    assert_eq!(asked(MAX_LOOKED_UP), (MAX_LOOKED_UP, false));
+    assert_eq!(asked(MAX_LOOKED_UP + 1), (MAX_LOOKED_UP, true));
 }
