@@ -20,6 +20,7 @@ use modferry_bundler::select::mvs::{Main, Selection, Summary};
 use modferry_bundler::select::packages::constraint::Tags;
 use modferry_bundler::select::packages::load::{Loader, Subject, Task};
 use modferry_bundler::select::packages::{checkout, zip_packages};
+use modferry_bundler::select::workspace;
 use modferry_checker::testing::TestModule;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::zip::ReadAt;
@@ -435,6 +436,79 @@ fn a_project_finds_what_it_needs() {
             let opened = succeed_inside(&go, &universe, &project, &name, goproxy, commands);
             tally.same += commands.len();
             if task == Task::Build && commands.len() == BUILD.len() {
+                let needed: BTreeSet<String> =
+                    selection.whole.iter().map(ToString::to_string).collect();
+                tally.opened += needed.intersection(&opened).count();
+                tally.unopened += needed.difference(&opened).count();
+            }
+        }
+    }
+    eprintln!("{tally:?}");
+    assert_eq!(tally.unopened, 0, "zips that building did not open");
+    assert!(
+        tally.opened > 0 && tally.same > 2 * tally.refused,
+        "too little was compared"
+    );
+}
+
+#[test]
+fn a_workspace_finds_what_its_modules_need() {
+    let Some(go) = go() else {
+        return eprintln!("no go command on PATH: nothing compared");
+    };
+    let mut random = Random(13);
+    let mut tally = Tally::default();
+    let this = Tags::Platforms(vec!["linux/amd64".parse().unwrap()]);
+    for round in 0..8 {
+        let (universe, made) = Universe::random(&mut random, false);
+        // Of Go before and after graphs were pruned; app imports lib, which nothing but go.work says where to find.
+        let mut files: Vec<(String, String)> = Vec::new();
+        for (name, import) in [("app", "import _ \"work.test/lib/sub\"\n"), ("lib", "")] {
+            let go = ["1.16", "1.17", "1.21"][random.below(3) as usize];
+            let mut required = BTreeMap::new();
+            for (file, clause) in [("a.go", "x"), ("a_test.go", "x_test"), ("sub/b.go", "sub")] {
+                let imports = made.imports(&mut random, 0, &mut required);
+                let import = if file == "a.go" { import } else { "" };
+                files.push((
+                    format!("{name}/{file}"),
+                    format!("package {clause}\n\n{import}{imports}"),
+                ));
+            }
+            if go != "1.16" {
+                made.complete(&mut required);
+            }
+            let mut go_mod = format!("module work.test/{name}\n\ngo {go}\n");
+            for (path, minor) in &required {
+                write!(go_mod, "\nrequire {path} v1.{minor}.0\n").unwrap();
+            }
+            files.push((format!("{name}/go.mod"), go_mod));
+        }
+        files.push((
+            "go.work".into(),
+            "go 1.21\n\nuse (\n\t./app\n\t./lib\n)\n".into(),
+        ));
+        let project = Project { files };
+        let dir = universe.path("read");
+        project.in_folder(&dir);
+        let commands: &[&[&str]] = &[
+            &["build", "work.test/app/...", "work.test/lib/..."],
+            &["list", "-m", "all"],
+            &["mod", "graph"],
+            &["vet", "work.test/app/...", "work.test/lib/..."],
+        ];
+        let online = succeed_online(&go, &universe, &project, commands);
+        tally.refused += commands.len() - online;
+        for (task, count) in [(Task::Build, 3), (Task::Test, 4)] {
+            let commands = &commands[..count.min(online)];
+            let mut workspace = workspace::read(&dir.join("go.work")).unwrap();
+            workspace.read_files(&Loader::tags(task, &this)).unwrap();
+            let loader = Loader::new(workspace.main, Subject::Main, task);
+            let (selection, mods) = universe.load(loader, task, &this);
+            let name = format!("{round}-{task:?}");
+            let goproxy = universe.proxy(&name, &selection, &mods);
+            let opened = succeed_inside(&go, &universe, &project, &name, goproxy, commands);
+            tally.same += commands.len();
+            if commands.len() == 3 {
                 let needed: BTreeSet<String> =
                     selection.whole.iter().map(ToString::to_string).collect();
                 tally.opened += needed.intersection(&opened).count();

@@ -144,12 +144,33 @@ impl Known {
 pub(super) struct Reading {
     roots: Vec<ModuleVersion>,
     selected: BTreeMap<ModulePath, ModuleVersion>,
-    enqueued: HashSet<(ModuleVersion, bool)>,
+    enqueued: HashSet<(ModuleVersion, Depth)>,
     /// Modules whose requirements are in the graph.
     counted: HashSet<ModuleVersion>,
-    /// Modules (before replacement) that wait for the go.mod of the key, and whether they stand in an
-    /// unpruned part of the graph.
-    waiting: HashMap<ModuleVersion, Vec<(ModuleVersion, bool)>>,
+    /// Modules (before replacement) that wait for the go.mod of the key, and how far they are read.
+    waiting: HashMap<ModuleVersion, Vec<(ModuleVersion, Depth)>>,
+    /// In a workspace the modules of which a package may be imported: those that were raised above a requirement.
+    raised: BTreeSet<ModuleVersion>,
+}
+
+/// How far a module is read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Depth {
+    /// What it requires counts, and is read only behind what is for Go 1.16 or before.
+    Pruned,
+    /// What it requires is read, as that of a main module is.
+    Workspace,
+    /// All behind it is read.
+    Unpruned,
+}
+
+impl Depth {
+    fn behind(unpruned: bool) -> Depth {
+        match unpruned {
+            true => Depth::Unpruned,
+            false => Depth::Pruned,
+        }
+    }
 }
 
 impl Reading {
@@ -166,17 +187,19 @@ impl Reading {
         let mut wanted = Vec::new();
         for root in roots {
             reading.select(known, &root);
-            reading.enqueue(known, root, !pruned, &mut wanted);
+            let unpruned = !pruned || known.main.unpruned.contains(&root);
+            reading.enqueue(known, root, Depth::behind(unpruned), &mut wanted);
         }
         let nameless: Vec<_> = known.main.nameless.values().cloned().collect();
         for local in nameless {
             for require in &local.summary.require {
                 reading.select(known, require);
                 if !pruned || !local.summary.pruned {
-                    reading.enqueue(known, require.clone(), true, &mut wanted);
+                    reading.enqueue(known, require.clone(), Depth::Unpruned, &mut wanted);
                 }
             }
         }
+        reading.raise(known, &mut wanted);
         (reading, wanted)
     }
 
@@ -188,14 +211,47 @@ impl Reading {
     ) -> Vec<ModuleVersion> {
         let mut wanted = Vec::new();
         let loaded = known.files.get(module).cloned().flatten();
-        for (asked, unpruned) in self.waiting.remove(module).unwrap_or_default() {
+        for (asked, depth) in self.waiting.remove(module).unwrap_or_default() {
             let mut stack = Vec::new();
-            self.required(known, &asked, loaded.clone(), unpruned, &mut stack);
-            for (module, unpruned) in stack {
-                self.enqueue(known, module, unpruned, &mut wanted);
+            self.required(known, &asked, loaded.clone(), depth, &mut stack);
+            for (module, depth) in stack {
+                self.enqueue(known, module, depth, &mut wanted);
             }
         }
+        self.raise(known, &mut wanted);
         wanted
+    }
+
+    /// In a workspace, where a requirement of a main module was raised, what the raised version requires is read as if a
+    /// main module required it; and so on behind it. When all else is read, and until nothing is raised any more.
+    fn raise(&mut self, known: &mut Known, wanted: &mut Vec<ModuleVersion>) {
+        while self.is_done() && !known.main.workspace.is_empty() {
+            let mut raised = BTreeSet::new();
+            let mut look = |reading: &Reading, require: &ModuleVersion| {
+                if let Some(selected) = reading.selected.get(require.path())
+                    && selected > require
+                {
+                    raised.insert(selected.clone());
+                }
+            };
+            self.roots.iter().for_each(|root| look(self, root));
+            for module in &self.raised {
+                // Another version of it may have been selected since.
+                look(self, module);
+                let file = known.file(module).flatten();
+                let required = file.iter().flat_map(|file| &file.require);
+                let required = required.filter(|module| !known.main.exclude.contains(module));
+                required.for_each(|require| look(self, require));
+            }
+            let new: Vec<ModuleVersion> = raised.difference(&self.raised).cloned().collect();
+            if new.is_empty() {
+                return;
+            }
+            for module in new {
+                self.raised.insert(module.clone());
+                self.enqueue(known, module, Depth::Workspace, wanted);
+            }
+        }
     }
 
     /// Whether nothing is wanted any more.
@@ -235,20 +291,20 @@ impl Reading {
         &mut self,
         known: &mut Known,
         module: ModuleVersion,
-        unpruned: bool,
+        depth: Depth,
         wanted: &mut Vec<ModuleVersion>,
     ) {
         // An explicit stack: a chain of requirements can be as long as somebody cares to make it.
-        let mut stack = vec![(module, unpruned)];
-        while let Some((module, unpruned)) = stack.pop() {
-            if known.main.is_self(&module) || !self.enqueued.insert((module.clone(), unpruned)) {
+        let mut stack = vec![(module, depth)];
+        while let Some((module, depth)) = stack.pop() {
+            if known.main.is_self(&module) || !self.enqueued.insert((module.clone(), depth)) {
                 continue;
             }
             if let Some(With::Folder(folder)) = known.main.replacement(&module) {
                 known.folders.insert(folder.clone());
             }
             if let Some(loaded) = known.file(&module) {
-                self.required(known, &module, loaded, unpruned, &mut stack);
+                self.required(known, &module, loaded, depth, &mut stack);
                 continue;
             }
             let actual = match known.main.replacement(&module) {
@@ -259,7 +315,7 @@ impl Reading {
             if waiting.is_empty() {
                 wanted.push(actual);
             }
-            waiting.push((module, unpruned));
+            waiting.push((module, depth));
         }
     }
 
@@ -269,8 +325,8 @@ impl Reading {
         known: &mut Known,
         module: &ModuleVersion,
         loaded: Loaded,
-        unpruned: bool,
-        next: &mut Vec<(ModuleVersion, bool)>,
+        depth: Depth,
+        next: &mut Vec<(ModuleVersion, Depth)>,
     ) {
         let Some(summary) = loaded else { return };
         let first = self.counted.insert(module.clone());
@@ -281,8 +337,9 @@ impl Reading {
             if first {
                 self.select(known, require);
             }
-            if unpruned || !summary.pruned {
-                next.push((require.clone(), true));
+            if depth != Depth::Pruned || !summary.pruned {
+                let unpruned = depth == Depth::Unpruned || !summary.pruned;
+                next.push((require.clone(), Depth::behind(unpruned)));
             }
         }
     }

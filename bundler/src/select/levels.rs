@@ -15,6 +15,7 @@ use super::main_module::Main;
 use super::packages::checkout::{self, CheckoutError};
 use super::packages::constraint::Tags;
 use super::packages::load::{Loader, Subject, Task};
+use super::workspace::Workspace;
 use crate::fetch::{Level, Loading, Want};
 
 /// What whoever requires this module needs.
@@ -89,6 +90,48 @@ pub fn of_project(
             Ok((vec![build(name, main)], Some(note)))
         }
     }
+}
+
+/// What the modules of a workspace need; the second is what to tell. Only building and testing them loads packages: the go
+/// command tidies one module at a time, as a project by itself.
+pub fn of_workspace(
+    name: String,
+    mut workspace: Workspace,
+    follow: Follow,
+    tags: &Tags,
+) -> Result<(Want, Option<String>), CheckoutError> {
+    let task = match follow {
+        Follow::Build => Some(Task::Build),
+        Follow::Test => Some(Task::Test),
+        Follow::None | Follow::All => None,
+    };
+    let mut note = None;
+    if let Some(task) = task {
+        workspace.read_files(&Loader::tags(task, tags))?;
+        let main = &workspace.main;
+        if !main
+            .members
+            .values()
+            .all(|member| member.packages.is_empty())
+        {
+            return Ok((load(name, workspace.main, Subject::Main, task, tags), None));
+        }
+        note = Some(format!(
+            "{name}: its modules have no Go files, so that what their packages need is not known: follow: {} is taken as all",
+            follow.name()
+        ));
+    }
+    let main = workspace.main;
+    let want = match main.lists_everything {
+        // In a workspace the go command looks for packages in all of the graph.
+        true => Want::Around {
+            name,
+            modules: main.summary.require.iter().cloned().collect(),
+            main: Box::new(main),
+        },
+        false => build(name, main),
+    };
+    Ok((want, note))
 }
 
 fn build(name: String, main: Main) -> Want {

@@ -49,6 +49,10 @@ pub struct Main {
     pub path: Option<ModulePath>,
     /// The paths of the modules of a workspace, all of which are main modules.
     pub workspace: BTreeSet<ModulePath>,
+    /// The same by their names as they are written, with what their folders import, where their files are there to be read.
+    pub members: BTreeMap<String, Member>,
+    /// Of the requirements of a workspace those behind which nothing is pruned: modules for Go 1.16 or before name them.
+    pub unpruned: BTreeSet<ModuleVersion>,
     /// Its requirements and whether it is pruned.
     pub summary: Summary,
     /// Versions that are as if nobody required them.
@@ -76,6 +80,15 @@ pub struct Main {
     pub locals: HashMap<String, Arc<Local>>,
     /// The same of folders for what is no module path, by that.
     pub nameless: BTreeMap<String, Arc<Local>>,
+}
+
+/// A module of a workspace.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Member {
+    /// What its folders import.
+    pub packages: Arc<Packages>,
+    /// Folders that patterns pass over (`ignore` lines).
+    pub ignore: Vec<String>,
 }
 
 /// A module in a folder, which stands in for another one.
@@ -209,11 +222,14 @@ impl Main {
         self.locals.get(folder)
     }
 
-    /// The packages of the module of this path, if it is this one, or one that a folder without a proper path of its
-    /// own stands in for.
+    /// The packages of the module of this path, if it is this one, one of its workspace, or one that a folder without a
+    /// proper path of its own stands in for.
     fn own_tree(&self, module: &str) -> Option<Option<&Packages>> {
         if !self.name.is_empty() && module == self.name {
             return Some(self.tree.as_deref());
+        }
+        if let Some(member) = self.members.get(module) {
+            return Some(Some(&member.packages));
         }
         let local = self.nameless.get(module)?;
         Some(Some(&local.packages))

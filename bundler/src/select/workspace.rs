@@ -10,12 +10,15 @@ use std::fmt::Display;
 use std::hash::Hash;
 use std::io;
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use modferry_protocol::zip::MAX_GO_MOD;
 
-use super::gomod::{GoMod, GoModError};
+use super::gomod::{GoMod, GoModError, Replacement};
 use super::gowork::GoWork;
-use super::main_module::{BadReplacement, Main, With};
+use super::main_module::{BadReplacement, Main, Member, With};
+use super::packages::checkout::{self, CheckoutError};
+use super::packages::constraint::Tags;
 use super::toolchains::Lines;
 use crate::files;
 
@@ -33,6 +36,35 @@ pub struct Workspace {
     pub go_mods: Vec<PathBuf>,
     /// What go.work and the modules say about Go.
     pub lines: Vec<Lines>,
+    /// Its go.work file, and what that says.
+    work: (PathBuf, GoWork),
+    /// Its modules by name: the go.mod file of each, and what that says.
+    members: BTreeMap<String, (PathBuf, GoMod)>,
+}
+
+impl Workspace {
+    /// Adds to the build what the files of its modules import, and those of the folders that stand in for others.
+    pub fn read_files(&mut self, tags: &Tags) -> Result<(), CheckoutError> {
+        for (name, (go_mod, file)) in &self.members {
+            let member = Member {
+                packages: Arc::new(checkout::read(modferry_cli::folder_of(go_mod), tags)?),
+                ignore: file.ignore.clone(),
+            };
+            self.main.members.insert(name.clone(), member);
+        }
+        let (path, work) = &self.work;
+        let of_members = self.members.values();
+        let of_members =
+            of_members.flat_map(|(path, file)| file.replace.iter().map(move |it| (path, it)));
+        for (path, replace) in work.replace.iter().map(|it| (path, it)).chain(of_members) {
+            if let Replacement::Folder(folder) = &replace.with {
+                let folder = plain(&modferry_cli::folder_of(path).join(folder));
+                let name = folder.display().to_string();
+                checkout::stand_in(&mut self.main, &replace.path, name, &folder, tags)?;
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Why there is no workspace.
@@ -160,6 +192,8 @@ pub fn read(path: &Path) -> Result<Workspace, WorkspaceError> {
         main: united(path, &work, &members)?,
         go_mods,
         lines,
+        work: (path.into(), work),
+        members,
     })
 }
 
@@ -180,7 +214,6 @@ fn united(
     let mut main = Main::of(&of_work).map_err(bad(path))?;
     root_folders(&mut main, modferry_cli::folder_of(path));
     let by_work = main.clone();
-    main.summary.pruned = true;
     main.lists_everything = true;
     for (go_mod, file) in members.values() {
         let mut member = Main::of(file).map_err(bad(go_mod))?;
@@ -197,8 +230,11 @@ fn united(
             });
         }
         main.workspace.extend(member.path);
+        match member.summary.pruned {
+            true => main.summary.pruned = true,
+            false => main.unpruned.extend(member.summary.require.iter().cloned()),
+        }
         main.summary.require.extend(member.summary.require);
-        main.summary.pruned &= member.summary.pruned;
         let by_others = (file.require.iter()).all(|require| members.contains_key(&require.path));
         main.lists_everything &= member.lists_everything || by_others;
         main.exclude.extend(member.exclude);

@@ -90,45 +90,34 @@ impl Gathering<'_> {
     /// What its go.sum files name, and what building all its modules together comes to: for that, versions may be
     /// selected that none of these files has.
     pub(super) fn go_work(&mut self, ask: &Ask, path: &Path) -> Result<(), Error> {
-        if let Some(follow @ (Follow::Build | Follow::Test)) = ask.options.follow {
-            self.asked.notes.push(format!(
-                "{}: the packages of a workspace are not loaded: follow: {} is taken as all",
-                ask.name(),
-                follow.name()
-            ));
-        }
         let workspace = workspace_of(path)?;
-        self.asked.lines.extend(workspace.lines);
-        if ask.options.follow == Some(Follow::None) {
+        self.asked.lines.extend(workspace.lines.iter().cloned());
+        let of_work = path.with_extension("work.sum");
+        let beside = workspace
+            .go_mods
+            .iter()
+            .map(|go_mod| go_mod.with_extension("sum"));
+        let follow = ask.options.follow.unwrap_or(Follow::All);
+        for sum in std::iter::once(of_work).chain(beside) {
+            let sums = if_there(sums_of(&sum))?;
+            self.asked.wants.extend(match follow {
+                Follow::None | Follow::Build | Follow::Test => sums.map(pins),
+                Follow::All => sums,
+            });
+        }
+        if follow == Follow::None {
             let main = &workspace.main;
             let required = main.summary.require.iter();
             let required = required.filter_map(|module| main.fetched(module));
             self.exactly(ask, required.map(whole).collect());
             return Ok(());
         }
-        let of_work = path.with_extension("work.sum");
-        let beside = workspace
-            .go_mods
-            .iter()
-            .map(|go_mod| go_mod.with_extension("sum"));
-        for sum in std::iter::once(of_work).chain(beside) {
-            self.asked.wants.extend(if_there(sums_of(&sum))?);
-        }
-        let main = Box::new(workspace.main);
-        let name = ask.name();
-        self.asked.wants.push(match main.lists_everything {
-            // In a workspace the go command looks for packages in all of the graph.
-            true => Want::Around {
-                name,
-                modules: main.summary.require.iter().cloned().collect(),
-                main,
-            },
-            false => Want::Build {
-                name,
-                main,
-                named: None,
-            },
-        });
+        let found = levels::of_workspace(ask.name(), workspace, follow, self.tags);
+        let (want, note) = found.map_err(|error| {
+            Error::usage_because(format!("{}: its packages", ask.name()), error)
+        })?;
+        self.asked.wants.push(want);
+        self.asked.notes.extend(note);
         Ok(())
     }
 

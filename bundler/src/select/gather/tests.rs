@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use modferry_cli::in_one_line;
 
 use super::*;
+use crate::select::packages::load::Task;
 use crate::select::packages::zip_packages::MAX_HEADER;
 
 fn ask(what: What, follow: Option<Follow>) -> Ask {
@@ -160,11 +161,16 @@ fn levels_that_need_packages_are_loaded() {
     ));
     let work = path.with_extension("work");
     std::fs::write(&work, "go 1.21\nuse .\n").unwrap();
-    let all = of(Input::GoWork, &work, Some(Follow::All)).unwrap();
-    let asked = of(Input::GoWork, &work, Some(Follow::Build)).unwrap();
-    assert!(all.notes.is_empty(), "{:?}", all.notes);
+    let of_work = |follow| of(Input::GoWork, &work, Some(follow)).unwrap();
+    assert!(matches!(
+        &of_work(Follow::Build).wants[..],
+        [Want::Load { .. }]
+    ));
+    std::fs::remove_file(dir.path().join("a.go")).unwrap();
+    let asked = of_work(Follow::Build);
     assert!(asked.notes[0].contains("follow: build is taken as all"));
-    assert_eq!(format!("{:?}", asked.wants), format!("{:?}", all.wants));
+    assert!(matches!(&asked.wants[..], [Want::Build { .. }]));
+    assert!(of_work(Follow::All).notes.is_empty());
 }
 
 #[test]
@@ -313,5 +319,17 @@ fn a_workspace_counts_what_stands_beside_it() {
     assert!(one.ends_with("go.work.sum") && other.ends_with("app/go.sum"));
     assert_eq!(asked.lines[0].toolchain.as_deref(), Some("go1.25.0"));
     assert_eq!(asked.lines[1].go.as_deref(), Some("1.23"));
-    assert_eq!(exactly(&of(Some(Follow::None)).wants[0]), ["a.b/c@v1.0.0"]);
+    // At every other level the go.sum files ask for nothing, and what is carried is held against them.
+    let asked = of(Some(Follow::None));
+    let [Want::Pins { .. }, Want::Pins { .. }, exact] = &asked.wants[..] else {
+        panic!("{:?}", asked.wants);
+    };
+    assert_eq!(exactly(exact), ["a.b/c@v1.0.0"]);
+    let asked = of(Some(Follow::Build));
+    assert!(asked.notes[0].contains("its modules have no Go files"));
+    assert!(matches!(asked.wants[2], Want::Build { .. }));
+    write("app/app.go", "package app\n");
+    let asked = of(Some(Follow::Test));
+    assert!(asked.notes.is_empty(), "{:?}", asked.notes);
+    assert!(matches!(&asked.wants[2], Want::Load { loading, .. } if loading.task == Task::Test));
 }

@@ -119,16 +119,27 @@ pub fn beside(
         let Replacement::Folder(name) = &replace.with else {
             continue;
         };
-        let Some(local) = local(&folder.join(name), tags)? else {
-            continue;
-        };
-        let local = Arc::new(local);
-        if ModulePath::new(&replace.path).is_err() {
-            main.nameless
-                .insert(replace.path.clone(), Arc::clone(&local));
-        }
-        main.locals.insert(name.clone(), local);
+        stand_in(main, &replace.path, name.clone(), &folder.join(name), tags)?;
     }
+    Ok(())
+}
+
+/// Adds the module in a folder that stands in for the one of this path, by the name that the main module has for the folder.
+pub fn stand_in(
+    main: &mut Main,
+    path: &str,
+    name: String,
+    folder: &Path,
+    tags: &Tags,
+) -> Result<(), CheckoutError> {
+    let Some(local) = local(folder, tags)? else {
+        return Ok(());
+    };
+    let local = Arc::new(local);
+    if ModulePath::new(path).is_err() {
+        main.nameless.insert(path.to_owned(), Arc::clone(&local));
+    }
+    main.locals.insert(name, local);
     Ok(())
 }
 

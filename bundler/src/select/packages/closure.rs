@@ -125,7 +125,7 @@ impl Loading {
         at: usize,
         path: &str,
     ) -> Result<(), Wait> {
-        let import = find(world, path, requirements, !requirements.pruned)?;
+        let import = find(world, path, requirements, requirements.fixed)?;
         let folder = match &import {
             Import::Main { module, folder } => world.main().folder(module, folder).cloned(),
             Import::Module { module, folder } => match world.tree(module)? {

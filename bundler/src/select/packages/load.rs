@@ -281,7 +281,7 @@ impl Loader {
         let mut requirements = start.clone();
         let graph = self.world.graph(&mut requirements)?;
         let stands = |root: &ModuleVersion| graph.get(root.path()).is_none_or(|it| it == root);
-        if requirements.pruned && !requirements.roots().iter().all(stands) {
+        if !requirements.fixed && !requirements.roots().iter().all(stands) {
             requirements = roots::update(&mut self.world, &requirements, None, &[])?;
         }
         let graph = self.world.graph(&mut requirements)?;

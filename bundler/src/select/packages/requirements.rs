@@ -10,6 +10,8 @@ use crate::select::main_module::Main;
 pub(super) struct Requirements {
     /// Whether the graph is pruned behind them, and read only where they do not suffice.
     pub(super) pruned: bool,
+    /// Whether packages change nothing in them, as in a workspace, and are looked for in all of the graph.
+    pub(super) fixed: bool,
     roots: Vec<ModuleVersion>,
     /// Whether the graph was read for them. It decides what counts where the roots are not consistent.
     pub(super) graph_read: bool,
@@ -21,6 +23,7 @@ impl Requirements {
         roots.dedup();
         Requirements {
             pruned,
+            fixed: !pruned,
             roots,
             graph_read: false,
         }
@@ -28,7 +31,10 @@ impl Requirements {
 
     /// What the main module's go.mod says.
     pub(super) fn of(main: &Main) -> Requirements {
-        Requirements::new(main.summary.pruned, main.roots())
+        Requirements {
+            fixed: !main.summary.pruned || !main.members.is_empty(),
+            ..Requirements::new(main.summary.pruned, main.roots())
+        }
     }
 
     /// Sorted by path and version; of one path there may be several.

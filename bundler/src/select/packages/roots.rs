@@ -21,10 +21,10 @@ pub(super) fn update(
     closure: Option<&Closure>,
     added: &[ModuleVersion],
 ) -> Result<Requirements, Wait> {
-    if !before.pruned {
+    if before.fixed {
         let mut roots = before.roots().to_vec();
         roots.extend_from_slice(added);
-        let now = Requirements::new(false, roots);
+        let now = Requirements::new(before.pruned, roots);
         return Ok(match now.roots() == before.roots() {
             true => before.clone(),
             false => now,
@@ -133,7 +133,7 @@ pub(super) fn tidied(
     before: &Requirements,
     closure: &Closure,
 ) -> Result<Requirements, Wait> {
-    if !before.pruned {
+    if before.fixed {
         return Ok(before.clone());
     }
     let packages = &closure.packages;

@@ -26,7 +26,7 @@ impl Loader {
             return Ok(run);
         }
         let mut requirements = start.clone();
-        if !requirements.pruned {
+        if requirements.fixed {
             self.world.graph(&mut requirements)?;
         }
         let flags = match rules.imported {
@@ -86,14 +86,21 @@ impl Loader {
                 let tree = main.tree.iter();
                 let own = tree.flat_map(|tree| tree.listed(&main.ignore));
                 let own = own.map(|folder| of(&main.name, folder));
+                let members = main.members.iter().flat_map(|(name, member)| {
+                    let listed = member.packages.listed(&member.ignore);
+                    listed.map(|folder| of(name, folder))
+                });
                 let tools = main.tools.iter().filter(|_| rules.tidy);
-                Ok(own.chain(tools.map(|tool| Arc::from(&**tool))).collect())
+                Ok(own
+                    .chain(members)
+                    .chain(tools.map(|tool| Arc::from(&**tool)))
+                    .collect())
             }
             Subject::Module(module) => {
                 let path = module.path().as_str();
-                let selected = match requirements.pruned {
-                    true => requirements.selected(path).cloned(),
-                    false => self.world.graph(requirements)?.get(path).cloned(),
+                let selected = match requirements.fixed {
+                    false => requirements.selected(path).cloned(),
+                    true => self.world.graph(requirements)?.get(path).cloned(),
                 };
                 let selected = selected.unwrap_or_else(|| module.clone());
                 Ok(match self.world.tree(&selected)? {
@@ -113,7 +120,7 @@ impl Loader {
         requirements: &mut Requirements,
         named: &[Arc<str>],
     ) -> Result<Option<Requirements>, Wait> {
-        if !requirements.pruned {
+        if requirements.fixed {
             return Ok(None);
         }
         let (mut added, mut waits) = (BTreeSet::new(), false);
