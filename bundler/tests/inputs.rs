@@ -6,6 +6,7 @@ mod common;
 use std::net::TcpListener;
 
 use common::{Done, World, write};
+use modferry_checker::testing::TestModule;
 
 const GRAPH: &str = "
     m.test/a@v1.0.0 go1.21 -> m.test/b@v1.0.0 m.test/c@v1.0.0
@@ -173,17 +174,36 @@ fn wants_are_added_to_what_the_file_selects() {
 
 #[test]
 fn wants_are_followed_and_an_empty_file_is_told() {
-    let world = world();
-    let wants = "modferry-wants: 1\nwants:\n  - want: m.test/d/deep/package@latest\n    or: [m.test/d/deep, m.test/d, m.test]\n  \
-                 - want: m.test/c/x@v1.0.0\n    or: [m.test/c]\n    follow: none\n";
+    let mut world = world();
+    for (name, file) in [
+        ("m.test/f@v1.0.0", "deep/package/p.go"),
+        ("m.test/g@v1.0.0", "x/x.go"),
+        ("m.test/g@v1.1.0", "x/x.go"),
+    ] {
+        let files = [
+            ("go.mod", &*format!("module {}\n", &name[..8])),
+            (file, "package p\n"),
+        ];
+        world.add(&TestModule::new(name, &files));
+    }
+    world.publish();
+    for (path, versions) in [("f", "v1.0.0\n"), ("g", "v1.0.0\nv1.1.0\n")] {
+        write(
+            &world.path(&format!("up/m.test/{path}/@v/list")),
+            versions.as_bytes(),
+        );
+    }
+    let wants = "modferry-wants: 1\nwants:\n  - want: m.test/f/deep/package@latest\n    or: [m.test/f/deep, m.test/f, m.test]\n  \
+                 - want: m.test/g/x@v1.0.0\n    or: [m.test/g]\n    follow: none\n";
     write(&world.path("site.wants"), wants.as_bytes());
     world
         .export(&["--wants", "site.wants"])
         .ok()
-        .tells("m.test/d@latest is v1.0.0");
+        .tells("m.test/f/deep/package is a package of m.test/f")
+        .tells("m.test/f@latest is v1.0.0");
     assert_eq!(
         world.carried("out", "zip"),
-        "m.test/c@v1.0.0 m.test/c@v1.1.0 m.test/d@v1.0.0"
+        "m.test/f@v1.0.0 m.test/g@v1.0.0"
     );
 
     write(
@@ -216,7 +236,14 @@ fn wants_are_followed_and_an_empty_file_is_told() {
 fn wants_above_private_names_are_told_to_no_public_upstream() {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     listener.set_nonblocking(true).unwrap();
-    let world = world();
+    let mut world = world();
+    let files = [
+        ("go.mod", "module m.test/f\n"),
+        ("deep/p.go", "package deep\n"),
+    ];
+    world.add(&TestModule::new("m.test/f@v1.0.0", &files));
+    world.publish();
+    write(&world.path("up/m.test/f/@v/list"), b"v1.0.0\n");
     site(
         &world,
         "private:\n  - patterns: ['git.corp.test/team/*']\n    goproxy: http://127.0.0.1:1\n",
@@ -253,15 +280,15 @@ fn wants_above_private_names_are_told_to_no_public_upstream() {
     assert!(listener.accept().is_err(), "a request was made");
 
     // What else is wanted comes, from the modules that may be named.
-    let more = "  - want: m.test/d/deep@latest\n    or: [m.test/d, m.test]\n";
+    let more = "  - want: m.test/f/deep@latest\n    or: [m.test/f, m.test]\n";
     write(
         &world.path("some.wants"),
         format!("modferry-wants: 1\nwants:\n{above}{more}").as_bytes(),
     );
     export(&world.goproxy(), "some.wants")
         .ok()
-        .tells("m.test/d@latest is v1.0.0")
-        .tells("of what m.test/d/deep@latest may be instead, 1 is passed over")
+        .tells("m.test/f@latest is v1.0.0")
+        .tells("of what m.test/f/deep@latest may be instead, 1 is passed over")
         .tells("host.corp.test@latest is passed over");
     // What a person names is asked for, whatever it begins.
     let args = [

@@ -10,7 +10,6 @@ use super::{Session, Want, lock};
 use crate::pool::Pool;
 use crate::select::mvs::Main;
 use crate::select::resolve::{AskError, Question, Unanswered};
-use crate::upstream::goproxy::Reason;
 
 impl Session<'_> {
     /// Tells a loader which version of a module is the newest, `current` being selected.
@@ -53,13 +52,11 @@ impl Session<'_> {
                 return None;
             }
         };
-        let reason = match &why {
-            Unanswered::Unavailable { why, .. } if !why.is_absence() => why.reason,
-            _ => return None,
-        };
+        if !matches!(&why, Unanswered::Unavailable { why, .. } if !why.is_absence()) {
+            return None;
+        }
         let mut state = self.lock();
-        // A proxy that does not give everything to everybody says so of modules that there are not as well.
-        state.uncertain |= why.may_change() && !matches!(reason, Reason::Status(401 | 403));
+        state.uncertain |= why.is_trouble();
         let name = &self.loads[index].name;
         state.unasked.insert(format!(
             "{name}: whether {path} has packages that are imported, and that nothing required has, is not known: {why}"

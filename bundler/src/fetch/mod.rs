@@ -22,6 +22,7 @@ mod slot;
 mod sources;
 mod tasks;
 mod want;
+pub mod zip;
 
 use std::collections::BTreeMap;
 use std::path::PathBuf;

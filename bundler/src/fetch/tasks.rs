@@ -4,13 +4,14 @@ use modferry_protocol::h1::H1;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::request::Request;
 use modferry_protocol::sumdb::{Record, tiles_of_record};
-use modferry_protocol::zip::{MAX_GO_MOD, MAX_ZIP_FILE};
+use modferry_protocol::zip::MAX_GO_MOD;
 
+use super::zip::{self, ZipError};
 use super::{Fatal, GoModBytes, Part, Session, Step, info, lock, summarise};
-use crate::cache::{Download, FileAt, ZipFile};
+use crate::cache::ZipFile;
 use crate::pool::Pool;
 use crate::sumdb::client::{Looked, LookupError};
-use crate::upstream::goproxy::{GetError, Reason, Unavailable};
+use crate::upstream::goproxy::GetError;
 
 impl Session<'_> {
     /// Looks the module up, and holds what go.sum files say against the record.
@@ -238,71 +239,26 @@ impl Session<'_> {
         recorded: H1,
         checker: &mut modferry_protocol::zip::Checker,
     ) -> Option<ZipFile> {
-        let cache = &self.sources.cache;
-        let failed = |source| {
-            let module = module.clone();
-            self.stop(pool, Fatal::Cache { module, source });
-            None
-        };
-        match cache.zip(module, checker) {
-            Ok(Some(Ok(zip))) if zip.h1 == recorded => return Some(zip),
-            Ok(Some(_)) => self.damaged(&cache.path(module, "zip")),
-            Ok(None) => {}
-            Err(source) => return failed(source),
-        }
-        let mut download = match cache.temp() {
-            Ok(file) => Download::new(file),
-            Err(source) => return failed(source),
-        };
-        let request = Request::Zip(module.clone());
-        match self
-            .sources
-            .upstream
-            .get_into(&request, MAX_ZIP_FILE, &mut download)
-        {
-            Ok(_) => {}
-            Err(GetError::Local(source)) => return failed(source),
-            Err(GetError::Refused(why)) => {
-                self.fail(module, Part::Zip, why);
-                return None;
+        let damaged = |path: &std::path::Path| self.damaged(path);
+        let renewed = |got| self.renewed(module, got);
+        match zip::of(self.sources, module, recorded, checker, damaged, renewed) {
+            Ok(zip) => return Some(zip),
+            Err(ZipError::Refused(why)) => self.fail(module, Part::Zip, why),
+            Err(ZipError::Mismatch(got)) => {
+                let fatal = Fatal::Mismatch {
+                    module: module.clone(),
+                    part: Part::Zip,
+                    got,
+                    recorded,
+                };
+                self.contradicted(pool, module, fatal);
+            }
+            Err(ZipError::Local(source)) => {
+                let module = module.clone();
+                self.stop(pool, Fatal::Cache { module, source });
             }
         }
-        let (file, size, sha256) = download.finish();
-        let source = match file.as_file().try_clone().and_then(FileAt::new) {
-            Ok(source) => source,
-            Err(source) => return failed(source),
-        };
-        let facts = match checker.check(module, &source) {
-            Ok(facts) => facts,
-            Err(error) => {
-                self.fail(
-                    module,
-                    Part::Zip,
-                    Unavailable::new(Reason::Malformed, &error),
-                );
-                return None;
-            }
-        };
-        if facts.h1 != recorded && !self.renewed(module, facts.h1) {
-            let fatal = Fatal::Mismatch {
-                module: module.clone(),
-                part: Part::Zip,
-                got: facts.h1,
-                recorded,
-            };
-            self.contradicted(pool, module, fatal);
-            return None;
-        }
-        let path = cache.path(module, "zip");
-        if let Err(source) = cache.persist(file, &path) {
-            return failed(source);
-        }
-        Some(ZipFile {
-            path,
-            size,
-            sha256,
-            h1: facts.h1,
-        })
+        None
     }
 
     /// Asks how large the zip is, without fetching it.

@@ -11,6 +11,7 @@
 mod choosing;
 mod info;
 mod known;
+mod package;
 mod question;
 mod unanswered;
 
@@ -99,28 +100,11 @@ impl<'s> Oracle<'s> {
         }
     }
 
-    /// The answer to one question. Where several modules may be meant, it is about the first that upstream has; where
-    /// it has none of them, it says so of the first.
+    /// The answer to one question. Where the path may be that of a package, it may be about a module above it.
     pub fn ask(&self, question: &Question) -> Result<Answer, AskError> {
-        if question.or.is_empty() {
-            return self.ask_one(question);
-        }
-        let mut refusal = None;
-        for path in std::iter::once(&question.path).chain(&question.or) {
-            let one = Question {
-                path: path.clone(),
-                or: Vec::new(),
-                looks: true,
-                ..question.clone()
-            };
-            match self.ask_one(&one) {
-                Err(AskError::Unanswered(why)) => drop(refusal.get_or_insert(why)),
-                answer => return answer,
-            }
-        }
-        match refusal {
-            Some(why) => Err(AskError::Unanswered(why)),
-            None => Ok(Answer::default()),
+        match question.or.is_empty() {
+            true => self.ask_one(question),
+            false => self.ask_above(question),
         }
     }
 

@@ -23,7 +23,8 @@ pub struct Sought {
     pub pattern: Place,
     /// The version, or a query.
     pub query: Query,
-    /// The shorter paths that the module may have instead, longest first: it is the first of all these that there is.
+    /// The shorter paths that the module may have instead, longest first, where only some are meant: of a package that none of
+    /// them has, the path may be. None: any.
     pub or: Vec<ModulePath>,
     /// Whether it comes from a wants file: then nobody has chosen to name it to a public upstream.
     pub wanted: bool,
@@ -141,7 +142,10 @@ impl Sought {
     pub fn question(&self, path: &ModulePath, current: Option<Version>) -> Question {
         Question {
             path: path.clone(),
-            or: self.or.clone(),
+            or: match &self.pattern {
+                Place::Path(_) if self.or.is_empty() => above(path).collect(),
+                _ => self.or.clone(),
+            },
             query: self.query.clone(),
             current,
             without: BTreeSet::new(),
@@ -153,12 +157,22 @@ impl Sought {
 
     /// What is wanted of a version that was chosen.
     pub fn wants(&self, module: ModuleVersion) -> Vec<Want> {
-        let name = match self.is_version() {
+        let as_named = self
+            .pattern
+            .as_path()
+            .is_none_or(|path| path == module.path());
+        let name = match self.is_version() && as_named {
             true => self.name.clone(),
             false => format!("{} ({module})", self.name),
         };
         levels::of_module(name, module, self.follow, &self.tags)
     }
+}
+
+/// The modules that could have a package of this path, besides the one that is called so; the longest path first.
+fn above(path: &ModulePath) -> impl Iterator<Item = ModulePath> {
+    let slashes = path.as_str().rmatch_indices('/');
+    slashes.filter_map(|(end, _)| ModulePath::new(&path.as_str()[..end]).ok())
 }
 
 impl Place {

@@ -211,6 +211,12 @@ impl<'s> Steps<'s> {
 
     /// Says what a query came to, and if that changes nothing.
     fn tell(&mut self, sought: &Sought, question: &Question, chosen: &[ModuleVersion]) {
+        if let Some(first) = chosen.first()
+            && *first.path() != question.path
+        {
+            let note = format!("{} is a package of {}", question.path, first.path());
+            self.told.notes.push(note);
+        }
         if sought.is_version() {
             return;
         }

@@ -12,7 +12,7 @@ use crate::select::query::Query;
 pub struct Question {
     /// The module.
     pub path: ModulePath,
-    /// What may be meant instead, where there is no such module, in this order.
+    /// The modules above it that may be meant instead, where it is no module but a package of one; the longest path first.
     pub or: Vec<ModulePath>,
     /// What is asked of it.
     pub query: Query,

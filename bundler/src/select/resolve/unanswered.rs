@@ -82,6 +82,14 @@ impl Unanswered {
         )
     }
 
+    /// Whether upstream has trouble, so that asking it anything else is in vain. A proxy that refuses what it does not carry
+    /// has none.
+    pub(crate) fn is_trouble(&self) -> bool {
+        let refuses = matches!(self, Unanswered::Unavailable { why, .. }
+            if matches!(why.reason, Reason::Status(401 | 403)));
+        self.may_change() && !refuses
+    }
+
     /// Whether there may be an answer at another time: upstream failed, and did not say that there is none.
     pub fn may_change(&self) -> bool {
         matches!(self, Unanswered::Unavailable { why, .. }
