@@ -108,3 +108,21 @@ fn a_plan_fetches_no_zip_to_find_out() {
         .ok();
     assert!(plan().contains("m.test/tools@v1.2.0"), "{}", plan());
 }
+
+#[test]
+fn what_cannot_be_looked_into_is_not_passed_over() {
+    // The longer path is a module, and its zip is damaged on the way: whether it has the package is not known.
+    let world = world();
+    let zip = world.path("up/m.test/tools/cmd/@v/v0.9.0.zip");
+    write(&zip, b"an error page");
+    let name = "m.test/tools/cmd/lint@latest";
+    world
+        .export(&[name, "--newest", "none"])
+        .exits(9)
+        .says("m.test/tools/cmd@latest")
+        .says("zip");
+    // If it is gone, it has none.
+    std::fs::remove_file(zip).unwrap();
+    world.export(&[name, "--newest", "none"]).ok();
+    assert_eq!(world.carried("out", "zip"), "m.test/tools@v1.2.0");
+}

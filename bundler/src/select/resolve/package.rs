@@ -18,6 +18,7 @@ use crate::select::packages::constraint::Tags;
 use crate::select::packages::zip_packages;
 use crate::select::query::Kind;
 use crate::sumdb::client::LookupError;
+use crate::upstream::goproxy::Unavailable;
 
 impl Oracle<'_> {
     /// The answer about the path itself, or about the first of the others that has a package of that path. Where none has,
@@ -44,7 +45,7 @@ impl Oracle<'_> {
             match self.ask_one(&about(path)) {
                 Ok(answer) => {
                     // Of several versions the newest tells.
-                    let has = |module| self.has_package(module, &question.path);
+                    let has = |module| self.has_package(module, question);
                     if answer.chosen.last().map(has).transpose()?.unwrap_or(false) {
                         return Ok(answer);
                     }
@@ -70,9 +71,19 @@ impl Oracle<'_> {
         }
     }
 
-    /// Whether a module has this package. Where that cannot be known, it is taken to have it: a plan fetches no zip.
-    fn has_package(&self, module: &ModuleVersion, package: &ModulePath) -> Result<bool, AskError> {
+    /// Whether a module has the package that is asked about. A plan fetches no zip, and takes one that is not in the cache to have
+    /// it. What cannot be had for another reason than that there is none ends the search, as it ends the go command's: another
+    /// module would be taken instead, without a word.
+    fn has_package(&self, module: &ModuleVersion, question: &Question) -> Result<bool, AskError> {
         let sources = self.sources;
+        let refused = |why: Unavailable| match why.is_absence() {
+            true => Ok(false),
+            false => Err(AskError::Unanswered(Box::new(Unanswered::Unavailable {
+                module: module.path().clone(),
+                query: question.query.clone(),
+                why,
+            }))),
+        };
         let of_cache = |source| {
             let module = module.clone();
             AskError::from(Fatal::Cache { module, source })
@@ -82,7 +93,7 @@ impl Oracle<'_> {
             true => {
                 let recorded = match sources.record(module) {
                     Ok(looked) => looked.record.zip(),
-                    Err(LookupError::Unavailable(_)) => return Ok(false),
+                    Err(LookupError::Unavailable(why)) => return refused(why),
                     Err(error) => return Err(Fatal::Lookup(error).into()),
                 };
                 let renewed = |got: H1| {
@@ -93,7 +104,7 @@ impl Oracle<'_> {
                 let mut checker = Checker::default();
                 match zip::of(sources, module, recorded, &mut checker, |_| {}, renewed) {
                     Ok(zip) => zip.path,
-                    Err(ZipError::Refused(_)) => return Ok(false),
+                    Err(ZipError::Refused(why)) => return refused(why),
                     Err(ZipError::Local(source)) => return Err(of_cache(source)),
                     Err(ZipError::Mismatch(got)) => {
                         sources.sumdb.forget_lookup(module);
@@ -112,7 +123,7 @@ impl Oracle<'_> {
         let Ok(zip) = File::open(path).and_then(FileAt::new) else {
             return Ok(true);
         };
-        let folder = package.as_str().strip_prefix(module.path().as_str());
+        let folder = question.path.as_str().strip_prefix(module.path().as_str());
         let folder = folder.unwrap_or_default().trim_start_matches('/');
         Ok(match zip_packages::read(module, &zip, &Tags::Any) {
             Ok(packages) => packages.folder(folder).is_some(),
