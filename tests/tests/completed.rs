@@ -135,3 +135,46 @@ fn no_host_hears_of_what_private_modules_are_called() {
     // Each module that there is not is asked for once.
     assert_eq!(of("/example.net/team/lib/p/@v/"), 1, "{asked:?}");
 }
+
+#[test]
+fn no_host_hears_of_what_only_a_project_is_called() {
+    let site = Site::new();
+    site.upstream
+        .add("example.com/lib@v1.0.0", "-- lib.go --\npackage lib\n");
+    let go = site.online_go("project");
+    let file = |name: &str, text: &str| go.file(name, text);
+    file(
+        "go.mod",
+        "module corp.test/team/app\n\ngo 1.21\n\nrequire corp.test/other/beside v0.0.0\n\n\
+         replace corp.test/other/beside => ./beside\n",
+    );
+    file(
+        "main.go",
+        "package main\n\nimport (\n\t_ \"corp.test/team/app/gone\"\n\t_ \"corp.test/other/beside/gone\"\n\
+         \t_ \"corp.test/team/gone\"\n\t_ \"example.com/lib\"\n)\n\nfunc main() {}\n",
+    );
+    file(
+        "beside/go.mod",
+        "module corp.test/other/beside\n\ngo 1.21\n",
+    );
+    file("beside/beside.go", "package beside\n");
+    let key = site.path("keys/site.key");
+    let out = site.path("out");
+    let go_mod = go.project().join("go.mod");
+    let go_mod = go_mod.to_str().unwrap();
+    let args = ["export", "--key", &key, "--out", &out, "--go-mod", go_mod];
+    modferry_tests::run::run(&mut site.bundler_command(&args)).ok();
+    let asked = site.upstream.requests();
+    let of = |path: &str| asked.iter().filter(|it| it.starts_with(path)).count();
+    for own in [
+        "corp.test/team/app",
+        "corp.test/other/beside",
+        "corp.test/team/@v",
+        "corp.test/@v",
+    ] {
+        assert_eq!(of(&format!("/{own}")), 0, "{own}: {asked:?}");
+    }
+    // What only lies beside it may be anybody's.
+    assert_eq!(of("/corp.test/team/gone/@v/"), 1, "{asked:?}");
+    assert_eq!(of("/example.com/lib/@v/v1.0.0.zip"), 1, "{asked:?}");
+}

@@ -289,11 +289,30 @@ impl Main {
         replaced
     }
 
-    /// Whether a path is that of a main module.
-    pub(super) fn is_main(&self, path: &ModulePath) -> bool {
-        path.as_str() == self.name
-            || self.path.as_ref() == Some(path)
-            || self.workspace.contains(path)
+    /// Whether a path is that of a main module or of one that a folder stands in for, lies below such a path, or begins it.
+    pub(super) fn is_own_name(&self, path: &ModulePath) -> bool {
+        let folders = self
+            .replace_all
+            .iter()
+            .filter_map(|(path, with)| match with {
+                With::Folder(_) => Some(path.as_str()),
+                With::Module(_) => None,
+            });
+        let one = self
+            .replace_one
+            .iter()
+            .filter_map(|(module, with)| match with {
+                With::Folder(_) => Some(module.path().as_str()),
+                With::Module(_) => None,
+            });
+        let mains = self.path.iter().chain(&self.workspace);
+        let own = mains.map(ModulePath::as_str).chain(folders).chain(one);
+        let mut own = own.chain([&*self.name]).filter(|own| !own.is_empty());
+        let below = |path: &str, of: &str| {
+            let rest = path.strip_prefix(of);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+        };
+        own.any(|own| below(path.as_str(), own) || below(own, path.as_str()))
     }
 
     /// Whether it is the main module itself, whatever version of it is required.

@@ -3,6 +3,9 @@
 //! What the main module replaces comes first, though nothing requires it yet. Else every module whose path is a prefix of
 //! the import path is looked up, and the longest counts whose newest version has the package. What a build has at a
 //! newer version already is left as it is: without the package there, there is none.
+//!
+//! The go command asks its proxy for what lies below the main module's path, too. Here that is asked for nowhere: a project
+//! that is named as a file has told nobody its name, and an import of it that is missing is the project's own mistake.
 
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 
@@ -32,7 +35,7 @@ pub(super) fn provider(
         let Ok(prefix) = ModulePath::new(prefix) else {
             continue;
         };
-        if world.main().is_main(&prefix) {
+        if world.main().is_own_name(&prefix) {
             continue;
         }
         match world.newest(&prefix, selected.get(&prefix)) {
