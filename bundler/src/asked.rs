@@ -201,6 +201,14 @@ impl Asked {
         let mut told = steps.told();
         fetched.answers = std::mem::take(&mut told.answers);
         fetched.uncertain |= told.uncertain;
+        // What was carried, and may only be refused for now, must not be taken back.
+        if config.prune.unwrap_or(false) && !fetched.unknown.is_empty() {
+            let carried = newest_of(&basis::carried_since(exported, Sequence::FIRST)?);
+            fetched.uncertain |= fetched
+                .unknown
+                .iter()
+                .any(|path| carried.contains_key(path));
+        }
         Ok((fetched, told))
     }
 }

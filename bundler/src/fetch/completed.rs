@@ -11,6 +11,9 @@ use crate::pool::Pool;
 use crate::select::mvs::Main;
 use crate::select::resolve::{AskError, Question, Unanswered};
 
+/// So many modules that come along are named.
+const MAX_NAMED: usize = 5;
+
 impl Session<'_> {
     /// Tells a loader which version of a module is the newest, `current` being selected.
     pub(super) fn look_up<'t>(
@@ -57,6 +60,7 @@ impl Session<'_> {
         }
         let mut state = self.lock();
         state.uncertain |= why.is_trouble();
+        state.unknown.insert(path.clone());
         let name = &self.loads[index].name;
         state.unasked.insert(format!(
             "{name}: whether {path} has packages that are imported, and that nothing required has, is not known: {why}"
@@ -82,6 +86,23 @@ impl Session<'_> {
                 ));
             }
             let completed = loader.completed();
+            if !completed.is_empty() {
+                let some: Vec<_> = completed
+                    .iter()
+                    .take(MAX_NAMED)
+                    .map(|module| module.to_string())
+                    .collect();
+                let more = match completed.len() > MAX_NAMED {
+                    true => ", …",
+                    false => "",
+                };
+                lock(&self.state).notes.insert(format!(
+                    "{}: what its packages import and nothing requires comes along, modules: {}: {}{more}",
+                    load.name,
+                    completed.len(),
+                    some.join(", "),
+                ));
+            }
             let all = [&completed.iter().cloned().collect::<Vec<_>>()[..]];
             let each = completed.iter().map(std::slice::from_ref);
             let each = each.filter(|_| completed.len() > 1);

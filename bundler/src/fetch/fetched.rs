@@ -3,7 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::Record;
 
 use super::slot::Step;
@@ -48,6 +48,8 @@ pub struct Fetched {
     pub unfinished: BTreeMap<ModuleVersion, Level>,
     /// Whether something that says what is wanted could not be read.
     pub uncertain: bool,
+    /// Modules of which it is not known whether packages need them: an upstream refused to tell.
+    pub unknown: BTreeSet<ModulePath>,
     /// Things to tell: folders that stand in for modules, sums that were passed over.
     pub notes: BTreeSet<String>,
 }
@@ -73,6 +75,7 @@ impl Session<'_> {
         let mut fetched = Fetched {
             notes: state.notes,
             uncertain: state.uncertain,
+            unknown: state.unknown,
             ..Fetched::default()
         };
         let mut optional = BTreeSet::new();

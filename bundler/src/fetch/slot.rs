@@ -3,7 +3,7 @@
 use std::collections::{BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
-use modferry_protocol::module::ModuleVersion;
+use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{Record, Tile};
 
 use super::{Fatal, Level, Part};
@@ -27,6 +27,8 @@ pub(super) struct State {
     pub(super) unread_imports: BTreeSet<ModuleVersion>,
     /// Why it is not known of some modules whether they have what packages import and nothing requires.
     pub(super) unasked: BTreeSet<String>,
+    /// Their paths.
+    pub(super) unknown: BTreeSet<ModulePath>,
     /// Tiles that are fetched ahead.
     pub(super) tiles: HashSet<Tile>,
 }
