@@ -60,10 +60,11 @@ pub fn check<V: Volumes, S: Stage>(
 
     progress.step("checking the index");
     let folder = stage.scratch().unwrap_or_else(default_folder);
-    let mut entries = volume
-        .index(temp_file(&folder)?)
-        .and_then(|volume| volume.entries(volumes))
-        .map_err(named)?;
+    let volume = volume.index(temp_file(&folder)?).map_err(named)?;
+    stage
+        .files_come(volume.files())
+        .map_err(CheckError::stage)?;
+    let mut entries = volume.entries(volumes).map_err(named)?;
 
     progress.step("reading the entries");
     progress.total(manifest.totals.carried_bytes);

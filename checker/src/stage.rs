@@ -45,6 +45,11 @@ pub trait Stage {
         body: &mut dyn Read,
     ) -> Result<(), Self::Error>;
 
+    /// The index names these files, and nothing behind it was read: an error, if there is no place for them all.
+    fn files_come(&self, _names: &[FileName]) -> Result<(), Self::Error> {
+        Ok(())
+    }
+
     /// Keeps a file. Called in order of names, each once, after all zips. `body` gives `size` bytes and must be read to its
     /// end; whether their hash is this SHA-256 shows behind it.
     fn put_file(

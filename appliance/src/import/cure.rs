@@ -43,7 +43,7 @@ impl Stream {
             if import.source.stream != name {
                 continue;
             }
-            let manifest = manifest_of(&import.source.manifest).ok_or_else(|| {
+            let manifest = import.manifest().ok_or_else(|| {
                 StoreError::damaged(format!("the manifest in ledger entry {number}"))
             })?;
             let sha256 = manifest.sha256();
@@ -177,12 +177,6 @@ fn bundles(first: u64, last: u64) -> String {
     } else {
         format!("bundles {first} to {last}")
     }
-}
-
-/// The manifest in a note that was accepted before it was stored.
-fn manifest_of(note: &str) -> Option<Manifest> {
-    let (text, _) = note.split_once("\n\n")?;
-    Manifest::parse(&format!("{text}\n")).ok()
 }
 
 #[cfg(test)]

@@ -67,6 +67,10 @@ impl<'s> Stage for ImportStage<'s> {
         self.0.put_zip(module, facts, size, sha256, body)
     }
 
+    fn files_come(&self, names: &[FileName]) -> Result<(), StoreError> {
+        self.0.store().has_place_for(names)
+    }
+
     fn put_file(
         &mut self,
         name: &FileName,
@@ -217,6 +221,13 @@ impl<'s> Stage for VerifyStage<'s> {
         self.spool
             .put_zip(module, facts, size, sha256, body)
             .map_err(VerifyStageError::Spool)
+    }
+
+    fn files_come(&self, names: &[FileName]) -> Result<(), VerifyStageError> {
+        match self.held {
+            Some(view) => Ok(view.has_place_for(names)?),
+            None => Ok(()),
+        }
     }
 
     fn put_file(

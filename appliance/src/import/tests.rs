@@ -15,6 +15,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use tempfile::TempDir;
 
+mod files;
 mod fsck;
 mod packed;
 mod refusals;

@@ -8,8 +8,11 @@
 //! What is held is claimed as long as some stream claims it: of several streams the highest level counts. Opaque files are claimed
 //! by the same rule, wholly or not at all.
 
+mod before;
+
+use super::scratch::Scratch;
 use super::view::scan;
-use super::{BundleId, Draft, SCHEMA, StoreError, Totals, View, keys};
+use super::{Draft, StoreError, Totals, View, keys};
 use modferry_protocol::bundle::{FileName, Gone, Level};
 use modferry_protocol::module::ModuleVersion;
 
@@ -146,10 +149,20 @@ impl Subject<'_> {
         }
     }
 
-    fn claims(self, view: &View) -> Result<Vec<(String, Claim)>, StoreError> {
+    /// What the store says; of files in a store of an older schema also what was made of it a moment ago.
+    fn claims(self, view: &View, scratch: &Scratch) -> Result<Vec<(String, Claim)>, StoreError> {
         match self {
             Subject::Module(module) => view.claims(module),
-            Subject::File(name) => view.file_claims(name),
+            Subject::File(name) => {
+                let mut claims = view.file_claims(name)?;
+                if !view.knows_file_claims()? {
+                    scan(&scratch.0, &keys::file_claims(name), |key, value| {
+                        claims.extend(file_claim(key, value)?);
+                        Ok(())
+                    })?;
+                }
+                Ok(claims)
+            }
         }
     }
 
@@ -172,8 +185,13 @@ impl Subject<'_> {
     }
 
     /// The most that any stream but `except` claims.
-    fn claimed_by_others(self, view: &View, except: &str) -> Result<Extent, StoreError> {
-        let claims = self.claims(view)?.into_iter();
+    fn claimed_by_others(
+        self,
+        view: &View,
+        scratch: &Scratch,
+        except: &str,
+    ) -> Result<Extent, StoreError> {
+        let claims = self.claims(view, scratch)?.into_iter();
         let others = claims.filter(|(stream, _)| stream != except);
         Ok(others
             .map(|(_, claim)| claim.extent)
@@ -182,28 +200,22 @@ impl Subject<'_> {
     }
 }
 
-impl View {
-    /// The stream, and the number in it, of the imported bundle whose manifest's hash begins so.
-    fn import_of(&self, bundle: &BundleId) -> Result<Option<(String, u64)>, StoreError> {
-        let mut prefix = keys::manifests();
-        prefix.extend_from_slice(bundle);
-        let mut found = None;
-        self.scan(&prefix, |_, number| {
-            let entry = self.ledger(super::view::number(number)?)?;
-            let source = entry.as_ref().and_then(|entry| entry.import());
-            found = source.map(|import| (import.source.stream.clone(), import.source.sequence));
-            Ok(())
-        })?;
-        Ok(found)
+/// The stream and its claim on a file, from a key under which one lies; a word under the prefix of the claims is none.
+fn file_claim(key: &[u8], value: &[u8]) -> Result<Option<(String, Claim)>, StoreError> {
+    match keys::parse(key) {
+        Some(keys::Named::FileClaim(_, stream)) if !stream.is_empty() => {
+            Ok(Some((stream, Claim::decode(value)?)))
+        }
+        _ => Ok(None),
     }
+}
 
+impl View {
     /// What each stream says of a file, by the streams' names; streams that never named it are not there.
     pub fn file_claims(&self, name: &FileName) -> Result<Vec<(String, Claim)>, StoreError> {
         let mut claims = Vec::new();
         self.scan(&keys::file_claims(name), |key, value| {
-            if let Some(keys::Named::FileClaim(_, stream)) = keys::parse(key) {
-                claims.push((stream, Claim::decode(value)?));
-            }
+            claims.extend(file_claim(key, value)?);
             Ok(())
         })?;
         Ok(claims)
@@ -315,31 +327,8 @@ impl Draft<'_> {
             let word = Word::decode(Some(value));
             self.take(Subject::Module(&module), word, (stream, sequence), totals)
         })?;
-        self.claim_unclaimed_files()?;
+        self.claim_files_of_before(totals)?;
         self.claim_files((stream, sequence), totals)
-    }
-
-    /// In a store of a schema that knew no claims on files, those that it holds become claimed by the streams that brought
-    /// them.
-    fn claim_unclaimed_files(&self) -> Result<(), StoreError> {
-        let held: &View = self.store;
-        let schema = held.pinned(&keys::SCHEMA_KEY)?;
-        if schema.is_none_or(|schema| &*schema == SCHEMA.as_bytes()) {
-            return Ok(());
-        }
-        held.each_file(|name, file| {
-            let import = held.import_of(&file.bundle)?;
-            let (stream, sequence) = import.ok_or_else(|| {
-                StoreError::damaged(format!("the import that brought the file {name}"))
-            })?;
-            let claim = Claim {
-                extent: Extent::Zip,
-                sequence,
-                given_up: 0,
-            };
-            let key = keys::file_claim(&name, &stream);
-            self.scratch.put(&key, &claim.encode())
-        })
     }
 
     /// The same of files.
@@ -395,7 +384,7 @@ impl Draft<'_> {
         if own_before >= before && own_after >= after {
             return Ok(());
         }
-        let others = subject.claimed_by_others(held, stream)?;
+        let others = subject.claimed_by_others(held, &self.scratch, stream)?;
         let is_gone = |own: Extent, held: Extent| own.max(others) < held;
         let gone = subject.gone(totals);
         *gone -= u64::from(is_gone(own_before, before));

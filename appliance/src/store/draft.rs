@@ -20,16 +20,12 @@ use modferry_protocol::zip::ZipFacts;
 use std::io::Read;
 use std::path::Path;
 
-/// The most files that a store holds: the list of all of them is one answer of the server's, of some MB.
-pub const MAX_HELD_FILES: u64 = if cfg!(test) { 6 } else { 16_384 };
-
 /// What one bundle brings, on its way into the store. Dropping it undoes it.
 pub struct Draft<'s> {
     pub(super) store: &'s Store,
     manifest: [u8; 32],
     bundle: BundleId,
     zips: u32,
-    new_files: u64,
     chunks: SortedFiles,
     buffer: Vec<u8>,
     pub(super) scratch: Scratch,
@@ -55,7 +51,6 @@ impl<'s> Draft<'s> {
             manifest: *manifest,
             bundle,
             zips: 0,
-            new_files: 0,
             chunks: SortedFiles::new(staging.path(), "zips", ZIP_FILE),
             buffer: Vec::with_capacity(CHUNK),
             scratch: Scratch::create(staging.path().join("small"))
@@ -122,7 +117,8 @@ impl<'s> Draft<'s> {
         self.put_large(&item, &zip, new, body)
     }
 
-    /// Takes a file, as [`Draft::put_zip`] takes a zip.
+    /// Takes a file, as [`Draft::put_zip`] takes a zip. Whether the store has a place for it, [`super::View::has_place_for`] tells
+    /// before anything is read.
     pub fn put_file(
         &mut self,
         name: &FileName,
@@ -140,13 +136,6 @@ impl<'s> Draft<'s> {
             number: self.zips,
         };
         let new = self.store.file(name)?.is_none();
-        if new {
-            let held = self.store.totals()?.counts.files;
-            if held + self.new_files >= MAX_HELD_FILES {
-                return Err(StoreError::TooManyFiles { name: name.clone() });
-            }
-            self.new_files += 1;
-        }
         self.put_large(&Item::File(name.clone()), &file, new, body)
     }
 

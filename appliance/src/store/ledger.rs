@@ -12,6 +12,7 @@
 //! entry without its import.
 
 use super::{Counts, Kept, Source, StoreError, View, keys, or_no_room};
+use modferry_protocol::bundle::Manifest;
 use modferry_protocol::sumdb::{Hash, TreeHead, record_hash, tlog};
 use serde::{Deserialize, Serialize};
 
@@ -53,6 +54,14 @@ pub struct Import {
     pub added: Counts,
     /// What differed from what the store holds under the same name: the held bytes stay as they are.
     pub kept: Kept,
+}
+
+impl Import {
+    /// The manifest, which was accepted before it was stored.
+    pub fn manifest(&self) -> Option<Manifest> {
+        let (text, _) = self.source.manifest.split_once("\n\n")?;
+        Manifest::parse(&format!("{text}\n")).ok()
+    }
 }
 
 /// What was removed.

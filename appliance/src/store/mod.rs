@@ -41,6 +41,7 @@ mod listing;
 mod lock;
 mod options;
 mod pin;
+mod places;
 mod queries;
 mod reader;
 mod scratch;
@@ -51,7 +52,7 @@ mod vulndb;
 mod writer;
 
 pub use claims::{Claim, Extent};
-pub use draft::{Committed, Draft, MAX_HELD_FILES};
+pub use draft::{Committed, Draft};
 pub use error::StoreError;
 pub use gc::{Collection, Found, FoundFile};
 pub use in_store::InStore;
@@ -62,6 +63,7 @@ pub use ledger::{
 pub use lock::Lock;
 pub use options::{READER_CACHE, WRITER_CACHE, ZIP_FILE};
 pub use pin::PinnedState;
+pub use places::MAX_HELD_FILES;
 pub use queries::Answered;
 pub use reader::Reader;
 pub use values::{Counts, KEPT_NAMES, Kept, Source, StreamState, Totals, Zip};
@@ -76,11 +78,11 @@ use std::path::{Path, PathBuf};
 pub const CHUNK: usize = 1 << 20;
 
 /// What a store of this schema says under the schema's key.
-pub const SCHEMA: &str = "modferry store 4";
+pub const SCHEMA: &str = "modferry store 5";
 
 /// The schemas before, which have no kind of key that this one has not: such a store is read as it is, and the next import
 /// makes one of [`SCHEMA`] of it.
-const SCHEMAS_BEFORE: [&str; 2] = ["modferry store 2", "modferry store 3"];
+const SCHEMAS_BEFORE: [&str; 3] = ["modferry store 2", "modferry store 3", "modferry store 4"];
 
 /// Where the store is if no one says otherwise.
 pub const DEFAULT_STORE: &str = "/var/lib/modferry";

@@ -12,7 +12,9 @@ use std::io::{self, BufReader, Read, Seek, SeekFrom, Write};
 use sha2::{Digest as _, Sha256};
 
 use super::entries::{Entries, Volumes};
+use super::file::FileName;
 use super::index::IndexReader;
+use super::item::Item;
 use super::manifest::Manifest;
 use super::parts::VolumeParts;
 use super::rules::IndexError;
@@ -193,7 +195,14 @@ impl<R: Read> Trusted<R> {
         spool.flush().map_err(ReadError::Spool)?;
         spool.seek(SeekFrom::Start(0)).map_err(ReadError::Spool)?;
         let index = IndexReader::new(BufReader::new(&mut spool));
-        if let Some(what) = index.differs(&self.manifest)? {
+        let mut files = Vec::new();
+        let differs = index.differs(&self.manifest, |entry| {
+            files.extend(entry.items.iter().filter_map(|(item, _)| match item {
+                Item::File(name) => Some(name.clone()),
+                _ => None,
+            }));
+        });
+        if let Some(what) = differs? {
             return Err(self.tar.damaged(&"index", what));
         }
         spool.seek(SeekFrom::Start(0)).map_err(ReadError::Spool)?;
@@ -202,6 +211,7 @@ impl<R: Read> Trusted<R> {
             tar: self.tar,
             manifest: self.manifest,
             index: IndexReader::new(BufReader::new(spool)),
+            files,
             text,
         })
     }
@@ -259,10 +269,16 @@ pub struct Indexed<R, S> {
     tar: Tar<R>,
     manifest: Manifest,
     index: IndexReader<BufReader<S>>,
+    files: Vec<FileName>,
     text: VolumeText,
 }
 
 impl<R: Read, S: Read> Indexed<R, S> {
+    /// The files that the bundle carries, in all of its volumes: at most [`MAX_FILES`](super::MAX_FILES).
+    pub fn files(&self) -> &[FileName] {
+        &self.files
+    }
+
     /// Which volume it says that it is, and what it has.
     pub fn volume(&self) -> &VolumeText {
         &self.text

@@ -98,7 +98,7 @@ impl<'b, F: VolumeFiles> BundleWriter<'b, F> {
                 "the manifest names another index than the one given",
             ));
         }
-        if let Some(what) = IndexReader::new(index).differs(&manifest)? {
+        if let Some(what) = IndexReader::new(index).differs(&manifest, |_| {})? {
             return Err(mismatch(&format!(
                 "the index does not fit the manifest: {what}"
             )));

@@ -2,7 +2,6 @@
 
 use super::{Run, keys, ledger};
 use crate::store::{Event, HeldVulndb, Import, LedgerEntry, Totals, hex, spoken_head, view};
-use modferry_protocol::bundle::Manifest;
 use modferry_protocol::sumdb::{Hash, TreeHead, record_hash, tlog};
 use sha2::{Digest, Sha256};
 
@@ -113,7 +112,7 @@ impl Run<'_> {
                 "ledger entry {number}: its manifest has another SHA-256 than it says"
             ));
         }
-        let manifest = Manifest::parse(text).ok();
+        let manifest = import.manifest();
         if let Some(manifest) = &manifest
             && let Some(vulndb) = manifest.vulndb.as_ref().filter(|vulndb| vulndb.carried)
         {

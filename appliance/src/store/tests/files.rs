@@ -92,29 +92,32 @@ fn a_late_bundle_claims_nothing_that_was_given_up_since() {
 #[test]
 fn a_store_holds_so_many_files_and_no_more() {
     let site = Site::new();
-    let most = MAX_HELD_FILES as usize;
     site.import_of("p", 1, |draft| {
-        for n in 0..most - 1 {
+        for n in 0..MAX_HELD_FILES - 1 {
             put_file(draft, &format!("f{n}"), 5).unwrap();
         }
     });
-    site.import_of("p", 2, |draft| {
-        put_file(draft, "last", 5).unwrap();
-        // Held already: not one more.
-        put_file(draft, "f0", 5).unwrap();
-        let error = put_file(draft, "one-more", 5).unwrap_err();
-        assert_eq!(error.exit(), Exit::NoRoom);
-        assert!(
-            error.to_string().contains("one-more is one more"),
-            "{error}"
-        );
-        assert!(error.advice().unwrap().contains("modferry-appliance gc"));
-    });
+    let has_place_for = |names: &[&str]| {
+        let names: Vec<FileName> = names.iter().map(|called| name(called)).collect();
+        site.reader().has_place_for(&names)
+    };
+    // Held already: not one more.
+    has_place_for(&["f0", "f1", "last"]).unwrap();
+    let error = has_place_for(&["f0", "last", "one-more"]).unwrap_err();
+    assert_eq!(error.exit(), Exit::NoRoom);
+    assert!(
+        error.to_string().contains("one-more is one more"),
+        "{error}"
+    );
+    assert!(error.advice().unwrap().contains("modferry-appliance gc"));
+    site.import_of("p", 2, |draft| put_file(draft, "last", 5).unwrap());
+    assert_eq!(site.reader().totals().unwrap().counts.files, MAX_HELD_FILES);
+    has_place_for(&["f0", "last"]).unwrap();
+    has_place_for(&["one-more"]).unwrap_err();
     // Room is made by what goes.
     site.import_of("p", 3, |draft| draft.gone_file(&name("f0")).unwrap());
     gc(&site);
-    site.import_of("p", 4, |draft| put_file(draft, "one-more", 5).unwrap());
-    assert_eq!(site.reader().totals().unwrap().counts.files, MAX_HELD_FILES);
+    has_place_for(&["one-more"]).unwrap();
 }
 
 #[test]
@@ -146,4 +149,34 @@ fn files_of_a_store_that_knew_no_claims_are_claimed_by_who_brought_them() {
     site.import_of("p", 8, |draft| draft.gone_file(&name("old")).unwrap());
     assert_eq!(given_up(&site), [("old".into(), true)]);
     assert_eq!(site.reader().totals().unwrap().gone_files, 1);
+}
+
+/// Makes it a store of that schema, without these claims.
+fn as_before(site: &Site, schema: &str, unclaimed: &[(&str, &str)]) {
+    let store = site.store();
+    let db = store.database();
+    db.put(keys::SCHEMA_KEY, schema).unwrap();
+    for (called, stream) in unclaimed {
+        db.delete(keys::file_claim(&name(called), stream)).unwrap();
+    }
+}
+
+#[test]
+fn claims_that_a_store_of_the_schema_before_has_stay_as_they_are() {
+    let site = Site::new();
+    site.import_of("p", 1, |draft| {
+        put_file(draft, "given-up", 5).unwrap();
+        put_file(draft, "named", 5).unwrap();
+        put_file(draft, "unclaimed", 5).unwrap();
+    });
+    site.import_of("p", 2, |draft| draft.gone_file(&name("given-up")).unwrap());
+    as_before(&site, "modferry store 4", &[("unclaimed", "p")]);
+    site.import_of("q", 1, |draft| {
+        draft.needed_file(&name("unclaimed")).unwrap()
+    });
+    assert_eq!(given_up(&site), [("given-up".into(), true)]);
+    assert_eq!(site.reader().totals().unwrap().gone_files, 1);
+    let claims = site.reader().file_claims(&name("unclaimed")).unwrap();
+    let streams: Vec<&str> = claims.iter().map(|(stream, _)| stream.as_str()).collect();
+    assert_eq!(streams, ["p", "q"]);
 }

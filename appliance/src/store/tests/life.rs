@@ -64,30 +64,26 @@ fn a_store_of_another_schema_is_refused_with_what_to_do() {
 }
 
 #[test]
-fn a_store_of_the_schema_before_is_read_and_becomes_one_of_this_with_the_next_import() {
-    let site = Site::new();
-    let a = module("example.com/a@v1.0.0");
-    site.import(1, |draft| put_whole(draft, &a, 10));
-    let store = site.store();
-    store
-        .database()
-        .put(keys::SCHEMA_KEY, b"modferry store 2")
-        .unwrap();
-    drop(store);
-    assert!(site.reader().has_info(&a).unwrap());
-    let schema = || {
-        site.store()
-            .pinned(&keys::SCHEMA_KEY)
-            .unwrap()
-            .unwrap()
-            .to_vec()
-    };
-    assert_eq!(schema(), b"modferry store 2");
-    site.import(2, |draft| {
-        put_whole(draft, &module("example.com/b@v1.0.0"), 10)
-    });
-    assert_eq!(schema(), SCHEMA.as_bytes());
-    assert!(site.reader().has_info(&a).unwrap());
+fn a_store_of_a_schema_before_is_read_and_becomes_one_of_this_with_the_next_import() {
+    for before in SCHEMAS_BEFORE {
+        let site = Site::new();
+        let a = module("example.com/a@v1.0.0");
+        site.import(1, |draft| put_whole(draft, &a, 10));
+        let store = site.store();
+        store.database().put(keys::SCHEMA_KEY, before).unwrap();
+        drop(store);
+        assert!(site.reader().has_info(&a).unwrap());
+        let schema = || {
+            let store = site.store();
+            store.pinned(&keys::SCHEMA_KEY).unwrap().unwrap().to_vec()
+        };
+        assert_eq!(schema(), before.as_bytes());
+        site.import(2, |draft| {
+            put_whole(draft, &module("example.com/b@v1.0.0"), 10)
+        });
+        assert_eq!(schema(), b"modferry store 5");
+        assert!(site.reader().has_info(&a).unwrap());
+    }
 }
 
 #[test]

@@ -36,12 +36,14 @@ impl<R: BufRead> IndexReader<R> {
         }
     }
 
-    /// Reads to the end, and says how this index is not the one that the manifest tells of, if so.
+    /// Reads to the end, shows each entry to `f`, and says how this index is not the one that the manifest tells of, if so.
     pub(in crate::bundle) fn differs(
         mut self,
         manifest: &Manifest,
+        mut f: impl FnMut(&Entry),
     ) -> Result<Option<String>, IndexError> {
-        self.by_ref().try_for_each(|entry| entry.map(drop))?;
+        self.by_ref()
+            .try_for_each(|entry| entry.map(|entry| f(&entry)))?;
         let mut totals = self
             .rules
             .totals()
