@@ -112,7 +112,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         sources.upstream.http(),
         &sources.cache,
     )?;
-    config.policy.needs_vulndb(vulndb.as_ref())?;
+    config.policy.needs_vulndb(vulndb.as_ref(), &exported)?;
     let now = jiff::Timestamp::now();
     let carrying = vulndb.as_ref();
     let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb(), now));

@@ -214,6 +214,64 @@ fn a_policy_without_a_database_is_an_error_and_no_silence() {
         .says("GO-2024-0002");
 }
 
+/// A database of that day, whose reports say so, too.
+fn db_of(modified: &str, mut reports: Vec<Value>) -> TestVulndb {
+    for report in &mut reports {
+        report["modified"] = modified.into();
+    }
+    let mut db = TestVulndb::new(&reports);
+    db.put("index/db", &json!({ "modified": modified }));
+    db
+}
+
+#[test]
+fn a_policy_does_not_believe_a_database_that_knows_less() {
+    let world = world();
+    let policy = "policy:\n  vulnerable: refuse\n";
+    settings(&world, policy);
+    let about = |module| vec![vulnerability("GO-2024-0004", module, &[["0", ""]])];
+    let old = db_of("2024-05-01T00:00:00Z", about("m.test/e"));
+    old.write(&world.path("old"));
+    db_of("2026-11-20T08:30:01Z", Vec::new()).write(&world.path("empty"));
+    let both = |vulndb: &str| {
+        let flags = ["--vulndb", vulndb];
+        [plan(&world, &flags), export(&world, &flags)]
+    };
+    // Without a report it would refuse nothing, however new it is.
+    for done in both("empty") {
+        done.exits(2)
+            .says("the vulnerability database at hand, of 2026-11-20T08:30:01Z, has no reports")
+            .says("or say --vulnerable tell");
+    }
+    // An old one that no bundle has gone past is believed, and its age told.
+    plan(&world, &["--vulndb", "old"])
+        .ok()
+        .tells("note: the vulnerability database is of 2024-05-01T00:00:00Z, ");
+    let accept = [
+        "--vulndb",
+        "vulndb",
+        "--accept",
+        "GO-2024-0002",
+        "--accept",
+        "GO-2024-0003",
+    ];
+    export(&world, &accept).ok();
+    // The stream's bundle was made with a newer one: whatever a bundle is built on, that one knew more.
+    for basis in [&[][..], &["--basis", "none"]] {
+        let flags = [&["m.test/d@v1.1.0", "--vulndb", "old"], basis].concat();
+        for done in [plan(&world, &flags), export(&world, &flags)] {
+            done.exits(2).says(
+                "is of 2024-05-01T00:00:00Z, older than the one that a bundle of this stream was made with, of \
+                 2026-11-20T08:30:00Z",
+            );
+        }
+    }
+    let told = plan(&world, &["--vulndb", "old", "--vulnerable", "tell"]);
+    told.ok().tells("that one stays");
+    // One of the same time is not older.
+    plan(&world, &accept).ok();
+}
+
 #[test]
 fn a_database_that_is_not_whole_stops_everything() {
     let world = world();

@@ -250,7 +250,7 @@ impl Judge<'_> {
         }
         if let Some(known) = &mut known {
             known.settle(fetched);
-            judged.notes.extend(known.notes(self.policy));
+            judged.notes.extend(known.notes(self.policy, self.now));
         }
         judged.known = known;
         if unneeded > MAX_NOTES {

@@ -4,11 +4,13 @@
 //! Only what is carried whole counts. Of a version of which only the go.mod is carried nothing is ever built. Whether a program
 //! calls what is vulnerable nobody can tell from a module: that is govulncheck's question, and it can be asked inside.
 //!
-//! A policy that refuses vulnerable versions needs the database: without one it would refuse nothing, and nobody would notice.
+//! A policy that refuses vulnerable versions needs a database that can be believed: without one, with one that has no reports,
+//! or with one that knows less than a bundle before was judged by, it would refuse nothing or too little, and nobody would
+//! notice. How old it is by this machine's clock is told and refuses nothing: there are days without a report.
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::module::ModuleVersion;
 use serde::{Deserialize, Serialize};
@@ -17,7 +19,11 @@ use super::{Judge, MAX_NOTES, Policy, Rule};
 use crate::basis::Parts;
 use crate::error::Error;
 use crate::fetch::{Fetched, Level};
+use crate::state::Exported;
 use crate::vulndb::{Database, Finding};
+
+/// A database that was last changed so many days ago is told to be old: reports come in every week.
+pub const OLD_AFTER_DAYS: i64 = 30;
 
 /// What is done about versions with known vulnerabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, clap::ValueEnum)]
@@ -127,18 +133,44 @@ fn as_text<T: std::fmt::Display, S: serde::Serializer>(
 }
 
 impl Policy {
-    /// An error, if vulnerable versions are refused and nothing tells which they are.
-    pub fn needs_vulndb(&self, vulndb: Option<&Database>) -> Result<(), Error> {
-        if self.vulnerable != Some(Vulnerable::Refuse) || vulndb.is_some() {
+    /// An error, if vulnerable versions are refused and nothing that can be believed tells which they are: no database, one
+    /// without reports, or one that is older than the newest that a bundle of this stream named.
+    pub fn needs_vulndb(
+        &self,
+        vulndb: Option<&Database>,
+        exported: &[Exported],
+    ) -> Result<(), Error> {
+        if self.vulnerable != Some(Vulnerable::Refuse) {
             return Ok(());
         }
-        Err(Fault::new(
-            Exit::Usage,
-            "the policy refuses versions with known vulnerabilities (vulnerable: refuse), and no vulnerability database is at \
-             hand that tells which they are",
-        )
-        .advise("name one: vulndb in modferry.yaml, or --vulndb; or say --vulnerable tell")
-        .into())
+        let (what, advice) = match vulndb {
+            None => (
+                "no vulnerability database is at hand that tells which they are".to_owned(),
+                "name one: vulndb in modferry.yaml, or --vulndb",
+            ),
+            Some(database) if database.reports().is_empty() => (
+                format!(
+                    "the vulnerability database at hand, of {}, has no reports: it would refuse nothing",
+                    database.modified
+                ),
+                "name a copy that has them: vulndb in modferry.yaml, or --vulndb",
+            ),
+            Some(database) => match newest_before(exported) {
+                Some(before) if database.modified < before => (
+                    format!(
+                        "the vulnerability database at hand is of {}, older than the one that a bundle of this stream was made \
+                         with, of {before}: what was reported between them would be carried",
+                        database.modified
+                    ),
+                    "name a newer copy: vulndb in modferry.yaml, or --vulndb",
+                ),
+                _ => return Ok(()),
+            },
+        };
+        let refuses = "the policy refuses versions with known vulnerabilities (vulnerable: refuse)";
+        Err(Fault::new(Exit::Usage, format!("{refuses}, and {what}"))
+            .advise(format!("{advice}; or say --vulnerable tell"))
+            .into())
     }
 
     fn accepts(&self, finding: &Finding<'_>) -> bool {
@@ -148,13 +180,20 @@ impl Policy {
     }
 }
 
+/// Of the databases that the stream's bundles name, when the newest was changed last.
+fn newest_before(exported: &[Exported]) -> Option<Timestamp> {
+    let named = (exported.iter()).filter_map(|bundle| bundle.manifest.vulndb.as_ref());
+    let times = named.filter_map(|vulndb| vulndb.snapshot.modified.parse().ok());
+    times.max()
+}
+
 fn aliases<'f>(finding: &'f Finding<'_>) -> impl Iterator<Item = &'f str> {
     finding.report.aliases().iter().map(String::as_str)
 }
 
 /// What is known of all that is selected whole; `None` without a database.
 pub(super) fn known(judge: &Judge<'_>, fetched: &Fetched) -> Result<Option<Known>, Error> {
-    judge.policy.needs_vulndb(judge.vulndb)?;
+    (judge.policy).needs_vulndb(judge.vulndb, judge.exported)?;
     let Some(database) = judge.vulndb else {
         return Ok(None);
     };
@@ -231,8 +270,16 @@ impl Known {
     }
 
     /// What is worth telling besides.
-    pub(super) fn notes(&self, policy: &Policy) -> Vec<String> {
+    pub(super) fn notes(&self, policy: &Policy, now: Timestamp) -> Vec<String> {
         let mut notes: Vec<String> = Vec::new();
+        let age = now.duration_since(self.modified);
+        if age > SignedDuration::from_hours(24 * OLD_AFTER_DAYS) {
+            notes.push(format!(
+                "the vulnerability database is of {}, {} days old: what was reported since is not known",
+                self.modified,
+                age.as_hours() / 24
+            ));
+        }
         if policy.vulnerable == Some(Vulnerable::Refuse) {
             let held = self.modules.iter().filter(|of| of.state == State::Held);
             let held: Vec<(&ModuleVersion, String)> = held
@@ -285,5 +332,28 @@ impl Vulnerability {
             None => "not fixed yet".into(),
         };
         format!("{}{aliases}, {fixed}", self.id)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_database_is_told_to_be_old_after_so_many_days_and_not_before() {
+        let known = Known {
+            modified: "2026-10-01T12:00:00Z".parse().unwrap(),
+            reports: 1,
+            modules: Vec::new(),
+            accepted_unknown: Vec::new(),
+        };
+        let notes = |now: &str| known.notes(&Policy::default(), now.parse().unwrap());
+        // As one whose clock is behind has it, and to the very day.
+        for now in ["2026-09-30T00:00:00Z", "2026-10-31T12:00:00Z"] {
+            assert_eq!(notes(now), Vec::<String>::new(), "{now}");
+        }
+        let note = "the vulnerability database is of 2026-10-01T12:00:00Z, 30 days old: what was reported since is not known";
+        assert_eq!(notes("2026-10-31T12:00:01Z"), [note]);
     }
 }
