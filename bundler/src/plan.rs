@@ -64,7 +64,7 @@ pub struct Plan {
     pub new_tiles: usize,
     /// Their bytes, before they are compressed.
     pub new_tile_bytes: u64,
-    /// Bytes of the bundle's files, estimated; the zips and files of unknown size and the vulnerability database are not in it.
+    /// Bytes of the bundle's files, estimated; the zips and files of unknown size are not in it.
     pub carried_bytes_estimate: u64,
     /// What that is estimated by, in words.
     pub estimated_by: String,
@@ -76,6 +76,8 @@ pub struct Plan {
     pub tree_size: Option<u64>,
     /// Module versions that would be taken back: all of it (`all`), or the zip (`zip`).
     pub tombstones: BTreeMap<String, &'static str>,
+    /// Opaque files that would be taken back.
+    pub gone_files: Vec<String>,
     /// Its known vulnerabilities; `None` where no vulnerability database is at hand.
     #[serde(rename = "vulnerabilities")]
     pub known: Option<Known>,
@@ -111,8 +113,22 @@ pub struct CountedVulndb {
     pub documents: u64,
     /// Bytes of these and their names, before they are compressed.
     pub bytes: u64,
+    /// Bytes of these as they are carried, compressed; 0 where they are not.
+    pub carried_bytes: u64,
     /// Whether it would be carried: the destination holds another one, or none.
     pub new: bool,
+}
+
+impl CountedVulndb {
+    fn of(carrying: Carrying<'_>) -> Result<CountedVulndb, Error> {
+        Ok(CountedVulndb {
+            carried_bytes: carrying.carried_bytes()?,
+            modified: carrying.vulndb.snapshot.modified,
+            documents: carrying.vulndb.snapshot.documents,
+            bytes: carrying.vulndb.snapshot.bytes,
+            new: carrying.vulndb.carried,
+        })
+    }
 }
 
 /// Selects, and asks for sizes.
@@ -201,12 +217,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
             &sources.cache,
             &holdings,
         )?,
-        vulndb: carrying.map(|carrying| CountedVulndb {
-            modified: carrying.vulndb.snapshot.modified,
-            documents: carrying.vulndb.snapshot.documents,
-            bytes: carrying.vulndb.snapshot.bytes,
-            new: carrying.vulndb.carried,
-        }),
+        vulndb: carrying.map(CountedVulndb::of).transpose()?,
         new_tiles: portion.tiles.len(),
         new_tile_bytes: portion.tiles.iter().map(|tile| tile.size() as u64).sum(),
         carried_bytes_estimate: 0,
@@ -215,6 +226,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         media_seconds_estimate: None,
         tree_size,
         tombstones: portion.tombstones.iter().map(gone).collect(),
+        gone_files: (portion.gone_files.iter().map(ToString::to_string)).collect(),
         known: judged.known,
         withdrawn: Withdrawn::of(&fetched, &told.newest, &sources.cache)?,
         because: fetched.because,
@@ -259,8 +271,10 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         needs: portion.needs().count() as u64,
         ..rule.load(new_zips.into_iter())
     });
-    // What files come to is known, and not estimated; their bytes travel as they are.
-    let carried = carried + plan.files.new_bytes;
+    // What files and the vulnerability database come to is known, and not estimated.
+    let vulndb = plan.vulndb.as_ref();
+    let vulndb = vulndb.map_or(0, |vulndb| vulndb.carried_bytes);
+    let carried = carried + plan.files.new_bytes + vulndb;
     plan.carried_bytes_estimate = carried;
     if let Some(limit) = config.policy.max_size.bundle
         && carried > limit.0
@@ -277,6 +291,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     // A plan fetches neither infos nor zips, so what it would carry of modules it counts by itself.
     plan.nothing_new = plan.new_modules + plan.new_go_mods + plan.new_tiles + plan.files.new == 0
         && plan.tombstones.is_empty()
+        && plan.gone_files.is_empty()
         && plan.vulndb.as_ref().is_none_or(|vulndb| !vulndb.new)
         && size <= basis.tree_size(&exported, &db);
     plan.failures = fetched.failures;

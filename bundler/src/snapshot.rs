@@ -4,7 +4,9 @@
 //! one: a mirror that lags behind, or a folder of last year, would take reports back without a word.
 
 use modferry_checker::vulndb_modified;
-use modferry_protocol::bundle::{DocumentName, Snapshot, SnapshotError, SnapshotWriter, Vulndb};
+use modferry_protocol::bundle::{
+    DocumentName, Item, Pack, PackBuilder, Snapshot, SnapshotError, SnapshotWriter, Vulndb,
+};
 
 use jiff::{SignedDuration, Timestamp};
 
@@ -65,6 +67,23 @@ impl<'d> Carrying<'d> {
             true => text(self.database, f).map(drop),
             false => Ok(()),
         }
+    }
+
+    /// Bytes of its text as a bundle has it, compressed, if it is carried.
+    pub fn carried_bytes(&self) -> Result<u64, Error> {
+        let mut packs = PackBuilder::new();
+        let mut bytes = 0;
+        let mut count = |pack: Option<Pack>| {
+            bytes += pack.map_or(0, |pack| pack.into_entry(1).0.stored);
+        };
+        let mut numbers = 1..;
+        self.each_piece(|piece| {
+            let item = Item::Vulndb(numbers.next().unwrap_or_default());
+            count(packs.push(item, &piece)?);
+            Ok(())
+        })?;
+        count(packs.finish()?);
+        Ok(bytes)
     }
 }
 

@@ -398,6 +398,35 @@ fn what_is_selected_no_more_is_taken_back_when_asked_to() {
 }
 
 #[test]
+fn a_plan_tells_of_files_that_are_taken_back() {
+    let world = World::of(GRAPH);
+    for name in ["a.pem", "b.pem"] {
+        common::write(&world.path(name), name.as_bytes());
+    }
+    let name = |names: &str| common::write(&world.path("modferry.yaml"), names.as_bytes());
+    let args = [D, "--config", "modferry.yaml", "--prune"];
+    name("files: [{name: a.pem, path: a.pem}, {name: b.pem, path: b.pem}]\n");
+    world.export(&args).ok();
+    let told = world.run(&[&["plan"], &args[..]].concat()).ok();
+    told.tells("an export would find nothing new in default");
+    name("files: [{name: a.pem, path: a.pem}]\n");
+    let planned = plan(&world, &args);
+    assert_eq!(planned["gone_files"], serde_json::json!(["b.pem"]));
+    assert_eq!(planned["nothing_new"], false);
+    world
+        .run(&[&["plan"], &args[..], &["--each"]].concat())
+        .ok()
+        .tells("an export would write default 2")
+        .tells("file b.pem - taken back\n")
+        .tells("\n        1  other files taken back, which are selected no more\n");
+    // Without being asked to, nothing is.
+    assert_eq!(plan(&world, &args[..3])["nothing_new"], true);
+    world.export(&args).ok();
+    assert_eq!(manifest(&world, 2).totals.gone_files, 1);
+    assert_eq!(plan(&world, &args)["nothing_new"], true);
+}
+
+#[test]
 fn nothing_is_pruned_while_the_selection_is_not_all_known() {
     let world = World::of(GRAPH);
     world.export(&[A, D]).ok();

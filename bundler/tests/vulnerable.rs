@@ -273,6 +273,80 @@ fn a_policy_does_not_believe_a_database_that_knows_less() {
 }
 
 #[test]
+fn what_the_database_comes_to_is_in_what_a_plan_estimates() {
+    let world = world();
+    // Of about 300 kB that do not shrink.
+    let reports = (1..=100_u64).map(|n| {
+        let mut report = vulnerability(&format!("GO-2024-{n:04}"), "m.test/e", &[["0", ""]]);
+        let mut state = n;
+        let noise = std::iter::repeat_with(|| {
+            state = state
+                .wrapping_mul(6_364_136_223_846_793_005)
+                .wrapping_add(1);
+            format!("{:08x}", state >> 32)
+        });
+        report["details"] = noise.take(700).collect::<String>().into();
+        report
+    });
+    TestVulndb::new(&reports.collect::<Vec<_>>()).write(&world.path("large"));
+    settings(&world, "stream: default\n");
+    let planned = |more: &[&str]| json_of(&plan(&world, &[more, &["--json"]].concat()).ok());
+    let estimate = |plan: &Value| plan["carried_bytes_estimate"].as_u64().unwrap();
+    let (without, with) = (planned(&[]), planned(&["--vulndb", "large"]));
+    let carried = with["vulndb"]["carried_bytes"].as_u64().unwrap();
+    assert!(carried > 250_000, "{carried}");
+    assert!(with["vulndb"]["bytes"].as_u64().unwrap() > carried);
+    assert_eq!(estimate(&with), estimate(&without) + carried);
+    let limit = ["--max-bundle-size", "200 kB"];
+    let note = "that is more than the policy (max-size: bundle) allows";
+    let small = plan(&world, &limit).ok();
+    assert!(!small.stdout.contains(note), "{}", small.stdout);
+    plan(&world, &[&limit[..], &["--vulndb", "large"]].concat())
+        .ok()
+        .tells(note);
+    // As an export has it, beside what is small.
+    let without = json_of(
+        &world
+            .export_into("without", &[&ARGS[..], &["--json"]].concat())
+            .ok(),
+    );
+    let args = ["--vulndb", "large", "--basis", "none", "--json"];
+    let with = json_of(&export(&world, &args).ok());
+    let bytes = |export: &Value| export["carried_bytes"].as_u64().unwrap();
+    let more = bytes(&with) - bytes(&without);
+    // What is small is packed in other places.
+    assert!(more.abs_diff(carried) < 4096, "{more} {carried}");
+    // What the destination holds is not carried.
+    let again = planned(&["--vulndb", "large"]);
+    assert_eq!(again["vulndb"]["carried_bytes"], 0);
+}
+
+#[test]
+fn a_databases_words_do_nothing_to_a_terminal() {
+    let world = world();
+    let mut report = vulnerability("GO-2024-0002", "m.test/d", &[["0", ""]]);
+    report["aliases"] = json!(["CVE-2024-1\u{1b}]0;owned\u{7}\u{202e}"]);
+    report["summary"] = json!("What\u{1b}[2J is \u{202e}wrong");
+    TestVulndb::new(&[report]).write(&world.path("odd"));
+    settings(&world, "vulndb: odd\n");
+    let shown = plan(&world, &[]).ok();
+    export(&world, &[]).ok();
+    settings(&world, "vulndb: odd\npolicy:\n  vulnerable: refuse\n");
+    let note = "the destination holds m.test/d@v1.5.0 already, which has known vulnerabilities: GO-2024-0002 \
+                (CVE-2024-1\\u{1b}]0;owned\\u{7}\\u{202e}), not fixed yet\n";
+    let none_new = export(&world, &[]).ok().tells(note);
+    let planned = plan(&world, &[]).ok().tells(note);
+    let written = export(&world, &["m.test/d@v1.1.0", "--keep-going"]);
+    let refused = plan(&world, &["--basis", "none"]).exits(2);
+    for done in [shown, none_new, planned, written, refused] {
+        for text in [&done.stdout, &done.stderr] {
+            let does = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+            assert!(!text.contains(does), "{text:?}");
+        }
+    }
+}
+
+#[test]
 fn a_database_that_is_not_whole_stops_everything() {
     let world = world();
     settings(&world, "vulndb: vulndb\n");

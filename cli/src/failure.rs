@@ -215,7 +215,7 @@ fn as_json(error: &dyn Failure) -> String {
 }
 
 /// The text with control characters (and those that reorder text) as escapes.
-fn printable(text: &str) -> String {
+pub fn printable(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for c in text.chars() {
         let reorders = matches!(c, '\u{200e}' | '\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2066}'..='\u{2069}');

@@ -20,7 +20,7 @@ mod units;
 pub mod wants;
 
 pub use config::{ConfigError, MAX_CONFIG, load_config, parse_config};
-pub use failure::{Exit, Failure, Fault, causes, in_one_line, print_json, report};
+pub use failure::{Exit, Failure, Fault, causes, in_one_line, print_json, printable, report};
 pub use logging::init_tracing;
 pub use memory::give_back_what_is_freed;
 pub use path::folder_of;

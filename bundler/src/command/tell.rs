@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use modferry_cli::{bytes, duration, print_json};
+use modferry_cli::{bytes, duration, print_json, printable};
 use modferry_protocol::bundle::Manifest;
 use modferry_protocol::module::ModuleVersion;
 use serde_json::json;
@@ -128,9 +128,7 @@ pub fn export(
         );
     }
     text += &vulnerable::counted(exported.known.as_ref());
-    for note in &exported.notes {
-        text += &format!("note: {note}\n");
-    }
+    text += &notes(&exported.notes);
     for file in &written.files {
         text += &format!("  {}\n", file.display());
     }
@@ -211,9 +209,7 @@ fn nothing_new(
         exported.selected, exported.tree_size, exported.basis
     );
     text += &vulnerable::counted(exported.known.as_ref());
-    for note in &exported.notes {
-        text += &format!("note: {note}\n");
-    }
+    text += &notes(&exported.notes);
     say(&text)
 }
 
@@ -270,12 +266,20 @@ fn fingerprint(manifest: &Manifest, signers: Option<&[String]>, json: bool) -> R
     ))
 }
 
+/// A line for each. They have other people's words in them, which do nothing to a terminal.
+fn notes(notes: &[String]) -> String {
+    let notes = notes.iter();
+    notes
+        .map(|note| format!("note: {}\n", printable(note)))
+        .collect()
+}
+
 /// What somebody else says, in one line behind a colon; nothing where they say nothing.
 fn in_one_line(text: &str) -> String {
     let words: Vec<&str> = text.split_whitespace().collect();
     let plain = words.join(" ").replace(|c: char| c.is_control(), "");
     match plain.is_empty() {
         true => String::new(),
-        false => format!(": {plain}"),
+        false => format!(": {}", printable(&plain)),
     }
 }

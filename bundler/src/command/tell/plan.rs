@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use modferry_cli::{bytes, print_json};
 use serde_json::json;
 
-use super::{in_one_line, missing, say, stdout, time_to_carry, vulnerable};
+use super::{in_one_line, missing, notes, say, stdout, time_to_carry, vulnerable};
 use crate::command::flags::Cli;
 use crate::error::Error;
 use crate::fetch::Level;
@@ -74,6 +74,12 @@ pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), E
             plan.tombstones.len()
         );
     }
+    if !plan.gone_files.is_empty() {
+        text += &format!(
+            "{:>9}  other files taken back, which are selected no more\n",
+            plan.gone_files.len()
+        );
+    }
     text += &unavailable(plan);
     if let Some(size) = plan.tree_size {
         text += &format!("           the checksum database's tree has {size} records or more\n");
@@ -96,9 +102,7 @@ pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), E
             }
         );
     }
-    for note in &plan.notes {
-        text += &format!("note: {note}\n");
-    }
+    text += &notes(&plan.notes);
     text += "What tests of dependencies need, which a named module's own go.sum tells, is found by export only.\n";
     say(&text)
 }
@@ -125,8 +129,12 @@ fn vulndb(plan: &Plan) -> String {
     let Some(vulndb) = &plan.vulndb else {
         return String::new();
     };
+    let carried = match vulndb.new {
+        true => format!(", {} after", bytes(vulndb.carried_bytes)),
+        false => String::new(),
+    };
     format!(
-        "{:>9}  vulnerability database, of {} with {} documents, {} before it is compressed\n",
+        "{:>9}  vulnerability database, of {} with {} documents, {} before it is compressed{carried}\n",
         usize::from(vulndb.new),
         vulndb.modified,
         vulndb.documents,
@@ -145,6 +153,9 @@ fn listed(plan: &Plan) -> String {
     }
     for (module, what) in &plan.tombstones {
         text += &format!("{what} {module} - taken back\n");
+    }
+    for name in &plan.gone_files {
+        text += &format!("file {name} - taken back\n");
     }
     text
 }
