@@ -131,7 +131,8 @@ pub struct Selection {
     /// Take back what the stream carried and is not selected now: the destination's gc then removes it
     #[arg(long)]
     pub prune: bool,
-    /// Carry this copy of the Go vulnerability database, and ask it about what is carried: its zip or folder, or a server that has it
+    /// Carry this copy of the Go vulnerability database (some MB each time it has changed), and ask it about what is carried: its zip
+    /// or folder, or a server that has it
     #[arg(long, value_name = "PATH|URL")]
     pub vulndb: Option<VulndbConfig>,
     /// The SHA-256 that its zip must have, in hexadecimal
