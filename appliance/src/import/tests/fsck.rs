@@ -1,9 +1,9 @@
 //! `fsck` on what imports made: sound as it is, and not with any one value changed or gone.
 
 use super::*;
-use crate::store::CHUNK;
 use crate::store::Store;
 use crate::store::fsck::{Fsck, IN_MEMORY, Report, parse_head};
+use crate::store::{CHUNK, keys};
 use modferry_checker::testing::TestPacking;
 use modferry_protocol::bundle::{
     self, Answer, Basis, Gone, Manifest, Pin, Query, Sequence, StreamName,
@@ -431,4 +431,20 @@ fn it_is_sound_after_gc_and_after_what_goes_into_the_ledger_alone() {
     store.reclaim().unwrap();
     drop(store);
     checked.is_sound();
+}
+
+#[test]
+fn a_file_without_claims_is_sound_only_in_a_store_of_a_schema_before() {
+    let checked = Checked::new();
+    let session = Session::begin(&checked.site.store(), false).unwrap();
+    let (store, db) = (&session.store, session.store.database());
+    let tool = "tool.tar".parse().unwrap();
+    for (stream, _) in store.file_claims(&tool).unwrap() {
+        db.delete(keys::file_claim(&tool, &stream)).unwrap();
+    }
+    let findings = || checked.run(store, None, true).findings;
+    assert_eq!(findings(), ["no stream ever named the file tool.tar"]);
+    // The next import makes them.
+    db.put(keys::SCHEMA_KEY, "modferry store 4").unwrap();
+    assert_eq!(findings(), Vec::<String>::new());
 }
