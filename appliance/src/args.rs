@@ -260,6 +260,12 @@ pub struct Gc {
     #[arg(long)]
     pub volumes: bool,
 
+    /// Drop the vulnerability database instead, so that any other one can come in
+    ///
+    /// A newer one takes its place by itself. This is for one that says a time far ahead, and so keeps all others out.
+    #[arg(long, conflicts_with = "volumes")]
+    pub vulndb: bool,
+
     /// Remove it without asking
     #[arg(long)]
     pub yes: bool,

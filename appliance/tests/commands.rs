@@ -3,17 +3,20 @@
 #![allow(clippy::unwrap_used)]
 
 use modferry_appliance::store::{Reader, Store};
-use modferry_checker::testing::{TestBundle, TestModule, TestSumdb, key};
+use modferry_checker::testing::{
+    TestBundle, TestModule, TestSumdb, TestVulndb, key, vulnerability,
+};
 use modferry_protocol::bundle::Gone;
-use modferry_protocol::note::VerifierKey;
+use modferry_protocol::note::{SigningKey, VerifierKey};
 use modferry_protocol::receipt::Receipt;
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 use tempfile::TempDir;
 
 /// What a command left behind.
+#[derive(Debug)]
 struct Ended {
     code: i32,
     out: String,
@@ -42,7 +45,9 @@ impl Ended {
 /// A store with two bundles of a stream in it; the second gives up one module, and the zip of another.
 struct Site {
     dir: TempDir,
+    sumdb: TestSumdb,
     modules: Vec<TestModule>,
+    signer: SigningKey,
 }
 
 impl Site {
@@ -51,36 +56,42 @@ impl Site {
         let mut sumdb = TestSumdb::new("sum.example.com");
         modules.iter().for_each(|module| sumdb.add(module));
         let dir = tempfile::tempdir().unwrap();
-        let site = Self { dir, modules };
-        let signer = key("site");
-        site.run(&["trust", "add", &signer.verifier().to_string()])
+        let site = Self {
+            dir,
+            sumdb,
+            modules,
+            signer: key("site"),
+        };
+        let (signer, sumdb) = (site.signer.verifier(), site.sumdb.key().verifier());
+        site.run(&["trust", "add", &signer.to_string()]).is(0);
+        site.run(&["trust", "add", "--sumdb", &sumdb.to_string()])
             .is(0);
-        site.run(&[
-            "trust",
-            "add",
-            "--sumdb",
-            &sumdb.key().verifier().to_string(),
-        ])
-        .is(0);
-        let first = TestBundle::of(&sumdb, &site.modules.iter().collect::<Vec<_>>(), &[]);
+        let first = TestBundle::of(&site.sumdb, &site.modules.iter().collect::<Vec<_>>(), &[]);
         let gone = [(1, Gone::All), (2, Gone::Zip)];
         let gone = gone.map(|(n, gone)| (site.modules[n].module.clone(), gone));
-        let second = TestBundle::of(&sumdb, &[], &[]).less(&first, 2).on(&first);
+        let second = TestBundle::of(&site.sumdb, &[], &[])
+            .less(&first, 2)
+            .on(&first);
         let second = second.without(gone);
         for bundle in [first, second] {
-            let folder = site.dir.path().join(format!("bundle-{}", bundle.sequence));
-            fs::create_dir(&folder).unwrap();
-            let sealed = bundle.seal(&[&signer]);
-            let (stream, sequence) = (&bundle.stream, bundle.sequence);
-            fs::write(
-                folder.join(stream.manifest_file(sequence)),
-                &sealed.manifest,
-            )
-            .unwrap();
-            fs::write(folder.join(stream.volume_file(sequence, 1)), &sealed.volume).unwrap();
-            site.run(&["import", folder.to_str().unwrap()]).is(0);
+            site.import(&bundle).is(0);
         }
         site
+    }
+
+    fn import(&self, bundle: &TestBundle) -> Ended {
+        let (stream, sequence) = (&bundle.stream, bundle.sequence);
+        let folder = self.dir.path().join(format!("bundle-{sequence}"));
+        fs::create_dir(&folder).unwrap();
+        let sealed = bundle.seal(&[&self.signer]);
+        let files = [
+            (stream.manifest_file(sequence), &sealed.manifest),
+            (stream.volume_file(sequence, 1), &sealed.volume),
+        ];
+        for (name, bytes) in files {
+            fs::write(folder.join(name), bytes).unwrap();
+        }
+        self.run(&["import", folder.to_str().unwrap()])
     }
 
     fn store(&self) -> PathBuf {
@@ -191,6 +202,47 @@ fn gc_shows_first_and_removes_only_when_told() {
             .out
             .contains("already imported")
     );
+}
+
+#[test]
+fn a_vulnerability_database_is_dropped_only_when_told() {
+    let site = Site::new();
+    let none = site.run(&["gc", "--vulndb"]).is(0).out;
+    assert!(none.contains("no vulnerability database is held"), "{none}");
+    let bundle = |sequence: u64, time: &str| {
+        let mut report = vulnerability("GO-2026-0001", "example.com/m0", &[["0", ""]]);
+        report["modified"] = time.into();
+        let mut bundle = TestBundle::of(&site.sumdb, &[], &[]);
+        bundle.sequence = modferry_protocol::bundle::Sequence::new(sequence).unwrap();
+        bundle.with_vulndb(time, &TestVulndb::new(&[report]).texts())
+    };
+    site.import(&bundle(3, "9999-01-01T00:00:00Z")).is(0);
+    // No other one comes in, and it is said what to do.
+    let told = site.import(&bundle(4, "2026-11-20T12:00:00Z")).is(0).out;
+    assert!(told.contains("not taken, since"), "{told}");
+    assert!(told.contains("modferry-appliance gc --vulndb"), "{told}");
+    let shown = site.run(&["gc", "--vulndb"]).is(2);
+    let want = "goes: the vulnerability database of 9999-01-01T00:00:00Z, which bundle 3 of test brought: 4 documents";
+    assert!(shown.out.contains(want), "{shown:?}");
+    assert!(shown.err.contains("gc --vulndb --yes"), "{shown:?}");
+    assert!(site.reader().vulndb().unwrap().is_some());
+    let dropped = site
+        .run(&["gc", "--vulndb", "--yes", "--json"])
+        .is(0)
+        .json();
+    assert_eq!(
+        dropped,
+        [json!({ "dropped_vulndb": "9999-01-01T00:00:00Z", "entry": 5 })]
+    );
+    assert!(site.reader().vulndb().unwrap().is_none());
+    let status = site.run(&["status"]).is(0).out;
+    assert!(
+        status.contains("the vulnerability database of 9999-01-01T00:00:00Z was dropped"),
+        "{status}"
+    );
+    let told = site.import(&bundle(5, "2026-11-20T12:00:01Z")).is(0).out;
+    assert!(told.contains("served from now on"), "{told}");
+    site.run(&["fsck"]).is(0);
 }
 
 #[test]

@@ -113,9 +113,8 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         &sources.cache,
     )?;
     config.policy.needs_vulndb(vulndb.as_ref(), &exported)?;
-    let now = jiff::Timestamp::now();
     let carrying = vulndb.as_ref();
-    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb(), now));
+    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb()));
     let carrying = carrying.transpose()?;
     notes.extend(
         carrying
@@ -163,7 +162,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
         holdings: &holdings,
         vulndb: vulndb.as_ref(),
         exported: &exported,
-        now,
+        now: jiff::Timestamp::now(),
     };
     let judged = judge.judge(&mut fetched)?;
     notes.extend(judged.notes);

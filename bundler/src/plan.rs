@@ -153,9 +153,8 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         &sources.cache,
     )?;
     config.policy.needs_vulndb(vulndb.as_ref(), &exported)?;
-    let now = jiff::Timestamp::now();
     let carrying = vulndb.as_ref();
-    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb(), now));
+    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb()));
     let carrying = carrying.transpose()?;
     notes.extend(
         carrying
@@ -172,7 +171,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         holdings: &holdings,
         vulndb: vulndb.as_ref(),
         exported: &exported,
-        now,
+        now: jiff::Timestamp::now(),
     };
     let judged = judge.judge(&mut fetched)?;
     notes.extend(judged.notes);

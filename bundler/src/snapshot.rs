@@ -3,18 +3,14 @@
 //! A destination holds one database. It is carried again when it has changed, and never an older one in the place of a newer
 //! one: a mirror that lags behind, or a folder of last year, would take reports back without a word.
 
-use modferry_checker::vulndb_modified;
+use jiff::Timestamp;
+use modferry_checker::vulndb::in_seconds;
 use modferry_protocol::bundle::{
-    DocumentName, Item, Pack, PackBuilder, Snapshot, SnapshotError, SnapshotWriter, Vulndb,
+    Item, Pack, PackBuilder, Snapshot, SnapshotError, SnapshotWriter, Vulndb,
 };
 
-use jiff::{SignedDuration, Timestamp};
-
 use crate::error::Error;
-use crate::vulndb::Database;
-
-/// A database whose last change is further ahead of this machine's clock is told of.
-const MAX_AHEAD: SignedDuration = SignedDuration::from_hours(24);
+use crate::vulndb::{Database, is_ahead};
 
 /// A database and what becomes of it.
 #[derive(Debug)]
@@ -27,21 +23,10 @@ pub struct Carrying<'d> {
 }
 
 impl<'d> Carrying<'d> {
-    /// What becomes of this one at that time, where the destination holds that.
-    pub fn of(
-        database: &'d Database,
-        held: Option<&Snapshot>,
-        now: Timestamp,
-    ) -> Result<Carrying<'d>, Error> {
+    /// What becomes of this one where the destination holds that.
+    pub fn of(database: &'d Database, held: Option<&Snapshot>) -> Result<Carrying<'d>, Error> {
         let mut snapshot = text(database, |_| Ok(()))?;
         let mut notes = Vec::new();
-        if database.modified > now + MAX_AHEAD {
-            notes.push(format!(
-                "the vulnerability database at hand is of {}, which is still to come by this machine's clock: until then no \
-                 other one takes its place where it is carried to",
-                snapshot.modified
-            ));
-        }
         let carried = match held {
             Some(held) if snapshot.modified < held.modified => {
                 notes.push(format!(
@@ -87,31 +72,25 @@ impl<'d> Carrying<'d> {
     }
 }
 
+/// Whether a database that was carried is of a time that has not come by this clock.
+pub fn has_not_come(snapshot: &Snapshot, now: Timestamp) -> bool {
+    let modified = snapshot.modified.parse();
+    modified.is_ok_and(|modified| is_ahead(modified, now))
+}
+
 /// Writes the text of a database, and gives each piece to `f`.
 fn text(
     database: &Database,
     mut f: impl FnMut(Vec<u8>) -> Result<(), Error>,
 ) -> Result<Snapshot, Error> {
     let wrong = |error: SnapshotError| Error::usage_because("the vulnerability database", error);
-    let mut modified = None;
     let mut writer = SnapshotWriter::new();
     for (name, json) in database.documents() {
-        if name.as_str() == DocumentName::DB {
-            // By the code that looks at it on the other side.
-            let read = vulndb_modified(json);
-            modified = Some(read.map_err(|what| {
-                Error::usage(format!("the vulnerability database: {name}: {what}"))
-            })?);
-        }
         if let Some(piece) = writer.document(name, json).map_err(wrong)? {
             f(piece)?;
         }
     }
-    let Some(modified) = modified else {
-        let what = format!("the vulnerability database has no {}", DocumentName::DB);
-        return Err(Error::usage(what));
-    };
-    let (last, snapshot) = writer.finish(&modified);
+    let (last, snapshot) = writer.finish(&in_seconds(database.modified));
     f(last)?;
     Ok(snapshot)
 }
@@ -138,27 +117,23 @@ mod tests {
         testing::database(&reports)
     }
 
-    /// On the day of its last change.
-    fn of<'d>(database: &'d Database, held: Option<&Snapshot>) -> Result<Carrying<'d>, Error> {
-        Carrying::of(database, held, database.modified)
-    }
-
     #[test]
-    fn one_that_is_far_ahead_of_the_clock_is_told() {
+    fn one_of_a_time_that_has_not_come_is_seen_but_for_a_day() {
         let database = database(1);
-        let ahead = |by: SignedDuration| {
-            let carrying = Carrying::of(&database, None, database.modified - by).unwrap();
-            assert!(carrying.vulndb.carried);
-            carrying.notes.len()
-        };
-        assert_eq!(ahead(MAX_AHEAD), 0);
-        assert_eq!(ahead(MAX_AHEAD + SignedDuration::from_secs(1)), 1);
+        let snapshot = Carrying::of(&database, None).unwrap().vulndb.snapshot;
+        for (now, want) in [
+            ("2026-11-19T08:29:59Z", true),
+            ("2026-11-19T08:30:00Z", false),
+            ("2026-11-20T08:30:00Z", false),
+        ] {
+            assert_eq!(has_not_come(&snapshot, now.parse().unwrap()), want, "{now}");
+        }
     }
 
     #[test]
     fn what_is_carried_is_read_back() {
         let database = database(3);
-        let carrying = of(&database, None).unwrap();
+        let carrying = Carrying::of(&database, None).unwrap();
         assert!(carrying.vulndb.carried && carrying.notes.is_empty());
         let mut reader = SnapshotReader::new();
         let mut documents = Vec::new();
@@ -186,17 +161,17 @@ mod tests {
     #[test]
     fn it_is_carried_again_when_it_has_changed_and_never_an_older_one() {
         let (old, new) = (database(1), database(2));
-        let first = of(&old, None).unwrap().vulndb.snapshot;
-        let again = of(&old, Some(&first)).unwrap();
+        let first = Carrying::of(&old, None).unwrap().vulndb.snapshot;
+        let again = Carrying::of(&old, Some(&first)).unwrap();
         assert!(!again.vulndb.carried && again.vulndb.snapshot == first);
         again.each_piece(|_| panic!("it is not carried")).unwrap();
         // Of the same time, with a report more.
-        assert!(of(&new, Some(&first)).unwrap().vulndb.carried);
+        assert!(Carrying::of(&new, Some(&first)).unwrap().vulndb.carried);
         let newer = Snapshot {
             modified: "2027-01-01T00:00:00Z".into(),
             ..first.clone()
         };
-        let older = of(&old, Some(&newer)).unwrap();
+        let older = Carrying::of(&old, Some(&newer)).unwrap();
         assert_eq!(older.vulndb.snapshot, newer);
         assert!(!older.vulndb.carried);
         assert!(older.notes[0].contains("of 2027-01-01T00:00:00Z: that one stays"));

@@ -352,7 +352,7 @@ fn a_database_that_is_not_whole_stops_everything() {
     settings(&world, "vulndb: vulndb\n");
     std::fs::remove_file(world.path("vulndb/ID/GO-2024-0004.json")).unwrap();
     for done in [plan(&world, &[]).exits(4), export(&world, &[]).exits(4)] {
-        done.says("vulndb is no Go vulnerability database that can be used: index/vulns.json names GO-2024-0004");
+        done.says("vulndb is no Go vulnerability database that can be used: index/modules.json names GO-2024-0004");
     }
     assert_eq!(world.out(), Vec::<String>::new());
     plan(&world, &["--vulndb", "nowhere"])

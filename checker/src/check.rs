@@ -25,8 +25,6 @@ use crate::{CheckError, Progress, Report, Stage, content};
 use documents::Documents;
 use files::KeptFiles;
 
-pub use documents::vulndb_modified;
-
 /// Reads a bundle's volumes, each from its first byte to its last, hands what they carry to `stage`, and proves it.
 ///
 /// `sidecar` is the manifest file beside the volumes, where there is one: its text must be the first volume's own, and

@@ -4,7 +4,7 @@ use std::error::Error;
 use std::io;
 
 use modferry_cli::{Exit, Failure};
-use modferry_protocol::bundle::{FileName, ManifestError};
+use modferry_protocol::bundle::{FileName, ManifestError, SnapshotError};
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use modferry_protocol::trust::TrustError;
@@ -45,6 +45,16 @@ pub enum CheckError {
         /// The volume's file name; "the volume" before its manifest is trusted.
         volume: String,
         /// The entry, and the item in it where that is known.
+        entry: String,
+        /// What is wrong with it.
+        source: Box<dyn Error + Send + Sync>,
+    },
+    /// What a bundle carries as a vulnerability database is none, and was signed so.
+    #[error("{volume}: {entry}: the vulnerability database cannot be used")]
+    Vulndb {
+        /// The volume's file name.
+        volume: String,
+        /// The entry and the piece in which that was seen.
         entry: String,
         /// What is wrong with it.
         source: Box<dyn Error + Send + Sync>,
@@ -187,6 +197,14 @@ fn parts_named(parts: &[DamagedPart], more: usize) -> String {
     }
 }
 
+/// Whether a newer modferry would know better.
+fn is_newer(source: &(dyn Error + Send + Sync + 'static)) -> bool {
+    matches!(
+        source.downcast_ref::<SnapshotError>(),
+        Some(SnapshotError::Newer(_))
+    )
+}
+
 impl CheckError {
     /// A failure of the stage itself.
     pub fn stage<E: Failure + Send + Sync + 'static>(error: E) -> CheckError {
@@ -227,7 +245,9 @@ impl Failure for CheckError {
             CheckError::Untrusted { .. }
             | CheckError::UnknownDb { .. }
             | CheckError::NotPrivate { .. } => Exit::Untrusted,
-            CheckError::Damaged { .. } | CheckError::DamagedParts { .. } => Exit::Damaged,
+            CheckError::Damaged { .. }
+            | CheckError::DamagedParts { .. }
+            | CheckError::Vulndb { .. } => Exit::Damaged,
             CheckError::Missing { .. } | CheckError::NoVolume { .. } => Exit::Missing,
             CheckError::Sumdb { .. }
             | CheckError::Unproven { .. }
@@ -265,6 +285,14 @@ impl Failure for CheckError {
             ),
             CheckError::Damaged { volume, .. } | CheckError::DamagedParts { volume, .. } => {
                 format!("copy {volume} again from where it was exported to, and repeat; if that does not help, export it again")
+            }
+            CheckError::Vulndb { source, .. } if is_newer(&**source) => {
+                "use the modferry that made this bundle, or a newer one, on this machine".into()
+            }
+            CheckError::Vulndb { .. } => {
+                "it was signed as it is, so copying it again does not help; have the bundle exported again, with this or a newer \
+                 modferry, from a database that is whole"
+                    .into()
             }
             CheckError::NoVolume { volume, .. } => {
                 format!("copy {volume} from where it was exported to, and repeat with it beside the others")

@@ -35,9 +35,10 @@ mod stage;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod volume;
+pub mod vulndb;
 mod workers;
 
-pub use check::{check, from_read, vulndb_modified};
+pub use check::{check, from_read};
 pub use content::{MAX_INFO, answered, info_is_of};
 pub use error::{CheckError, MAX_NAMED, Side};
 pub use modferry_protocol::trust::Policy;

@@ -30,7 +30,9 @@ use sha2::{Digest as _, Sha256};
 
 pub use pack::TestPacking;
 pub use sumdb::TestSumdb;
-pub use vulndb::{TestVulndb, VULNDB_MODIFIED, vulnerability};
+pub use vulndb::{
+    TestVulndb, VULNDB_MODIFIED, good_vulndb, odd_vulndbs, vulnerability, wrong_vulndbs,
+};
 pub use zip::{Packing, archive_of, zip_h1, zip_of};
 
 /// A new key of that name.

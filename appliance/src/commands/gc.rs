@@ -16,6 +16,9 @@ pub fn gc(args: &Args, store: &Path, what: &Gc) -> Result<(), Failed> {
     if what.volumes {
         return volumes(args, &store, what.yes);
     }
+    if what.vulndb {
+        return vulndb(args, &store, what.yes);
+    }
     let mut printed = Ok(());
     let collection = store.find_gone(|found| {
         if printed.is_ok() {
@@ -101,6 +104,42 @@ fn volumes(args: &Args, store: &Store, yes: bool) -> Result<(), Failed> {
     say(args, &json!({ "removed_volumes": removed }), || {
         "removed: to import these bundles, all their volumes are needed again".into()
     })
+}
+
+/// `gc --vulndb`: the database that is served, so that any other one can come in.
+fn vulndb(args: &Args, store: &Store, yes: bool) -> Result<(), Failed> {
+    let Some(held) = store.vulndb().map_err(failed)? else {
+        let none = json!({ "dropped_vulndb": null });
+        return say(args, &none, || {
+            "no vulnerability database is held: nothing to do".into()
+        });
+    };
+    let modified = &held.snapshot.modified;
+    if !args.json {
+        let all = format!(
+            "goes: the vulnerability database of {modified}, which bundle {} of {} brought: {} documents",
+            held.sequence, held.stream, held.snapshot.documents
+        );
+        print(&all).map_err(unwritable)?;
+    }
+    if !yes && !agreed() {
+        let fault = Fault::new(Exit::Usage, "nothing was removed");
+        return Err(failed(fault.advise(
+            "to drop what is shown: modferry-appliance gc --vulndb --yes",
+        )));
+    }
+    let entry = store.drop_vulndb().map_err(failed)?;
+    let number = entry.map(|entry| entry.number);
+    say(
+        args,
+        &json!({ "dropped_vulndb": modified, "entry": number }),
+        || {
+            let entry = number.unwrap_or_default();
+            format!(
+                "dropped; entry {entry} of the ledger\n  the next bundle that carries one brings it in, whatever its time"
+            )
+        },
+    )
 }
 
 /// Asks, where there is someone to answer.

@@ -251,6 +251,10 @@ fn told(entry: &LedgerEntry) -> String {
             None => format!("acknowledged: the fork {}", done.evidence),
         },
         Event::Trust(change) => format!("trust note {} applied", change.number),
+        Event::DropVulndb(dropped) => format!(
+            "the vulnerability database of {} was dropped",
+            dropped.modified
+        ),
     }
 }
 

@@ -182,14 +182,15 @@ impl fmt::Display for Done {
                 "\n  vulnerability database of {} ({} documents): ",
                 vulndb.modified, vulndb.documents
             )?;
-            match (&vulndb.before, vulndb.served) {
-                (_, true) => f.write_str("served from now on")?,
-                (Some(before), false) if *before == vulndb.modified => {
-                    f.write_str("held already")?;
-                }
-                (before, false) => write!(
+            match &vulndb.before {
+                _ if vulndb.served => f.write_str("served from now on")?,
+                _ if vulndb.held => f.write_str("held already")?,
+                Some(before) if *before == vulndb.modified => f.write_str(
+                    "not taken, since a later bundle of this stream has brought another one of the same time",
+                )?,
+                before => write!(
                     f,
-                    "not taken, since the one that is served is newer, of {}",
+                    "not taken, since the one that is served is newer, of {} (where that cannot be: modferry-appliance gc --vulndb)",
                     before.as_deref().unwrap_or_default()
                 )?,
             }

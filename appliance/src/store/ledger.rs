@@ -40,6 +40,8 @@ pub enum Event {
     Acknowledge(Acknowledgement),
     /// A trust note was applied.
     Trust(TrustChange),
+    /// The vulnerability database was taken out by an operator.
+    DropVulndb(VulndbDropped),
 }
 
 /// What a bundle brought.
@@ -95,6 +97,21 @@ pub struct TrustChange {
     pub sha256: String,
     /// The note with its signatures: what was believed.
     pub note: String,
+}
+
+/// Which vulnerability database was taken out.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct VulndbDropped {
+    /// When it said that it was changed last.
+    pub modified: String,
+    /// How many documents it had.
+    pub documents: u64,
+    /// SHA-256 of its text, in hexadecimal.
+    pub sha256: String,
+    /// The stream whose bundle brought it.
+    pub stream: String,
+    /// The bundle, by its number in the stream.
+    pub sequence: u64,
 }
 
 impl LedgerEntry {
@@ -176,14 +193,27 @@ impl super::Store {
     /// Enters something into the ledger that changes nothing else in the store: durably, when it returns.
     /// Not while a [`super::Draft`] is open, whose folder on disk it would take.
     pub fn record(&self, event: Event) -> Result<LedgerEntry, StoreError> {
-        let (entry, mut pairs) = next(self, event)?;
-        pairs.sort();
+        self.record_with(event, Vec::new())
+    }
+
+    /// The same of something by which these keys go, at once with it.
+    pub(super) fn record_with(
+        &self,
+        event: Event,
+        gone: Vec<Vec<u8>>,
+    ) -> Result<LedgerEntry, StoreError> {
+        let (entry, pairs) = next(self, event)?;
+        let pairs = pairs.into_iter().map(|(key, value)| (key, Some(value)));
+        let mut changes: Vec<(Vec<u8>, Option<Vec<u8>>)> = pairs.collect();
+        changes.extend(gone.into_iter().map(|key| (key, None)));
+        changes.sort();
         let staging = self.staging()?;
         let write = || {
             let mut file = super::files::SortedFiles::new(staging.path(), "ledger", u64::MAX);
-            pairs
-                .iter()
-                .try_for_each(|(key, value)| file.put(key, value))?;
+            changes.iter().try_for_each(|(key, value)| match value {
+                Some(value) => file.put(key, value),
+                None => file.delete(key),
+            })?;
             self.ingest(&file.finish()?)
         };
         write().map_err(|error| or_no_room(self.dir(), error))?;

@@ -58,7 +58,8 @@ pub use gc::{Collection, Found, FoundFile};
 pub use in_store::InStore;
 pub use keys::BundleId;
 pub use ledger::{
-    Acknowledgement, Event, Import, LedgerEntry, REMOVED_NAMES, Removed, TrustChange, spoken_head,
+    Acknowledgement, Event, Import, LedgerEntry, REMOVED_NAMES, Removed, TrustChange,
+    VulndbDropped, spoken_head,
 };
 pub use lock::Lock;
 pub use options::{READER_CACHE, WRITER_CACHE, ZIP_FILE};

@@ -9,7 +9,8 @@
 //! order: an older one never takes the place of a newer one. Of two of one time, the later bundle of a stream counts, and
 //! between streams the one that came last. What comes of it is the same as what the ledger's entries make, one after the other.
 
-use super::{Draft, StoreError, Value, View, hex, keys, unhex};
+use super::ledger::{Event, LedgerEntry, VulndbDropped};
+use super::{Draft, Store, StoreError, Value, View, hex, keys, unhex};
 use flate2::{Compression, write::GzEncoder};
 use modferry_protocol::bundle::{DocumentName, Snapshot};
 use serde::{Deserialize, Serialize};
@@ -37,6 +38,8 @@ pub struct VulndbTaken {
     pub documents: u64,
     /// Whether it is served from now on.
     pub served: bool,
+    /// Whether it is the one that the store held before, byte for byte.
+    pub held: bool,
     /// When the one was changed last that the store held before.
     pub before: Option<String>,
 }
@@ -156,12 +159,37 @@ impl Draft<'_> {
                 self.scratch.delete(key)
             })?;
         }
+        let held = (old.as_ref()).is_some_and(|old| old.snapshot == new.snapshot);
         Ok(Some(VulndbTaken {
             modified: new.snapshot.modified,
             documents: new.snapshot.documents,
             served,
+            held,
             before: old.map(|old| old.snapshot.modified),
         }))
+    }
+}
+
+impl Store {
+    /// Takes the vulnerability database out, wholly and at once, so that any other one can come in. Gives the ledger's entry of
+    /// it; `None` where none is held. Not while a [`Draft`] is open, whose folder on disk it would take.
+    pub fn drop_vulndb(&self) -> Result<Option<LedgerEntry>, StoreError> {
+        let Some(held) = self.vulndb()? else {
+            return Ok(None);
+        };
+        let event = Event::DropVulndb(VulndbDropped {
+            modified: held.snapshot.modified,
+            documents: held.snapshot.documents,
+            sha256: hex(&held.snapshot.sha256),
+            stream: held.stream,
+            sequence: held.sequence,
+        });
+        let mut gone = vec![keys::VULNDB_KEY.to_vec()];
+        self.scan(&keys::all_documents(), |key, _| {
+            gone.push(key.to_vec());
+            Ok(())
+        })?;
+        self.record_with(event, gone).map(Some)
     }
 }
 

@@ -20,6 +20,7 @@ use modferry_protocol::sumdb::{DbName, Height, Tile};
 use sha2::{Digest as _, Sha256};
 
 use crate::error::Error;
+use crate::snapshot::has_not_come;
 use crate::state::Exported;
 
 /// What a destination holds of one checksum database and of all modules.
@@ -142,11 +143,13 @@ impl Holdings {
             Item::Trust(number) => drop(self.trust_notes.insert(number)),
             _ => {}
         })?;
+        // One of a time that has not come is not counted on: where it was taken, an operator has to drop it.
+        let now = jiff::Timestamp::now();
         if let Some(vulndb) = bundle
             .manifest
             .vulndb
             .as_ref()
-            .filter(|vulndb| vulndb.carried)
+            .filter(|vulndb| vulndb.carried && !has_not_come(&vulndb.snapshot, now))
             && (self.vulndb.as_ref()).is_none_or(|held| vulndb.snapshot.replaces(held))
         {
             self.vulndb = Some(vulndb.snapshot.clone());

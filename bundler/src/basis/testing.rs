@@ -5,7 +5,7 @@ use std::cell::Cell;
 
 use modferry_protocol::bundle::{
     Basis as Named, DeflatedTotals, Digest, Encoding, Entry, Gone, IndexWriter, Item, Manifest,
-    Sequence, StreamName, list_texts,
+    Sequence, Snapshot, StreamName, Vulndb, list_texts,
 };
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Hash, Tile, TreeHead};
@@ -21,6 +21,8 @@ pub struct Stream {
     pub state: State,
     /// A zip's bytes are the module's name and this.
     pub behind: Cell<&'static str>,
+    /// The time of the vulnerability database that each bundle carries.
+    pub vulndb: Cell<Option<&'static str>>,
 }
 
 /// `a` is `m.test/a@v1.0.0`, and `a@v1.1.0` is what it says.
@@ -76,12 +78,15 @@ impl Stream {
             dir,
             state,
             behind: Cell::new(""),
+            vulndb: Cell::new(None),
         }
     }
 
     /// Exports a bundle that carries these, takes `gone` back (`all a`, `zip a`), and was built on those bundles.
     pub fn bundle(&self, carries: &[&str], gone: &[&str], chosen: Chosen, on: &str) -> Manifest {
         let mut all: Vec<Item> = carries.iter().flat_map(|words| items(words)).collect();
+        let vulndb = self.vulndb.get();
+        all.extend(vulndb.map(|_| Item::Vulndb(1)));
         let mut gone: Vec<(ModuleVersion, Gone)> = gone
             .iter()
             .map(|words| match words.split_once(' ').unwrap() {
@@ -156,7 +161,15 @@ impl Stream {
                     hash: Hash([sequence.get() as u8; 32]),
                 },
             )],
-            vulndb: None,
+            vulndb: vulndb.map(|modified| Vulndb {
+                carried: true,
+                snapshot: Snapshot {
+                    modified: modified.into(),
+                    documents: 3,
+                    bytes: 1,
+                    sha256: [3; 32],
+                },
+            }),
             totals,
             deflated: DeflatedTotals::default(),
             index: Digest {

@@ -20,7 +20,7 @@ use crate::basis::Parts;
 use crate::error::Error;
 use crate::fetch::{Fetched, Level};
 use crate::state::Exported;
-use crate::vulndb::{Database, Finding};
+use crate::vulndb::{Database, Finding, is_ahead};
 
 /// A database that was last changed so many days ago is told to be old: reports come in every week.
 pub const OLD_AFTER_DAYS: i64 = 30;
@@ -180,11 +180,13 @@ impl Policy {
     }
 }
 
-/// Of the databases that the stream's bundles name, when the newest was changed last.
+/// Of the databases that the stream's bundles name, when the newest was changed last. One of a time that has not come says nothing of
+/// which is the newer.
 fn newest_before(exported: &[Exported]) -> Option<Timestamp> {
+    let now = Timestamp::now();
     let named = (exported.iter()).filter_map(|bundle| bundle.manifest.vulndb.as_ref());
     let times = named.filter_map(|vulndb| vulndb.snapshot.modified.parse().ok());
-    times.max()
+    times.filter(|time| !is_ahead(*time, now)).max()
 }
 
 fn aliases<'f>(finding: &'f Finding<'_>) -> impl Iterator<Item = &'f str> {

@@ -12,9 +12,9 @@
 use std::borrow::Cow;
 use std::cmp::Ordering;
 
+use modferry_checker::vulndb::{Affected, Event, Range, Report};
 use modferry_protocol::module::{ModuleVersion, semver};
 
-use super::report::{Affected, Event, Range, Report};
 use crate::select::gover::GoVersion;
 use crate::select::toolchains;
 

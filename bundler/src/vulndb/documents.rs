@@ -24,7 +24,7 @@ pub struct Documents {
 }
 
 impl Documents {
-    /// Takes a document. Whoever reads it has kept to [`Documents::room`].
+    /// Takes a document, which whoever read it has kept within [`MAX_DOCUMENT`] and a byte.
     pub fn add(&mut self, name: DocumentName, bytes: Vec<u8>) -> Result<(), DatabaseError> {
         if bytes.len() as u64 > MAX_DOCUMENT {
             return Err(DatabaseError::TooLarge(name));
@@ -43,22 +43,10 @@ impl Documents {
         Ok(())
     }
 
-    /// A document's bytes.
-    pub fn get(&self, name: &str) -> Option<&[u8]> {
-        self.by_name.get(name).map(AsRef::as_ref)
-    }
-
     /// Each name and its bytes, in order.
     pub fn iter(&self) -> impl Iterator<Item = (&DocumentName, &[u8])> {
         let all = self.by_name.iter();
         all.map(|(name, bytes)| (name, bytes.as_ref()))
-    }
-
-    /// The ids of the reports, in order.
-    pub fn ids(&self) -> impl Iterator<Item = &str> {
-        self.by_name
-            .keys()
-            .filter_map(|name| name.as_str().strip_prefix("ID/"))
     }
 }
 

@@ -1,8 +1,10 @@
-//! Why something is no vulnerability database that can be used: the document, its field, and what is wrong with it.
+//! Why something is no vulnerability database that can be used, and what to do about it.
 
 use std::io;
 use std::path::PathBuf;
 
+use jiff::Timestamp;
+use modferry_checker::vulndb::VulndbError;
 use modferry_protocol::bundle::DocumentName;
 use modferry_protocol::zip::ZipError;
 
@@ -42,61 +44,34 @@ pub enum DatabaseError {
     /// More bytes than [`MAX_TOTAL`].
     #[error("its documents have more than {MAX_TOTAL} bytes together")]
     TotalTooLarge,
-    /// An index is not there.
-    #[error("it has no {0}.json")]
-    NoIndex(&'static str),
-    /// A document is not the JSON that it should be.
-    #[error("{document}.json is not what the format says")]
-    Json {
-        /// The document.
-        document: String,
-        /// What is wrong, with line and column.
-        source: serde_json::Error,
+    /// They are no database, or none that agrees with itself.
+    #[error(transparent)]
+    Disagrees(#[from] VulndbError),
+    /// It was changed at a time that has not come: a destination that took it would take no later one before that time.
+    #[error("it says that it was changed last at {modified}, and by the clock here it is {now}")]
+    Ahead {
+        /// What it says.
+        modified: Timestamp,
+        /// The time here.
+        now: Timestamp,
     },
-    /// A field of a document has a value that it cannot have.
-    #[error("{document}.json: {field}: {value:?} is no {what}")]
-    Field {
-        /// The document.
-        document: String,
-        /// The field.
-        field: &'static str,
-        /// Its value.
-        value: String,
-        /// What it should be.
-        what: &'static str,
-    },
-    /// An index names a report that is not there.
-    #[error("{index}.json names {id}, and ID/{id}.json is not there")]
-    NoReport {
-        /// The index.
-        index: &'static str,
-        /// The report.
-        id: String,
-    },
-    /// An index does not name a report that is there.
-    #[error("ID/{id}.json is there, and index/vulns.json does not name it")]
-    NotListed {
-        /// The report.
-        id: String,
-    },
-    /// The index of modules does not name a report about a module, so that govulncheck would not find it.
-    #[error("ID/{id}.json is about {module}, and index/modules.json does not say so")]
-    NotAbout {
-        /// The report.
-        id: String,
-        /// The module.
-        module: String,
-    },
-    /// An index has another version of a report than is there.
-    #[error("ID/{id}.json: modified: {own}, and {index}.json says {said}")]
-    Changed {
-        /// The index.
-        index: &'static str,
-        /// The report.
-        id: String,
-        /// What the report says.
-        own: String,
-        /// What the index says.
-        said: String,
-    },
+}
+
+impl DatabaseError {
+    /// What to do about it.
+    pub fn advice(&self) -> &'static str {
+        match self {
+            Self::TooLarge(_)
+            | Self::TooMany
+            | Self::TotalTooLarge
+            | Self::Disagrees(VulndbError::TooManyAffected) => {
+                "this modferry carries no larger one: if the database has grown past that, use a newer modferry, on both sides; \
+                 nothing was written"
+            }
+            Self::Ahead { .. } => {
+                "set this machine's clock right; if it is right, ask whoever publishes the database; nothing was written"
+            }
+            _ => "copy or fetch it again, all of it at once; nothing was written",
+        }
+    }
 }

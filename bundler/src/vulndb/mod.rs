@@ -13,28 +13,27 @@
 //! Each is a JSON document. A web server or a folder has it under its name with `.json`, or `.json.gz` behind it; all of them
 //! together are published as one zip.
 //!
-//! What is taken is a snapshot that agrees with itself: the indexes name exactly the reports that are there, as of the time
-//! that these say of themselves. A database that is being changed while it is read, or of which a copy stopped half-way, would
+//! What is taken is a snapshot that agrees with itself ([`VulndbCheck`]): the indexes name exactly the reports that are there, as of the
+//! time that these say of themselves. A database that is being changed while it is read, or of which a copy stopped half-way, would
 //! hide reports without a word. What a report says beyond what is asked here is carried as it was published, and not looked at.
 
 mod affects;
 pub mod config;
 mod documents;
 mod error;
-mod index;
 mod read;
-mod report;
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
+use modferry_checker::vulndb::VulndbCheck;
 use modferry_protocol::bundle::DocumentName;
 use modferry_protocol::module::ModuleVersion;
 
 pub use documents::{Documents, MAX_DOCUMENT, MAX_DOCUMENTS, MAX_TOTAL};
 pub use error::DatabaseError;
+pub use modferry_checker::vulndb::Report;
 pub use read::{MAX_ZIP, at_hand};
-pub use report::Report;
 
 use affects::Subject;
 
@@ -58,11 +57,24 @@ pub struct Finding<'d> {
     pub fixed: Option<String>,
 }
 
+/// How far ahead of the clock here a database may have been changed.
+const AHEAD: SignedDuration = SignedDuration::from_hours(24);
+
+/// Whether it is of a time that has not come. Never an older database takes the place of a newer one, so such a one would stay.
+pub fn is_ahead(modified: Timestamp, now: Timestamp) -> bool {
+    modified.duration_since(now) > AHEAD
+}
+
 impl Database {
     /// Checks that the documents are a database, and reads what they say.
     pub fn new(documents: Documents) -> Result<Database, DatabaseError> {
-        let modified = index::modified(&documents)?;
-        let reports = index::reports(&documents)?;
+        // The code that looks at it on the other side.
+        let mut check = VulndbCheck::default();
+        let mut reports = Vec::new();
+        for (name, json) in documents.iter() {
+            reports.extend(check.document(name, json)?);
+        }
+        let modified = check.whole()?;
         let mut about: BTreeMap<String, Vec<usize>> = BTreeMap::new();
         for (place, report) in reports.iter().enumerate() {
             for module in report.modules() {
@@ -75,6 +87,17 @@ impl Database {
             reports,
             about,
         })
+    }
+
+    /// The same, if its time has come by that clock. A day more is granted to clocks that go wrong.
+    pub fn of_the_past(self, now: Timestamp) -> Result<Database, DatabaseError> {
+        match is_ahead(self.modified, now) {
+            true => Err(DatabaseError::Ahead {
+                modified: self.modified,
+                now,
+            }),
+            false => Ok(self),
+        }
     }
 
     /// Each document's name, without `.json`, and its bytes as they were published; in order of their names.

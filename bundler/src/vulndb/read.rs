@@ -11,6 +11,7 @@ use std::io::{self, Read};
 use std::path::Path;
 
 use flate2::read::MultiGzDecoder;
+use jiff::Timestamp;
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::DocumentName;
 use modferry_protocol::zip::{ReadAt, places};
@@ -53,13 +54,16 @@ pub fn at_hand(
             Err(source) => return Err(Error::usage_because(KEY, source)),
         },
     };
-    let database = read.and_then(Database::new).map_err(|source| {
+    let database = read.and_then(Database::new);
+    let database = database.and_then(|database| database.of_the_past(Timestamp::now()));
+    let database = database.map_err(|source| {
+        let advice = source.advice();
         Fault::new(
             Exit::Damaged,
             format!("{KEY}: {name} is no Go vulnerability database that can be used"),
         )
         .because(source)
-        .advise("copy or fetch it again, all of it at once; nothing was written")
+        .advise(advice)
     })?;
     Ok(Some(database))
 }

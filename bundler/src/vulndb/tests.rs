@@ -1,7 +1,9 @@
 //! What is a database, and what it says of module versions.
 
 #![allow(clippy::unwrap_used)]
-use modferry_checker::testing::{TestVulndb, VULNDB_MODIFIED as MODIFIED, vulnerability as report};
+use modferry_checker::testing::{
+    TestVulndb, VULNDB_MODIFIED as MODIFIED, odd_vulndbs, vulnerability as report, wrong_vulndbs,
+};
 use serde_json::{Value, json};
 
 use super::testing::{database as of, documents};
@@ -150,120 +152,32 @@ fn what_lists_say_null_is_empty() {
 }
 
 #[test]
-fn what_does_not_agree_with_itself_is_refused() {
-    let whole = || {
-        TestVulndb::new(&[
-            report("GO-2024-0001", "a.test/a", &[["0", ""]]),
-            report("GO-2024-0002", "a.test/b", &[["0", ""]]),
-        ])
-    };
-    let other = "2026-11-19T00:00:00Z";
-    let entry = |id: &str, modified: &str| json!({ "id": id, "modified": modified });
-    let first = entry("GO-2024-0001", MODIFIED);
-    let second = entry("GO-2024-0002", MODIFIED);
-    let module = |path: &str, vulns: &[&Value]| json!({ "path": path, "vulns": vulns });
-    let a = module("a.test/a", &[&first]);
-    let put = |name: &'static str, document: Value| (name, Some(document));
-    let mut renamed = report("GO-2024-0003", "a.test/a", &[]);
-    renamed["id"] = "GO-2024-0003".into();
-    let mut no_time = report("GO-2024-0001", "a.test/a", &[]);
-    no_time["withdrawn"] = "yesterday".into();
-    for ((name, document), want) in [
-        (("index/db", None), "it has no index/db.json"),
-        (("index/modules", None), "it has no index/modules.json"),
-        (("index/vulns", None), "it has no index/vulns.json"),
-        (
-            put("index/db", json!({})),
-            "index/db.json is not what the format says: missing field `modified`",
-        ),
-        (
-            put("index/db", json!({ "modified": "today" })),
-            "index/db.json: modified: \"today\" is no time",
-        ),
-        (
-            put("index/vulns", json!([first])),
-            "ID/GO-2024-0002.json is there, and index/vulns.json does not name it",
-        ),
-        (
-            put(
-                "index/vulns",
-                json!([first, second, entry("GO-2024-0009", MODIFIED)]),
-            ),
-            "index/vulns.json names GO-2024-0009, and ID/GO-2024-0009.json is not there",
-        ),
-        (
-            put(
-                "index/vulns",
-                json!([first, second, entry("../evil", MODIFIED)]),
-            ),
-            "index/vulns.json: id: \"../evil\" is no id of a report",
-        ),
-        (
-            put("index/vulns", json!([first, entry("GO-2024-0002", other)])),
-            "ID/GO-2024-0002.json: modified: 2026-11-20T08:30:00Z, and index/vulns.json says 2026-11-19T00:00:00Z",
-        ),
-        (
-            put("index/vulns", json!([first, entry("GO-2024-0002", "")])),
-            "index/vulns.json: modified: \"\" is no time",
-        ),
-        (
-            put("index/vulns", json!({ "id": 1 })),
-            "index/vulns.json is not what the format says",
-        ),
-        (
-            put("index/modules", json!([a])),
-            "ID/GO-2024-0002.json is about a.test/b, and index/modules.json does not say so",
-        ),
-        (
-            put(
-                "index/modules",
-                json!([
-                    a,
-                    module("a.test/b", &[&second, &entry("GO-2024-0009", MODIFIED)])
-                ]),
-            ),
-            "index/modules.json names GO-2024-0009, and",
-        ),
-        (
-            put(
-                "index/modules",
-                json!([a, module("a.test/b", &[&entry("GO-2024-0002", other)])]),
-            ),
-            "and index/modules.json says 2026-11-19T00:00:00Z",
-        ),
-        (
-            put(
-                "index/modules",
-                json!([a, module("a.test/b", &[&entry("GO-1", MODIFIED)])]),
-            ),
-            "index/modules.json: id: \"GO-1\" is no id",
-        ),
-        (
-            put("ID/GO-2024-0001", renamed),
-            "ID/GO-2024-0001.json: id: \"GO-2024-0003\" is no id of the report of that name",
-        ),
-        (
-            put("ID/GO-2024-0001", no_time),
-            "ID/GO-2024-0001.json: withdrawn: \"yesterday\" is no time",
-        ),
-        (
-            put(
-                "ID/GO-2024-0001",
-                json!({ "id": "GO-2024-0001", "modified": 7 }),
-            ),
-            "ID/GO-2024-0001.json is not what the format says: invalid type: integer `7`, expected a string at line 1",
-        ),
-    ] {
-        let mut db = whole();
-        match document {
-            Some(document) => db.put(name, &document),
-            None => drop(db.0.remove(name)),
-        }
+fn what_importers_take_is_taken_and_what_they_refuse_is_refused() {
+    for (what, db) in odd_vulndbs() {
+        let database = Database::new(documents(&db));
+        assert!(database.is_ok(), "{what}: {database:?}");
+    }
+    for (want, db) in wrong_vulndbs() {
         let error = Database::new(documents(&db)).unwrap_err();
         let error = modferry_cli::in_one_line(&error);
         assert!(error.contains(want), "{want}: {error}");
     }
-    Database::new(documents(&whole())).unwrap();
+}
+
+#[test]
+fn a_time_that_has_not_come_is_refused_but_for_a_day() {
+    let at = |modified: &str| {
+        let mut later = report("GO-2024-0001", "a.test/a", &[["0", ""]]);
+        later["modified"] = modified.into();
+        of(&[later]).of_the_past(now())
+    };
+    at("2026-11-22T00:00:00Z").unwrap();
+    let error = at("2026-11-22T00:00:00.000000001Z").unwrap_err();
+    assert_eq!(
+        error.to_string(),
+        "it says that it was changed last at 2026-11-22T00:00:00.000000001Z, and by the clock here it is 2026-11-21T00:00:00Z"
+    );
+    assert!(error.advice().contains("clock"));
 }
 
 /// The findings of govulncheck about generated module versions: see tests/vectors/vulndb.

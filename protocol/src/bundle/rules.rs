@@ -213,9 +213,9 @@ impl Rules {
         self.tombstones
     }
 
-    /// How many pieces of a vulnerability database there were.
-    pub(super) fn vulndb(&self) -> u32 {
-        self.vulndb
+    /// How many pieces of a vulnerability database there were, and their bytes together.
+    pub(super) fn vulndb(&self) -> (u32, u64) {
+        (self.vulndb, self.vulndb_bytes)
     }
 
     /// The databases whose heads were among the entries so far, in order.

@@ -154,14 +154,14 @@ pub fn parts(items: &[Carried]) -> Parts {
     sign(entries)
 }
 
-/// A database that is carried: what its pieces are is not looked at before they are read.
-pub fn carried_vulndb() -> Vulndb {
+/// A database that is carried, of so many bytes: what else its pieces are is not looked at before they are read.
+pub fn carried_vulndb(bytes: u64) -> Vulndb {
     Vulndb {
         carried: true,
         snapshot: Snapshot {
             modified: "2026-11-20T12:00:00Z".into(),
             documents: 3,
-            bytes: 1000,
+            bytes,
             sha256: [7; 32],
         },
     }
@@ -194,6 +194,9 @@ pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
     let needs = texts(|item| matches!(item, Item::Needs(_)));
     let bases = texts(|item| matches!(item, Item::Bases(_)));
     let tombstones = texts(|item| matches!(item, Item::Tombstones(_)));
+    let items = entries.iter().flat_map(|(entry, _)| &entry.items);
+    let pieces = items.filter(|(item, _)| matches!(item, Item::Vulndb(_)));
+    let pieces: u64 = pieces.map(|(_, size)| size).sum();
     let (sequence, basis) = match needs + bases + tombstones {
         0 => (Sequence::FIRST, Basis::None),
         _ => (
@@ -213,7 +216,7 @@ pub fn sign(entries: Vec<(Entry, Vec<u8>)>) -> Parts {
         bases,
         tombstones,
         heads,
-        vulndb: (texts(|item| matches!(item, Item::Vulndb(_))) > 0).then(carried_vulndb),
+        vulndb: (pieces > 0).then(|| carried_vulndb(pieces)),
         totals,
         deflated: DeflatedTotals::default(),
         index: digest,

@@ -253,9 +253,22 @@ fn there_are_lists_if_the_manifest_counts_what_they_list() {
         forged(|m| m.vulndb.as_mut().unwrap().carried = false).unwrap_err(),
         none
     );
+    // Room is made by what the manifest says.
+    let of = |bytes: &str| {
+        format!("index: it has a vulnerability database of 5 bytes, and the manifest says {bytes}")
+    };
+    assert_eq!(
+        forged(|m| m.vulndb.as_mut().unwrap().snapshot.bytes = 4).unwrap_err(),
+        of("4")
+    );
+    assert_eq!(
+        forged(|m| m.vulndb.as_mut().unwrap().snapshot.bytes = 6).unwrap_err(),
+        of("6")
+    );
+    assert!(forged(|m| m.vulndb.as_mut().unwrap().snapshot.documents = 9).is_ok());
     assert_eq!(
         error(&self::forged(|parts| {
-            parts.manifest.vulndb = Some(carried_vulndb())
+            parts.manifest.vulndb = Some(carried_vulndb(1))
         })),
         "index: it has 0 pieces of a vulnerability database, and the manifest says that one is carried"
     );

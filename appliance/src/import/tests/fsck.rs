@@ -4,7 +4,7 @@ use super::*;
 use crate::store::Store;
 use crate::store::fsck::{Fsck, IN_MEMORY, Report, parse_head};
 use crate::store::{CHUNK, keys};
-use modferry_checker::testing::TestPacking;
+use modferry_checker::testing::{TestPacking, TestVulndb, vulnerability};
 use modferry_protocol::bundle::{
     self, Answer, Basis, Gone, Manifest, Pin, Query, Sequence, StreamName,
 };
@@ -19,16 +19,9 @@ struct Checked {
 
 /// The same with a database of one report that was changed last at that time.
 fn with_vulndb(bundle: TestBundle, time: &str) -> TestBundle {
-    let db = format!(r#"{{"modified":"{time}"}}"#);
-    let documents = [
-        ("ID/GO-2026-0001", r#"{"id":"GO-2026-0001"}"#),
-        ("index/db", &db),
-        (
-            "index/modules",
-            r#"[{"path":"m","vulns":[{"id":"GO-2026-0001"}]}]"#,
-        ),
-    ];
-    bundle.with_vulndb(time, &documents)
+    let mut report = vulnerability("GO-2026-0001", "m", &[["0", ""]]);
+    report["modified"] = time.into();
+    bundle.with_vulndb(time, &TestVulndb::new(&[report]).texts())
 }
 
 impl Checked {
@@ -165,7 +158,7 @@ fn a_sound_store_passes_each_check_and_says_how_often() {
             (1, "answers to queries name versions that are whole"),
             (1, "answers that are served are those that came last"),
             (
-                3,
+                4,
                 "documents of the vulnerability database are those of the newest"
             ),
             (1, "totals are what is held, and what the ledger makes"),
@@ -299,6 +292,7 @@ fn the_vulnerability_database_is_the_newest_and_each_document_its_own() {
     let findings = || checked.run(&store, None, true).findings;
     let (report, packed) = (key("ID/GO-2026-0001", false), key("ID/GO-2026-0001", true));
     let own = db.get(&packed).unwrap().unwrap();
+    let json = db.get(&report).unwrap().unwrap();
     // Another document's, sound by itself.
     let other = db.get(key("index/db", true)).unwrap().unwrap();
     db.put(&packed, &other).unwrap();
@@ -315,7 +309,7 @@ fn the_vulnerability_database_is_the_newest_and_each_document_its_own() {
     db.put(&packed, &own).unwrap();
     db.delete(&report).unwrap();
     assert_eq!(findings().len(), 2, "{:?}", findings());
-    db.put(&report, br#"{"id":"GO-2026-0001"}"#).unwrap();
+    db.put(&report, &json).unwrap();
     assert!(findings().is_empty());
     // The very bytes of the older one's description, where only its place in history tells them apart.
     let described = db.get(crate::store::keys::VULNDB_KEY).unwrap().unwrap();
@@ -424,6 +418,11 @@ fn it_is_sound_after_gc_and_after_what_goes_into_the_ledger_alone() {
     let gone = store.find_gone(|_| Ok(())).unwrap();
     assert_eq!(gone.versions(), 2);
     gone.commit().unwrap();
+    assert_eq!(
+        checked.run(&store, None, false).findings,
+        Vec::<String>::new()
+    );
+    store.drop_vulndb().unwrap().unwrap();
     assert_eq!(
         checked.run(&store, None, false).findings,
         Vec::<String>::new()

@@ -1,39 +1,27 @@
 //! Vulnerability databases: wholly the newest one, whatever comes when.
 
 use super::*;
-use crate::store::VulndbTaken;
+use crate::store::{Event, LedgerEntry, Store, VulndbTaken};
 use flate2::read::GzDecoder;
+use modferry_checker::testing::{TestVulndb, vulnerability};
 use modferry_protocol::bundle::StreamName;
 use std::io::Read;
 
 /// The documents of a database that was changed last in that second, with these reports.
 fn documents(second: u8, reports: &[u8]) -> Vec<(String, String)> {
-    let id = |n: &u8| format!("GO-2026-{n:04}");
-    let vulns: Vec<String> = reports
-        .iter()
-        .map(|n| format!(r#"{{"id":"{}"}}"#, id(n)))
-        .collect();
-    let mut documents: Vec<(String, String)> = (reports.iter())
+    let reports: Vec<_> = (reports.iter())
         .map(|n| {
-            (
-                format!("ID/{}", id(n)),
-                format!(r#"{{"id":"{}","second":{second}}}"#, id(n)),
-            )
+            let id = format!("GO-2026-{n:04}");
+            let mut report = vulnerability(&id, "example.com/m0", &[["0", ""]]);
+            report["modified"] = time(second).into();
+            report
         })
         .collect();
-    documents.push((
-        "index/db".into(),
-        format!(r#"{{"modified":"{}"}}"#, time(second)),
-    ));
-    documents.push((
-        "index/modules".into(),
-        format!(
-            r#"[{{"path":"example.com/m0","vulns":[{}]}}]"#,
-            vulns.join(",")
-        ),
-    ));
-    documents.push(("index/vulns".into(), format!("[{}]", vulns.join(","))));
-    documents
+    let texts = TestVulndb::new(&reports);
+    let texts = texts.texts().into_iter();
+    texts
+        .map(|(name, json)| (name.into(), json.into()))
+        .collect()
 }
 
 fn time(second: u8) -> String {
@@ -81,6 +69,11 @@ impl Streams {
                 .contains(&format!("vulnerability database of {}", time(second)))
         );
         done.vulndb.unwrap()
+    }
+
+    fn dropped(&self) -> Option<LedgerEntry> {
+        let store = Store::open(&self.site.store(), "test", false).unwrap();
+        store.drop_vulndb().unwrap()
     }
 
     /// What is served is all of this, in both forms, and nothing else.
@@ -168,11 +161,44 @@ fn what_is_told_says_which_of_the_three_it_is() {
     };
     assert!(told("p", 5).contains("(4 documents): served from now on"));
     assert!(told("q", 5).contains("(4 documents): held already"));
+    // Another one of the same time, from an earlier bundle of the stream.
+    streams.import("s", 3, 6, &[1]);
+    let bundle = streams.bundle("s", 2, &documents(6, &[1, 2]), 6);
+    let late = streams.site.import_one(&bundle).unwrap().to_string();
+    let want = "(5 documents): not taken, since a later bundle of this stream has brought another one of the same time";
+    assert!(late.contains(want), "{late}");
     let older = told("r", 4);
     assert!(
-        older.contains("not taken, since the one that is served is newer, of 2026-11-20T12:00:05Z"),
+        older.contains(
+            "not taken, since the one that is served is newer, of 2026-11-20T12:00:06Z (where"
+        ),
         "{older}"
     );
+}
+
+#[test]
+fn where_one_was_dropped_any_other_one_comes_in() {
+    let streams = Streams::new();
+    streams.import("p", 1, 9, &[1, 2]);
+    assert!(!streams.import("q", 1, 4, &[3]).served);
+    let before = streams.site.reader().vulndb().unwrap().unwrap();
+    let entry = streams.dropped().unwrap();
+    let Event::DropVulndb(dropped) = &entry.event else {
+        panic!("{entry:?}");
+    };
+    assert_eq!(dropped.modified, time(9));
+    assert_eq!(dropped.sha256, crate::store::hex(&before.snapshot.sha256));
+    assert_eq!((dropped.stream.as_str(), dropped.sequence), ("p", 1));
+    let reader = streams.site.reader();
+    assert_eq!(reader.ledger(entry.number).unwrap().unwrap(), entry);
+    assert!(reader.vulndb().unwrap().is_none());
+    let documents = crate::store::keys::all_documents();
+    let left = (reader.everything().into_iter()).filter(|(key, _)| key.starts_with(&documents));
+    assert_eq!(left.count(), 0);
+    assert!(streams.dropped().is_none());
+    let older = streams.import("q", 2, 4, &[3]);
+    assert!(older.served && older.before.is_none());
+    streams.serves(4, &[3]);
 }
 
 #[test]
@@ -200,7 +226,7 @@ fn an_import_foresees_the_room_for_it() {
     let needed = super::super::room::needed(&manifest);
     let vulndb = manifest.vulndb.as_mut().unwrap();
     vulndb.snapshot.bytes += 1000;
-    assert_eq!(super::super::room::needed(&manifest), needed + 3000);
+    assert_eq!(super::super::room::needed(&manifest), needed + 4000);
 }
 
 /// The text of the bundle's manifest.

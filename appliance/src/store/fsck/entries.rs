@@ -52,6 +52,7 @@ impl Run<'_> {
                         let taken = totals.counts.take_away(&gc.removed);
                         run.sound(|| format!("ledger entry {number}"), taken);
                     }
+                    Event::DropVulndb(_) => run.vulndb = None,
                     Event::Acknowledge(_) | Event::Trust(_) => {}
                 }
             },

@@ -91,6 +91,13 @@ fn each_kind_of_event_comes_back_as_it_went_in() {
             sha256: "00".into(),
             note: "modferry trust v1\n".into(),
         }),
+        Event::DropVulndb(VulndbDropped {
+            modified: "9999-01-01T00:00:00Z".into(),
+            documents: 5,
+            sha256: "00".into(),
+            stream: "platform".into(),
+            sequence: 3,
+        }),
     ];
     for (n, event) in (1..).zip(&events) {
         assert_eq!(site.store().record(event.clone()).unwrap().number, n);
@@ -101,7 +108,7 @@ fn each_kind_of_event_comes_back_as_it_went_in() {
         assert_eq!((entry.number, &entry.event), (n, event));
         assert!(entry.import().is_none());
     }
-    assert!(reader.ledger(5).unwrap().is_none());
+    assert!(reader.ledger(6).unwrap().is_none());
     assert_eq!(reader.totals().unwrap(), Totals::default());
 }
 

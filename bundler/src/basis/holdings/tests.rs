@@ -155,3 +155,27 @@ fn files_are_held_until_they_are_taken_back_and_their_names_for_good() {
     stream.next(&["file b.tar"], &[]);
     assert!(held(&stream, "1-3").file(&b).is_some());
 }
+
+#[test]
+fn a_vulnerability_database_of_a_time_that_has_not_come_is_not_counted_on() {
+    let stream = Stream::new();
+    for modified in [
+        "2024-01-02T00:00:00Z",
+        "9999-01-01T00:00:00Z",
+        "2024-01-01T00:00:00Z",
+    ] {
+        stream.vulndb.set(Some(modified));
+        stream.next(&[], &[]);
+    }
+    for (taken_in, want) in [
+        ("1", Some("2024-01-02T00:00:00Z")),
+        ("2", None),
+        ("1-2", Some("2024-01-02T00:00:00Z")),
+        ("2-3", Some("2024-01-01T00:00:00Z")),
+        ("1-3", Some("2024-01-02T00:00:00Z")),
+    ] {
+        let held = held(&stream, taken_in);
+        let held = held.vulndb().map(|held| held.modified.as_str());
+        assert_eq!(held, want, "{taken_in}");
+    }
+}

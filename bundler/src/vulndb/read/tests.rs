@@ -121,7 +121,7 @@ fn a_folder_is_read_compressed_or_not() {
     );
     std::fs::remove_file(folder.join("ID/GO-2024-0001.json")).unwrap();
     let error = site.ids("db").unwrap_err();
-    assert!(error.contains("db is no Go vulnerability database that can be used: index/vulns.json names GO-2024-0001"), "{error}");
+    assert!(error.contains("db is no Go vulnerability database that can be used: index/modules.json names GO-2024-0001"), "{error}");
 }
 
 #[test]
@@ -246,16 +246,45 @@ fn a_server_has_it_as_one_zip() {
     assert!(error.contains("over plain http anybody"), "{error}");
 }
 
-#[test]
-fn a_database_that_cannot_be_used_is_damaged_and_none_is_none() {
-    let site = Site::new();
-    site.put("vulndb.zip", b"");
+/// What to do about a database that cannot be used.
+fn advice(site: &Site, name: &str) -> String {
     let config = VulndbConfig {
-        place: Place::Path(site.dir.path().join("vulndb.zip")),
+        place: Place::Path(site.dir.path().join(name)),
         sha256: None,
     };
     let error = at_hand(Some(&config), &site.http, &site.cache).unwrap_err();
     assert_eq!(error.exit(), Exit::Damaged);
-    assert!(error.advice().is_some());
+    error.advice().unwrap()
+}
+
+#[test]
+fn a_database_that_cannot_be_used_is_damaged_and_none_is_none() {
+    let site = Site::new();
+    site.put("vulndb.zip", b"");
+    assert!(advice(&site, "vulndb.zip").starts_with("copy or fetch it again"));
     assert!(at_hand(None, &site.http, &site.cache).unwrap().is_none());
+}
+
+#[test]
+fn a_database_past_a_limit_is_not_to_be_copied_again() {
+    let site = Site::new();
+    let mut large = db();
+    let limit = usize::try_from(MAX_DOCUMENT).unwrap();
+    large.0.insert("index/db".into(), vec![b' '; limit + 1]);
+    large.write(&site.dir.path().join("large"));
+    site.put("large.zip", &large.zip(Packing::Deflated));
+    for name in ["large", "large.zip"] {
+        let advice = advice(&site, name);
+        assert!(advice.contains("use a newer modferry"), "{advice}");
+        assert!(!advice.contains("copy"), "{advice}");
+    }
+}
+
+#[test]
+fn a_database_of_the_far_future_is_refused() {
+    let site = Site::new();
+    let mut later = report("GO-2024-0001", "a.test/a", &[["0", ""]]);
+    later["modified"] = "9999-01-01T00:00:00Z".into();
+    TestVulndb::new(&[later]).write(&site.dir.path().join("later"));
+    assert!(advice(&site, "later").starts_with("set this machine's clock right"));
 }

@@ -14,7 +14,7 @@ impl World {
         [vec![sealed.volume], sealed.more].concat()
     }
 
-    fn check_volumes(
+    pub(super) fn check_volumes(
         &self,
         stage: &mut MemoryStage,
         volumes: &[Vec<u8>],

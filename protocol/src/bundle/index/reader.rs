@@ -77,13 +77,21 @@ impl<R: BufRead> IndexReader<R> {
                 )));
             }
         }
-        // How large it is, is seen where its pieces are read; whether there is one must agree here already.
-        let pieces = self.rules.vulndb();
-        let carried = manifest.vulndb.as_ref().is_some_and(|db| db.carried);
-        if carried != (pieces > 0) {
+        // Room was made for as many bytes as the manifest says.
+        let (pieces, bytes) = self.rules.vulndb();
+        let carried = manifest.vulndb.as_ref().filter(|db| db.carried);
+        let named = carried.map(|db| db.snapshot.bytes);
+        if named.is_some() != (pieces > 0) {
             return Ok(Some(format!(
                 "it has {pieces} pieces of a vulnerability database, and the manifest says that {} is carried",
-                if carried { "one" } else { "none" }
+                if named.is_some() { "one" } else { "none" }
+            )));
+        }
+        if let Some(named) = named
+            && named != bytes
+        {
+            return Ok(Some(format!(
+                "it has a vulnerability database of {bytes} bytes, and the manifest says {named}"
             )));
         }
         Ok(None)
