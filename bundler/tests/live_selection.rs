@@ -357,8 +357,12 @@ fn load(kept: &Kept, main: Main, task: Task, tags: &Tags, elsewhere: &Path) -> (
     let mut mods = Mods::new();
     loop {
         let wanted = loader.wanted();
-        if wanted.go_mods.is_empty() && wanted.zips.is_empty() {
+        if wanted.is_empty() {
             return (loader.selection().unwrap().clone(), mods);
+        }
+        // What no module of the graph has is left out of the comparison.
+        for path in wanted.newest.keys() {
+            loader.looked_up(path, None);
         }
         for module in wanted.go_mods {
             let summary = kept.summary(&module, elsewhere);
