@@ -4,16 +4,14 @@
 //! Killed at any point, a run leaves a stream that goes on as if it had not been: see [`write`](crate::write).
 
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
-use modferry_protocol::bundle::{MAX_MANIFEST, Missing};
+use modferry_protocol::bundle::Missing;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::note::SigningKey;
-use modferry_protocol::sumdb::SignedHead;
 
 use crate::answers;
-use crate::asked::Asked;
-use crate::basis::{self, Basis, Holdings, Portion};
+use crate::basis::{Basis, Portion};
 use crate::error::Error;
 use crate::fetch::{Failure, Fetched, Sources};
 use crate::files;
@@ -23,14 +21,14 @@ use crate::pack::Packing;
 use crate::pack::base::{self, Candidates};
 use crate::policy::Judge;
 use crate::policy::vulnerable::Known;
+use crate::prepare::Prepared;
 use crate::progress::Progress;
 use crate::select::resolve::Unanswered;
 use crate::settings::Config;
 use crate::snapshot::Carrying;
 use crate::state::{Exported as Earlier, State};
-use crate::sumdb::prove::{Claims, prove};
+use crate::sumdb::prove::prove;
 use crate::trust;
-use crate::vulndb;
 use crate::write::{self, Contents, Written};
 
 /// What an export came to.
@@ -93,34 +91,21 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     }
     write::refuse_existing(out, &stream, sequence)?;
 
-    let exported = state.exported()?;
-    let basis = basis::choose(config, &state, &exported, true)?;
-    let receipt_key = basis::receipt_key(config, &state)?;
-    let mut asked = Asked::of(config, &basis, &exported, receipt_key.as_ref())?;
-    let sources = config.sources(true)?;
-    asked.pass_over_above_private(&sources)?;
-    notes.extend(basis.notes.iter().chain(&asked.notes).cloned());
-    let db = sources.sumdb.spec().name.clone();
-    let holdings = Holdings::of(&exported, &basis.built_on.bundles, &db)?;
-    notes.extend(holdings.notes.iter().cloned());
+    let Prepared {
+        exported,
+        basis,
+        asked,
+        sources,
+        holdings,
+        mut claims,
+        vulndb,
+        notes: prepared,
+    } = Prepared::of(config, &state, true)?;
+    notes.extend(prepared);
     let keep_going = config.keep_going.unwrap_or(false);
-    asked.refuse_private(&sources, keep_going)?;
-    let mut claims = claims(config, &sources, &state, &basis)?;
-
-    let vulndb = vulndb::at_hand(
-        config.vulndb.as_ref(),
-        sources.upstream.http(),
-        &sources.cache,
-    )?;
-    config.policy.needs_vulndb(vulndb.as_ref(), &exported)?;
-    let carrying = vulndb.as_ref();
-    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb()));
-    let carrying = carrying.transpose()?;
-    notes.extend(
-        carrying
-            .iter()
-            .flat_map(|carrying| carrying.notes.iter().cloned()),
-    );
+    let db = sources.sumdb.spec().name.clone();
+    let carrying = Carrying::at_hand(vulndb.as_ref(), &holdings)?;
+    notes.extend(carrying.iter().flat_map(|it| it.notes.iter().cloned()));
     let files = opaque::gather(
         &config.files,
         sources.upstream.http(),
@@ -282,43 +267,6 @@ fn written_and_remembered(
         return Err(error);
     }
     Ok(written)
-}
-
-/// Heads that clients may hold: what this stream shipped, what the destination says that it served, what the
-/// operator names, what runs before saw.
-pub fn claims(
-    config: &Config,
-    sources: &Sources,
-    state: &State,
-    basis: &Basis,
-) -> Result<Claims, Error> {
-    let spec = sources.sumdb.spec();
-    let mut claims = Claims {
-        shipped: state.shipped(&spec.name)?,
-        ..Claims::default()
-    };
-    for (db, head) in &basis.heads {
-        if *db == spec.name && !claims.shipped.contains(head) {
-            claims.shipped.push(*head);
-        }
-    }
-    if let Some(head) = state.head(spec)? {
-        sources.sumdb.saw(head);
-    }
-    for known in &config.known_head {
-        if let Ok(size) = known.parse() {
-            claims.sizes.push(size);
-            continue;
-        }
-        let path = PathBuf::from(known);
-        let note = files::read_bounded(&path, MAX_MANIFEST).map_err(Error::file("read", &path))?;
-        let head = SignedHead::open(&note, &spec.key).map_err(|source| {
-            Error::usage_because(format!("{known} is no tree head of {}", spec.name), source)
-        })?;
-        claims.shipped.push(head.head());
-        sources.sumdb.saw(head);
-    }
-    Ok(claims)
 }
 
 /// The records of everything that is carried and that a checksum database vouches for.

@@ -28,6 +28,7 @@ pub mod pack;
 pub mod plan;
 pub mod policy;
 pub mod pool;
+mod prepare;
 pub mod progress;
 pub mod recut;
 pub mod remote;

@@ -10,22 +10,20 @@ use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::closure;
 use serde::Serialize;
 
-use crate::asked::Asked;
-use crate::basis::{self, Holdings, Parts, Portion};
+use crate::basis::{Parts, Portion};
 use crate::error::Error;
 use crate::estimate::{Load, Rule};
-use crate::export::claims;
 use crate::fetch::{Because, Failure, Level};
 use crate::opaque;
 use crate::policy::Judge;
 use crate::policy::vulnerable::Known;
+use crate::prepare::Prepared;
 use crate::progress::Progress;
 use crate::select::resolve::Unanswered;
 use crate::select::withdrawn::Withdrawn;
 use crate::settings::Config;
 use crate::snapshot::Carrying;
 use crate::state::State;
-use crate::vulndb;
 
 /// What an export would come to.
 #[derive(Debug, Serialize)]
@@ -135,32 +133,19 @@ impl CountedVulndb {
 pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     let stream = config.stream()?;
     let state = State::read(&config.state_folder(&stream)?, &stream);
-    let exported = state.exported()?;
-    let basis = basis::choose(config, &state, &exported, false)?;
-    let receipt_key = basis::receipt_key(config, &state)?;
-    let mut asked = Asked::of(config, &basis, &exported, receipt_key.as_ref())?;
-    let sources = config.sources(false)?;
-    asked.pass_over_above_private(&sources)?;
+    let Prepared {
+        exported,
+        basis,
+        asked,
+        sources,
+        holdings,
+        claims,
+        vulndb,
+        mut notes,
+    } = Prepared::of(config, &state, false)?;
     let db = sources.sumdb.spec().name.clone();
-    let holdings = Holdings::of(&exported, &basis.built_on.bundles, &db)?;
-    let mut notes: Vec<String> = basis.notes.iter().chain(&asked.notes).cloned().collect();
-    notes.extend(holdings.notes.iter().cloned());
-    asked.refuse_private(&sources, config.keep_going.unwrap_or(false))?;
-    let claims = claims(config, &sources, &state, &basis)?;
-    let vulndb = vulndb::at_hand(
-        config.vulndb.as_ref(),
-        sources.upstream.http(),
-        &sources.cache,
-    )?;
-    config.policy.needs_vulndb(vulndb.as_ref(), &exported)?;
-    let carrying = vulndb.as_ref();
-    let carrying = carrying.map(|database| Carrying::of(database, holdings.vulndb()));
-    let carrying = carrying.transpose()?;
-    notes.extend(
-        carrying
-            .iter()
-            .flat_map(|carrying| carrying.notes.iter().cloned()),
-    );
+    let carrying = Carrying::at_hand(vulndb.as_ref(), &holdings)?;
+    notes.extend(carrying.iter().flat_map(|it| it.notes.iter().cloned()));
     progress.phase("plan");
     let (mut fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
     notes.extend(told.notes);

@@ -9,6 +9,7 @@ use modferry_protocol::bundle::{
     Item, Pack, PackBuilder, Snapshot, SnapshotError, SnapshotWriter, Vulndb,
 };
 
+use crate::basis::Holdings;
 use crate::error::Error;
 use crate::vulndb::{Database, is_ahead};
 
@@ -44,6 +45,15 @@ impl<'d> Carrying<'d> {
             vulndb: Vulndb { carried, snapshot },
             notes,
         })
+    }
+
+    /// The same of the one that is at hand, if there is one.
+    pub fn at_hand(
+        database: Option<&'d Database>,
+        holdings: &Holdings,
+    ) -> Result<Option<Carrying<'d>>, Error> {
+        let carrying = database.map(|database| Carrying::of(database, holdings.vulndb()));
+        carrying.transpose()
     }
 
     /// Calls `f` with each piece of its text, if it is carried.
