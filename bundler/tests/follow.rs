@@ -91,6 +91,37 @@ fn a_project_is_followed_by_what_its_files_import() {
     assert_eq!(of("all"), "a b t w x");
 }
 
+/// Which packages a project imports is not known, so that what any of its requirements needs is there to be tidied with; but
+/// its build does without.
+#[test]
+fn a_go_mod_alone_is_carried_with_all_of_its_graph() {
+    let mut world = world();
+    let old = ("old.go", "package old\n\nimport _ \"m.test/sys/unix\"\n");
+    world.add(&TestModule::new("m.test/old@v1.0.0", &[old]));
+    let sys = ("unix/u.go", "package unix\n");
+    world.add(&TestModule::new("m.test/sys@v1.0.0", &[sys]));
+    world.publish();
+    write(&world.path("up/m.test/sys/@v/list"), b"v1.0.0\n");
+    let go_mod = "module app\n\ngo 1.21\n\nrequire m.test/a v1.0.0\nrequire (\n\tm.test/b v1.0.0 // indirect\n\
+                  \tm.test/old v1.0.0 // indirect\n)\n";
+    write(&world.path("app/go.mod"), go_mod.as_bytes());
+    let args = ["--go-mod", "app/go.mod"];
+    assert_eq!(zips(&world, &args), "a b old sys t w x");
+    // x is listed by a alone.
+    std::fs::remove_dir_all(world.path(".cache")).unwrap();
+    std::fs::remove_file(world.path("up/m.test/x/@v/v1.0.0.zip")).unwrap();
+    let done = world.export(&args).ok();
+    assert!(told(&done).contains("m.test/x@v1.0.0"), "{}", told(&done));
+    assert!(!world.carried("out", "zip").contains("m.test/x"));
+    std::fs::remove_dir_all(world.path(".cache")).unwrap();
+    std::fs::remove_file(world.path("up/m.test/b/@v/v1.0.0.zip")).unwrap();
+    let again = ["--go-mod", "app/go.mod", "--basis", "none"];
+    world
+        .export_into("again", &again)
+        .exits(9)
+        .says("m.test/b@v1.0.0");
+}
+
 #[test]
 fn a_project_s_go_sum_counts_at_every_level() {
     let world = world();
@@ -210,9 +241,8 @@ fn an_upstream_that_does_not_tell_is_no_failure() {
     world.publish();
     // No list that could be read.
     std::fs::create_dir_all(world.path("up/m.test/torn/@v/list")).unwrap();
-    let done = world.export(&["m.test/a@v1.0.0"]).ok();
+    world.export(&["m.test/a@v1.0.0"]).ok();
     assert_eq!(world.carried("out", "zip"), "m.test/a@v1.0.0");
-    let _ = done;
 }
 
 #[test]

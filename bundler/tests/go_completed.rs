@@ -137,42 +137,62 @@ fn inside(world: &World, out: &str, name: &str) -> String {
     format!("file://{}", root.display())
 }
 
-/// What a project with this source comes to; `None` from the first command on that fails.
-fn outcome(
-    go: &Path,
-    world: &World,
-    name: &str,
-    goproxy: String,
-    source: &str,
-    named: &str,
-) -> Vec<Option<String>> {
-    let dir = world.path(name);
-    let client = Client { go, dir, goproxy };
-    write(&client.dir.join("u.go"), source.as_bytes());
-    let go_mod = "module user.test/user\n\ngo 1.21\n";
-    write(&client.dir.join("go.mod"), go_mod.as_bytes());
-    let mut outcomes = Vec::new();
-    for args in [
-        &["get", named][..],
-        &["mod", "tidy"],
-        &["build", "./..."],
-        &["vet", "./..."],
-        &["list", "-m", "all"],
-    ] {
-        let done = client.run(args);
-        if !done.status.success() {
-            outcomes.push(None);
-            eprintln!(
-                "{name}: go {args:?}: {}",
-                String::from_utf8_lossy(&done.stderr)
-            );
-            break;
-        }
-        let read = |file: &str| fs::read_to_string(client.dir.join(file)).unwrap_or_default();
-        outcomes.push(Some([read("go.mod"), read("go.sum")].concat()));
-    }
-    outcomes
+/// A project: its go.mod, and its one package.
+struct Project<'p> {
+    go_mod: &'p str,
+    source: &'p str,
 }
+
+impl Project<'_> {
+    /// Its go.mod and go.sum after each of these commands; `None` from the first on that fails.
+    fn outcome(
+        &self,
+        go: &Path,
+        world: &World,
+        name: &str,
+        goproxy: String,
+        commands: &[&[&str]],
+    ) -> Vec<Option<String>> {
+        let dir = world.path(name);
+        let client = Client { go, dir, goproxy };
+        write(&client.dir.join("u.go"), self.source.as_bytes());
+        write(&client.dir.join("go.mod"), self.go_mod.as_bytes());
+        let mut outcomes = Vec::new();
+        for args in commands {
+            let done = client.run(args);
+            if !done.status.success() {
+                outcomes.push(None);
+                eprintln!(
+                    "{name}: go {args:?}: {}",
+                    String::from_utf8_lossy(&done.stderr)
+                );
+                break;
+            }
+            let read = |file: &str| fs::read_to_string(client.dir.join(file)).unwrap_or_default();
+            outcomes.push(Some([read("go.mod"), read("go.sum")].concat()));
+        }
+        outcomes
+    }
+}
+
+/// What is done with a project that has its requirements.
+const USED: &[&[&str]] = &[
+    &["mod", "tidy"],
+    &["build", "./..."],
+    &["vet", "./..."],
+    &["list", "-m", "all"],
+];
+
+/// Of how many commands that do well online the outcome is the same.
+#[track_caller]
+fn compare(online: &[Option<String>], got: &[Option<String>], told: &str) -> usize {
+    let online = online.iter().map_while(Option::as_ref);
+    let both = online.zip(got.iter().map(Option::as_ref));
+    both.map(|(online, got)| assert_eq!(Some(online), got, "{told}"))
+        .count()
+}
+
+const GO_MOD: &str = "module user.test/user\n\ngo 1.21\n";
 
 #[test]
 fn what_nothing_requires_is_found_as_online() {
@@ -203,18 +223,18 @@ fn what_nothing_requires_is_found_as_online() {
                 }
             }
             let at = |side: &str| format!("{side}-{round}-{user}");
-            let online = outcome(&go, &world, &at("online"), world.goproxy(), &source, &named);
-            let got = outcome(&go, &world, &at("inside"), carried.clone(), &source, &named);
+            let project = Project {
+                go_mod: GO_MOD,
+                source: &source,
+            };
+            let commands = [&["get", &*named][..]];
+            let commands = [&commands, USED].concat();
+            let come_to =
+                |side, goproxy| project.outcome(&go, &world, &at(side), goproxy, &commands);
+            let online = come_to("online", world.goproxy());
+            let got = come_to("inside", carried.clone());
             refused += online.iter().filter(|it| it.is_none()).count();
-            for (online, got) in online.iter().zip(&got) {
-                let Some(online) = online else { break };
-                assert_eq!(
-                    Some(online),
-                    got.as_ref(),
-                    "{round} {user} {named}\n{source}"
-                );
-                same += 1;
-            }
+            same += compare(&online, &got, &format!("{round} {user} {named}\n{source}"));
             let first = |outcomes: &[Option<String>]| outcomes.get(1).cloned().flatten();
             completed +=
                 usize::from(first(&online).is_some_and(|it| it.matches("// indirect").count() > 0));
@@ -225,6 +245,73 @@ fn what_nothing_requires_is_found_as_online() {
         same > 4 * refused && completed > 6,
         "too little was compared"
     );
+}
+
+#[test]
+fn a_go_mod_alone_is_worked_with_as_online() {
+    let Some(go) = go() else {
+        return eprintln!("no go command on PATH: nothing compared");
+    };
+    let mut random = Random(34);
+    let (mut same, mut besides, mut refused) = (0, 0, 0);
+    for round in 0..20 {
+        let world = universe(&mut random);
+        let mut source = "package user\n\n".to_owned();
+        // Its go.mod says what is imported; mostly that is tidied.
+        let go_line = ["1.16", "1.17", "1.21"][random.below(3) as usize];
+        let mut go_mod = GO_MOD.replace("1.21", go_line);
+        for path in PATHS {
+            let known = versions(path);
+            let version = known[random.below(known.len() as u64) as usize];
+            let named = format!("{path}@{version}");
+            let mut required = false;
+            for (folder, file) in [("", "a.go"), ("/p", "p/a.go"), ("/q", "q/a.go")] {
+                if random.one_in(5) && TestFiles(&world, &named).has(file) {
+                    writeln!(source, "import _ \"{path}{folder}\"").unwrap();
+                    required = true;
+                }
+            }
+            if required {
+                writeln!(go_mod, "\nrequire {path} {version}").unwrap();
+            }
+        }
+        let at = |side: &str| format!("{side}-{round}");
+        if !random.one_in(4) {
+            let project = Project {
+                go_mod: &go_mod,
+                source: &source,
+            };
+            let tidy: &[&[&str]] = &[&["mod", "tidy"]];
+            project.outcome(&go, &world, &at("tidied"), world.goproxy(), tidy);
+            go_mod = fs::read_to_string(world.path(&at("tidied")).join("go.mod")).unwrap();
+        }
+        if !go_mod.contains("require") {
+            continue;
+        }
+        let project = Project {
+            go_mod: &go_mod,
+            source: &source,
+        };
+        write(&world.path(&at("alone")).join("go.mod"), go_mod.as_bytes());
+        let alone = format!("alone-{round}/go.mod");
+        let out = at("out");
+        let args = ["--go-mod", &*alone, "--newest", "none"];
+        world.export_into(&out, &args).ok();
+        let carried = inside(&world, &out, &at("carried"));
+        let come_to = |side, goproxy| project.outcome(&go, &world, &at(side), goproxy, USED);
+        let online = come_to("online", world.goproxy());
+        let got = come_to("inside", carried);
+        refused += online.iter().filter(|it| it.is_none()).count();
+        same += compare(&online, &got, &format!("{round}\n{go_mod}\n{source}"));
+        // What tidying opened, and the go.mod does not tell.
+        let sums = fs::read_to_string(world.path(&at("online")).join("go.sum")).unwrap_or_default();
+        let zips = sums.lines().filter(|line| !line.contains("/go.mod "));
+        besides += zips
+            .filter(|line| !go_mod.contains(line.split(' ').next().unwrap()))
+            .count();
+    }
+    eprintln!("{same} as online, {besides} zips besides, {refused} refused online");
+    assert!(same > 4 * refused && besides > 6, "too little was compared");
 }
 
 /// The files of a module upstream.

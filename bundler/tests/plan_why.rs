@@ -108,6 +108,7 @@ fn a_go_sum_and_a_build_list_are_reasons() {
     );
     let go_mod = "module m.test/site\n\ngo 1.20\n\nrequire m.test/mid v1.0.0\n\nrequire m.test/leaf v1.0.0 // indirect\n";
     common::write(&world.path("site/go.mod"), go_mod.as_bytes());
+    common::write(&world.path("site/site.go"), b"package site\n");
     let why = json_of(&world, &["--go-mod", "site/go.mod", "--why", "m.test/..."]);
     let found = why["why"][0]["found"].as_array().unwrap();
     let what: Vec<(&str, &str)> = found

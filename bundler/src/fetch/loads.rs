@@ -71,7 +71,7 @@ impl Load {
     /// The module that was named.
     pub(super) fn named(&self) -> Option<&ModuleVersion> {
         match &self.subject {
-            Subject::Main => None,
+            Subject::Main | Subject::Required => None,
             Subject::Module(module) => Some(module),
         }
     }

@@ -43,7 +43,7 @@ pub fn of_module(name: String, module: ModuleVersion, follow: Follow, tags: &Tag
 }
 
 /// What the module of this go.mod file needs, whose files are beside it in `folder`; the second is what to tell. Where it has
-/// no files, what its packages need cannot be known, and the whole build list is taken. Files that cannot all be read are
+/// no files, what its packages need cannot be known, and is taken to be all that is there. Files that cannot all be read are
 /// an error where packages decide. Where they only add to what is wanted anyway, that is told: a folder that nobody
 /// meant must not stop the export of a build.
 pub fn of_project(
@@ -63,37 +63,61 @@ pub fn of_project(
     let read = checkout::beside(&mut with_files, file, folder, &Loader::tags(task, tags));
     match (read, task) {
         (Ok(()), _) if with_files.tree.is_none() => {
-            let note = (task != Task::Tidy).then(|| {
-                format!(
-                    "{name}: no Go files are beside it, so that what its packages need is not known: follow: {} is taken as all",
-                    follow.name()
-                )
-            });
-            Ok((vec![build(name, with_files)], note))
+            let taken = match task {
+                Task::Build | Task::Test => format!("follow: {} is taken as all", follow.name()),
+                Task::Tidy | Task::Complete => "all of its module graph is carried".to_owned(),
+            };
+            let note = format!(
+                "{name}: no Go files are beside it, so that what its packages need is not known: {taken}"
+            );
+            Ok((whatever_it_imports(name, with_files, tags), Some(note)))
         }
         (Ok(()), Task::Build | Task::Test) => {
             let wanted = load(name, with_files, Subject::Main, task, tags);
             Ok((vec![wanted], None))
         }
         (Ok(()), _) => {
+            let wishes = with_files.is_a_list_of_wishes().then(|| {
+                format!(
+                    "{name}: it lists no indirect requirement: taken as a list of wishes, with all that they require"
+                )
+            });
             // Builds do without what only tidying opens: tests of other modules' packages.
             let tidying = load(name.clone(), with_files.clone(), Subject::Main, task, tags);
             let wanted = build(name, with_files);
-            Ok((vec![wanted, Want::Optional(Box::new(tidying))], None))
+            Ok((vec![wanted, Want::Optional(Box::new(tidying))], wishes))
         }
         (Err(error), Task::Build | Task::Test) => Err(error),
         (Err(error), _) => {
             let note = format!(
-                "{name}: its Go files are left out of account, and go mod tidy may lack modules: {}",
+                "{name}: its Go files are left out of account, and all of its module graph is carried: {}",
                 in_one_line(&error)
             );
-            Ok((vec![build(name, main)], Some(note)))
+            Ok((whatever_it_imports(name, main, tags), Some(note)))
         }
     }
 }
 
-/// What the modules of a workspace need; the second is what to tell. Only building and testing them loads packages: the go
-/// command tidies one module at a time, as a project by itself.
+/// What a project may need whose files are not known: any package of what it requires may be imported, and tidying then opens
+/// what the tests of that import. Builds of a project that lists everything do without the rest of the graph.
+fn whatever_it_imports(name: String, main: Main, tags: &Tags) -> Vec<Want> {
+    let mut graph = main.clone();
+    graph.lists_everything = false;
+    let completed = load(
+        name.clone(),
+        graph.clone(),
+        Subject::Required,
+        Task::Complete,
+        tags,
+    );
+    let graph = main.lists_everything.then(|| build(name.clone(), graph));
+    let besides = graph.into_iter().chain([completed]);
+    let besides = besides.map(|want| Want::Optional(Box::new(want)));
+    std::iter::once(build(name, main)).chain(besides).collect()
+}
+
+/// What the modules of a workspace need together; the second is what to tell. Only building and testing them loads packages:
+/// the go command tidies one module at a time, as a project by itself.
 pub fn of_workspace(
     name: String,
     mut workspace: Workspace,

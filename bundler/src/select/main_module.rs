@@ -195,6 +195,11 @@ impl Main {
         Ok(main)
     }
 
+    /// Whether it requires something, and yet was not tidied, for a go version that lists everything.
+    pub(super) fn is_a_list_of_wishes(&self) -> bool {
+        self.summary.pruned && !self.lists_everything && !self.summary.require.is_empty()
+    }
+
     /// Its requirements, without those that it excludes.
     pub(super) fn roots(&self) -> Vec<ModuleVersion> {
         let required = self.summary.require.iter();

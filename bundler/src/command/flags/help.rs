@@ -76,8 +76,9 @@ What is carried:
                     module graph that is pruned as the go command prunes it: as it is for whoever runs
                     `go install`, or requires it in a go.mod. Besides, what its own go.sum names for its tests,
                     and the go.mod and info of everything else in the build list.
-  --go-mod FILE     With a go.sum beside it: exactly what the go.sum names. Without: what the file lists; if
-                    it was not tidied (no // indirect line), also what that requires. Replacements by module
+  --go-mod FILE     With a go.sum beside it: exactly what the go.sum names. Without: what the file lists, and what
+                    tidying needs by the Go files beside it; if it was not tidied (no // indirect line), also what that
+                    requires; if there are no Go files, all of its module graph. Replacements by module
                     versions and exclusions count; replacements by folders are skipped and told.
   --go-sum FILE     Exactly what the go.sum names, whosever it is.
   --go-work FILE    What the go.sum files of its modules and its go.work.sum name, and what building the modules together

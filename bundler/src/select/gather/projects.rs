@@ -17,7 +17,7 @@ use crate::select::gomod::GoMod;
 use crate::select::gosum;
 use crate::select::input::checkouts;
 use crate::select::levels;
-use crate::select::mvs::{Main, Summary};
+use crate::select::mvs::Main;
 use crate::select::toolchains::Lines;
 use crate::select::workspace::{self, Workspace};
 
@@ -53,15 +53,6 @@ impl Gathering<'_> {
             let required = required.filter_map(|module| main.fetched(module));
             self.exactly(ask, required.map(whole).collect());
             return Ok(());
-        }
-        let Summary {
-            require, pruned, ..
-        } = &main.summary;
-        if !has_sums && *pruned && !main.lists_everything && !require.is_empty() {
-            self.asked.notes.push(format!(
-                "{} has no go.sum and lists no indirect requirement: taken as a list of wishes, with all that they require",
-                path.display()
-            ));
         }
         let follow = ask.options.follow.unwrap_or(Follow::All);
         let folder = folder_of(path);

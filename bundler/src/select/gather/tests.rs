@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use modferry_cli::in_one_line;
 
 use super::*;
-use crate::select::packages::load::Task;
+use crate::select::packages::load::{Subject, Task};
 use crate::select::packages::zip_packages::MAX_HEADER;
 
 fn ask(what: What, follow: Option<Follow>) -> Ask {
@@ -148,8 +148,15 @@ fn levels_that_need_packages_are_loaded() {
         // Without its files there are no packages to load, and that is told.
         let _ = std::fs::remove_file(dir.path().join("a.go"));
         let asked = of(Input::GoMod, &path, Some(follow)).unwrap();
-        assert!(matches!(&asked.wants[..], [Want::Build { .. }]));
-        assert!(asked.notes.iter().any(|note| note.contains("no Go files")));
+        assert!(matches!(
+            &asked.wants[..],
+            [Want::Build { .. }, Want::Optional(_)]
+        ));
+        let told = format!(
+            "no Go files are beside it, so that what its packages need is not known: follow: {} is taken as all",
+            follow.name()
+        );
+        assert!(asked.notes[0].contains(&told), "{:?}", asked.notes);
         std::fs::write(dir.path().join("a.go"), "package m\n").unwrap();
         let asked = of(Input::GoMod, &path, Some(follow)).unwrap();
         assert!(matches!(&asked.wants[..], [Want::Load { .. }]));
@@ -187,10 +194,10 @@ fn files_that_cannot_be_read_stop_only_what_is_made_of_them() {
     for follow in [None, Some(Follow::All)] {
         let asked = of(Input::GoMod, &path, follow).unwrap();
         assert!(
-            matches!(&asked.wants[..], [Want::Build { .. }]),
+            matches!(&asked.wants[..], [Want::Build { .. }, Want::Optional(_)]),
             "{follow:?}"
         );
-        let told = |note: &String| note.contains("data/p.go") && note.contains("go mod tidy");
+        let told = |note: &String| note.contains("data/p.go") && note.contains("module graph");
         assert!(asked.notes.iter().any(told), "{:?}", asked.notes);
     }
     // It is the header that is too long, nothing else.
@@ -210,12 +217,18 @@ fn a_go_sum_beside_it_counts_instead_of_the_go_mod() {
     let (dir, path) = file("go.mod", go_mod);
     let of = |follow| of(Input::GoMod, &path, follow).unwrap();
     let asked = of(None);
-    assert!(matches!(
-        &asked.wants[..],
-        [Want::Build { named: None, .. }]
-    ));
+    let [Want::Build { named: None, .. }, Want::Optional(completed)] = &asked.wants[..] else {
+        panic!("{:?}", asked.wants);
+    };
+    let Want::Load { loading, .. } = &**completed else {
+        panic!("{completed:?}");
+    };
+    assert_eq!(
+        (loading.task, &loading.subject),
+        (Task::Complete, &Subject::Required)
+    );
     assert!(
-        asked.notes[0].contains("list of wishes"),
+        asked.notes[0].contains("all of its module graph"),
         "{:?}",
         asked.notes
     );
@@ -231,7 +244,11 @@ fn a_go_sum_beside_it_counts_instead_of_the_go_mod() {
     let asked = of(Some(Follow::All));
     assert!(matches!(
         &asked.wants[..],
-        [Want::Sums { .. }, Want::Build { named: None, .. }]
+        [
+            Want::Sums { .. },
+            Want::Build { named: None, .. },
+            Want::Optional(_)
+        ]
     ));
     // Then its hashes count all the same.
     let asked = of(Some(Follow::None));
@@ -240,8 +257,43 @@ fn a_go_sum_beside_it_counts_instead_of_the_go_mod() {
     let asked = of(Some(Follow::Build));
     assert!(matches!(
         &asked.wants[..],
-        [Want::Pins { .. }, Want::Build { .. }]
+        [Want::Pins { .. }, Want::Build { .. }, Want::Optional(_)]
     ));
+}
+
+#[test]
+fn what_a_go_mod_says_about_itself_counts_where_its_files_are() {
+    let wishes = "module m\ngo 1.21\nrequire a.b/c v1.0.0\n";
+    let tidied = format!("{wishes}require a.b/d v1.0.0 // indirect\n");
+    let (dir, path) = file("go.mod", &tidied);
+    // Alone: what it lists has to be there, the rest of the graph if it is to be had.
+    let asked = of(Input::GoMod, &path, None).unwrap();
+    let [
+        Want::Build { main, .. },
+        Want::Optional(graph),
+        Want::Optional(completed),
+    ] = &asked.wants[..]
+    else {
+        panic!("{:?}", asked.wants);
+    };
+    assert!(main.lists_everything);
+    assert!(matches!(&**graph, Want::Build { main, .. } if !main.lists_everything));
+    assert!(matches!(&**completed, Want::Load { .. }));
+    // With files, that it was not tidied is told.
+    std::fs::write(dir.path().join("a.go"), "package m\n").unwrap();
+    let asked = of(Input::GoMod, &path, None).unwrap();
+    assert!(asked.notes.is_empty(), "{:?}", asked.notes);
+    assert!(matches!(
+        &asked.wants[..],
+        [Want::Build { .. }, Want::Optional(_)]
+    ));
+    std::fs::write(&path, wishes).unwrap();
+    let asked = of(Input::GoMod, &path, None).unwrap();
+    assert!(
+        asked.notes[0].contains("list of wishes"),
+        "{:?}",
+        asked.notes
+    );
 }
 
 #[test]

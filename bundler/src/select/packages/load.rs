@@ -50,6 +50,8 @@ pub enum Subject {
     Main,
     /// Those of a module that the main module requires.
     Module(ModuleVersion),
+    /// Those of all modules that the main module requires: its own are not known, and may import any of them.
+    Required,
 }
 
 /// Finds out what a build opens. Ask it with [`Loader::wanted`] until that is nothing; then there is a
@@ -184,13 +186,19 @@ impl Loader {
     fn go_through(&mut self) -> Result<(), Wait> {
         let mut next = 0;
         let given = Requirements::of(self.world.main());
-        if self.task == Task::Complete {
-            return self.tidy(&mut next, given).map(drop);
-        }
         let expanded = self.expanded(&mut next, &given)?;
+        if self.subject == Subject::Required {
+            self.take_graphs_whole(&[&given, &expanded])?;
+        }
         let mut starts = vec![given.clone()];
         if expanded.roots() != given.roots() {
             starts.push(expanded);
+        }
+        if self.task == Task::Complete {
+            for start in starts {
+                self.tidy(&mut next, start)?;
+            }
+            return Ok(());
         }
         for start in starts.clone() {
             self.build_and_test(&mut next, start)?;
@@ -208,7 +216,7 @@ impl Loader {
     fn build_and_test(&mut self, next: &mut usize, start: Requirements) -> Result<(), Wait> {
         let imported: &[bool] = match self.subject {
             Subject::Main => &[false],
-            Subject::Module(_) => &[false, true],
+            Subject::Module(_) | Subject::Required => &[false, true],
         };
         for of_named in [false, true] {
             if of_named && self.task < Task::Test {
@@ -224,7 +232,7 @@ impl Loader {
                     imported: *imported,
                     tidy: false,
                     // In a project of one's own, `go build` changes no requirement; what is named is got first.
-                    completes: matches!(self.subject, Subject::Module(_)),
+                    completes: self.subject != Subject::Main,
                 };
                 let run = self.run(next, &start, rules)?;
                 self.expanded(next, &run.requirements)?;
@@ -290,6 +298,18 @@ impl Loader {
         self.selection.selected = (*graph).clone();
         self.keep(next, requirements.clone(), None);
         Ok(requirements)
+    }
+
+    /// Any module of the graph may have a package that is imported, as the requirements are and as they are once they are
+    /// consistent.
+    fn take_graphs_whole(&mut self, requirements: &[&Requirements]) -> Result<(), Wait> {
+        for requirements in requirements {
+            let graph = self.world.graph(&mut (*requirements).clone())?;
+            let main = self.world.main();
+            let fetched = graph.values().filter_map(|module| main.fetched(module));
+            self.selection.whole.extend(fetched.cloned());
+        }
+        Ok(())
     }
 
     /// Of modules whose packages cannot be known, all that they require is wanted, and what that requires.

@@ -74,21 +74,15 @@ impl Loader {
         requirements: &mut Requirements,
         rules: Rules,
     ) -> Result<Vec<Arc<str>>, Wait> {
-        let of = |module: &str, folder: &str| -> Arc<str> {
-            match folder {
-                "" => module.into(),
-                folder => format!("{module}/{folder}").into(),
-            }
-        };
         match &self.subject {
             Subject::Main => {
                 let main = self.world.main();
                 let tree = main.tree.iter();
                 let own = tree.flat_map(|tree| tree.listed(&main.ignore));
-                let own = own.map(|folder| of(&main.name, folder));
+                let own = own.map(|folder| package(&main.name, folder));
                 let members = main.members.iter().flat_map(|(name, member)| {
                     let listed = member.packages.listed(&member.ignore);
-                    listed.map(|folder| of(name, folder))
+                    listed.map(|folder| package(name, folder))
                 });
                 let tools = main.tools.iter().filter(|_| rules.tidy);
                 Ok(own
@@ -96,21 +90,44 @@ impl Loader {
                     .chain(tools.map(|tool| Arc::from(&**tool)))
                     .collect())
             }
-            Subject::Module(module) => {
-                let path = module.path().as_str();
-                let selected = match requirements.fixed {
-                    false => requirements.selected(path).cloned(),
-                    true => self.world.graph(requirements)?.get(path).cloned(),
-                };
-                let selected = selected.unwrap_or_else(|| module.clone());
-                Ok(match self.world.tree(&selected)? {
-                    Some(Tree::Packages(packages)) => {
-                        let listed = packages.listed(&[]);
-                        listed.map(|folder| of(path, folder)).collect()
-                    }
-                    _ => Vec::new(),
-                })
+            Subject::Module(module) => self.packages_of(requirements, [module.clone()]),
+            Subject::Required => {
+                let required = self.world.main().roots();
+                self.packages_of(requirements, required)
             }
+        }
+    }
+
+    /// The packages of these modules, at the versions that are selected.
+    fn packages_of(
+        &mut self,
+        requirements: &mut Requirements,
+        modules: impl IntoIterator<Item = ModuleVersion>,
+    ) -> Result<Vec<Arc<str>>, Wait> {
+        let graph = match requirements.fixed {
+            false => None,
+            true => Some(self.world.graph(requirements)?),
+        };
+        let (mut packages, mut waits) = (Vec::new(), false);
+        for module in modules {
+            let path = module.path().as_str();
+            let selected = match &graph {
+                None => requirements.selected(path).cloned(),
+                Some(graph) => graph.get(path).cloned(),
+            };
+            match self.world.tree(&selected.unwrap_or_else(|| module.clone())) {
+                Ok(Some(Tree::Packages(tree))) => {
+                    let listed = tree.listed(&[]);
+                    packages.extend(listed.map(|folder| package(path, folder)));
+                }
+                Ok(_) => {}
+                // All of them at once.
+                Err(Wait) => waits = true,
+            }
+        }
+        match waits {
+            true => Err(Wait),
+            false => Ok(packages),
         }
     }
 
@@ -204,5 +221,13 @@ impl Loader {
             }
         }
         Ok(false)
+    }
+}
+
+/// The path of the package in a folder of a module.
+fn package(module: &str, folder: &str) -> Arc<str> {
+    match folder {
+        "" => module.into(),
+        folder => format!("{module}/{folder}").into(),
     }
 }

@@ -371,3 +371,28 @@ fn how_much_is_looked_up_is_bounded() {
     assert_eq!(asked(MAX_LOOKED_UP), (MAX_LOOKED_UP, false));
     assert_eq!(asked(MAX_LOOKED_UP + 1), (MAX_LOOKED_UP, true));
 }
+
+#[test]
+fn a_project_without_files_may_import_whatever_its_graph_has() {
+    // While b is not what a makes it, p is newer than it is then.
+    let world = World::default()
+        .with(
+            "m.test/a@v1.0.0",
+            "require m.test/b v1.1.0\nrequire m.test/p v1.0.0\n",
+            Some(&[("", "m.test/b m.test/late", "m.test/t")]),
+        )
+        .with(
+            "m.test/b@v1.0.0",
+            "go 1.21\nrequire m.test/p v1.1.0\n",
+            Some(&[("", "", "")]),
+        )
+        .with("m.test/b@v1.1.0", "", Some(&[("", "", "")]))
+        .with("m.test/p@v1.0.0", "", Some(&[("", "", "")]))
+        .with("m.test/p@v1.1.0", "", Some(&[("", "", "")]))
+        .with("m.test/late@v1.0.0", "", Some(&[("", "", "")]))
+        .with("m.test/t@v1.0.0", "", Some(&[("", "", "")]));
+    let go_mod = "module m\ngo 1.21\nrequire m.test/a v1.0.0\nrequire m.test/b v1.0.0\n";
+    let main = Main::of(&GoMod::parse(go_mod.as_bytes()).unwrap()).unwrap();
+    let (zips, _) = world.load(main, Subject::Required, Task::Complete);
+    assert_eq!(zips, "a0 b0 b1 late0 p0 p1 t0");
+}
