@@ -135,15 +135,6 @@ fn a_go_mod_without_go_sum_is_resolved() {
     world.export(&["--go-mod", "app/go.mod"]).ok();
     assert_eq!(
         world.carried("out", "zip"),
-        "m.test/Up/v2@v2.1.0 m.test/a@v1.0.0 m.test/b@v1.0.0 m.test/x@v1.0.0"
-    );
-    // What it imports is known where its files are; and what else it lists is carried anyway.
-    write(&world.path("app/app.go"), b"package app\n");
-    world
-        .export(&["--go-mod", "app/go.mod", "--stream", "known"])
-        .ok();
-    assert_eq!(
-        world.carried("out/known.000001.manifest", "zip"),
         "m.test/Up/v2@v2.1.0 m.test/a@v1.0.0 m.test/b@v1.0.0"
     );
     // A list of wishes, with a replacement by a folder.
@@ -201,7 +192,7 @@ fn what_a_folder_stands_in_for_need_not_be_fetchable() {
     }
     assert_eq!(
         world.carried("out/folders.000001.manifest", "zip"),
-        "m.test/b@v1.0.0 m.test/x@v1.0.0"
+        "m.test/b@v1.0.0"
     );
     // Only the version that is replaced; and what a module stands in for, that module is asked for.
     for (more, words) in [

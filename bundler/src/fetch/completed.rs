@@ -8,6 +8,7 @@ use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 
 use super::{Session, Want, lock};
 use crate::pool::Pool;
+use crate::select::mvs::Main;
 use crate::select::resolve::{AskError, Question, Unanswered};
 
 /// So many modules that come along are named.
@@ -106,14 +107,13 @@ impl Session<'_> {
             let each = completed.iter().map(std::slice::from_ref);
             let each = each.filter(|_| completed.len() > 1);
             for modules in all.into_iter().chain(each).filter(|some| !some.is_empty()) {
-                let mut main = loader.main().clone();
-                main.summary.require.extend_from_slice(modules);
+                let required = loader.main().summary.require.iter().chain(modules);
                 let build = Want::Build {
                     name: format!(
                         "{}, with what its packages import and nothing requires",
                         load.name
                     ),
-                    main: Box::new(main),
+                    main: Box::new(Main::requiring_all(required.cloned())),
                     named: None,
                 };
                 wants.push(Want::Optional(Box::new(build)));

@@ -43,7 +43,7 @@ pub fn of_module(name: String, module: ModuleVersion, follow: Follow, tags: &Tag
 }
 
 /// What the module of this go.mod file needs, whose files are beside it in `folder`; the second is what to tell. Where it has
-/// no files, what its packages need cannot be known, and is taken to be all that is there. Files that cannot all be read are
+/// no files, what its packages need cannot be known, and all that they may import counts. Files that cannot all be read are
 /// an error where packages decide. Where they only add to what is wanted anyway, that is told: a folder that nobody
 /// meant must not stop the export of a build.
 pub fn of_project(
@@ -65,7 +65,7 @@ pub fn of_project(
         (Ok(()), _) if with_files.tree.is_none() => {
             let taken = match task {
                 Task::Build | Task::Test => format!("follow: {} is taken as all", follow.name()),
-                Task::Tidy | Task::Complete => "all of its module graph is carried".to_owned(),
+                Task::Tidy | Task::Complete => "whatever they may import is carried".to_owned(),
             };
             let note = format!(
                 "{name}: no Go files are beside it, so that what its packages need is not known: {taken}"
@@ -90,7 +90,7 @@ pub fn of_project(
         (Err(error), Task::Build | Task::Test) => Err(error),
         (Err(error), _) => {
             let note = format!(
-                "{name}: its Go files are left out of account, and all of its module graph is carried: {}",
+                "{name}: its Go files are left out of account, and whatever they may import is carried: {}",
                 in_one_line(&error)
             );
             Ok((whatever_it_imports(name, main, tags), Some(note)))
@@ -99,21 +99,11 @@ pub fn of_project(
 }
 
 /// What a project may need whose files are not known: any package of what it requires may be imported, and tidying then opens
-/// what the tests of that import. Builds of a project that lists everything do without the rest of the graph.
+/// what the tests of that import, which building does without.
 fn whatever_it_imports(name: String, main: Main, tags: &Tags) -> Vec<Want> {
-    let mut graph = main.clone();
-    graph.lists_everything = false;
-    let completed = load(
-        name.clone(),
-        graph.clone(),
-        Subject::Required,
-        Task::Complete,
-        tags,
-    );
-    let graph = main.lists_everything.then(|| build(name.clone(), graph));
-    let besides = graph.into_iter().chain([completed]);
-    let besides = besides.map(|want| Want::Optional(Box::new(want)));
-    std::iter::once(build(name, main)).chain(besides).collect()
+    let required = Subject::Required;
+    let tidying = load(name.clone(), main.clone(), required, Task::Tidy, tags);
+    vec![build(name, main), Want::Optional(Box::new(tidying))]
 }
 
 /// What the modules of a workspace need together; the second is what to tell. Only building and testing them loads packages:

@@ -78,7 +78,7 @@ What is carried:
                     and the go.mod and info of everything else in the build list.
   --go-mod FILE     With a go.sum beside it: exactly what the go.sum names. Without: what the file lists, and what
                     tidying needs by the Go files beside it; if it was not tidied (no // indirect line), also what that
-                    requires; if there are no Go files, all of its module graph. Replacements by module
+                    requires; if there are no Go files, whatever they may import. Replacements by module
                     versions and exclusions count; replacements by folders are skipped and told.
   --go-sum FILE     Exactly what the go.sum names, whosever it is.
   --go-work FILE    What the go.sum files of its modules and its go.work.sum name, and what building the modules together

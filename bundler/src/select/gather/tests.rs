@@ -197,7 +197,8 @@ fn files_that_cannot_be_read_stop_only_what_is_made_of_them() {
             matches!(&asked.wants[..], [Want::Build { .. }, Want::Optional(_)]),
             "{follow:?}"
         );
-        let told = |note: &String| note.contains("data/p.go") && note.contains("module graph");
+        let told =
+            |note: &String| note.contains("data/p.go") && note.contains("whatever they may import");
         assert!(asked.notes.iter().any(told), "{:?}", asked.notes);
     }
     // It is the header that is too long, nothing else.
@@ -225,10 +226,10 @@ fn a_go_sum_beside_it_counts_instead_of_the_go_mod() {
     };
     assert_eq!(
         (loading.task, &loading.subject),
-        (Task::Complete, &Subject::Required)
+        (Task::Tidy, &Subject::Required)
     );
     assert!(
-        asked.notes[0].contains("all of its module graph"),
+        asked.notes[0].contains("whatever they may import"),
         "{:?}",
         asked.notes
     );
@@ -266,19 +267,12 @@ fn what_a_go_mod_says_about_itself_counts_where_its_files_are() {
     let wishes = "module m\ngo 1.21\nrequire a.b/c v1.0.0\n";
     let tidied = format!("{wishes}require a.b/d v1.0.0 // indirect\n");
     let (dir, path) = file("go.mod", &tidied);
-    // Alone: what it lists has to be there, the rest of the graph if it is to be had.
     let asked = of(Input::GoMod, &path, None).unwrap();
-    let [
-        Want::Build { main, .. },
-        Want::Optional(graph),
-        Want::Optional(completed),
-    ] = &asked.wants[..]
-    else {
-        panic!("{:?}", asked.wants);
-    };
-    assert!(main.lists_everything);
-    assert!(matches!(&**graph, Want::Build { main, .. } if !main.lists_everything));
-    assert!(matches!(&**completed, Want::Load { .. }));
+    assert!(matches!(
+        &asked.wants[..],
+        [Want::Build { .. }, Want::Optional(_)]
+    ));
+    assert!(asked.notes[0].contains("no Go files"), "{:?}", asked.notes);
     // With files, that it was not tidied is told.
     std::fs::write(dir.path().join("a.go"), "package m\n").unwrap();
     let asked = of(Input::GoMod, &path, None).unwrap();

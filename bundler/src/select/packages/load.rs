@@ -186,19 +186,17 @@ impl Loader {
     fn go_through(&mut self) -> Result<(), Wait> {
         let mut next = 0;
         let given = Requirements::of(self.world.main());
+        if self.task == Task::Complete {
+            return self.tidy(&mut next, given).map(drop);
+        }
         let expanded = self.expanded(&mut next, &given)?;
-        if self.subject == Subject::Required {
+        // What is not listed may be imported, too, before it is tidied.
+        if self.subject == Subject::Required && !self.world.main().lists_everything {
             self.take_graphs_whole(&[&given, &expanded])?;
         }
         let mut starts = vec![given.clone()];
         if expanded.roots() != given.roots() {
             starts.push(expanded);
-        }
-        if self.task == Task::Complete {
-            for start in starts {
-                self.tidy(&mut next, start)?;
-            }
-            return Ok(());
         }
         for start in starts.clone() {
             self.build_and_test(&mut next, start)?;
@@ -232,7 +230,7 @@ impl Loader {
                     imported: *imported,
                     tidy: false,
                     // In a project of one's own, `go build` changes no requirement; what is named is got first.
-                    completes: self.subject != Subject::Main,
+                    completes: matches!(self.subject, Subject::Module(_)),
                 };
                 let run = self.run(next, &start, rules)?;
                 self.expanded(next, &run.requirements)?;
@@ -300,8 +298,7 @@ impl Loader {
         Ok(requirements)
     }
 
-    /// Any module of the graph may have a package that is imported, as the requirements are and as they are once they are
-    /// consistent.
+    /// Takes the graph as the requirements are and as it is once they are consistent.
     fn take_graphs_whole(&mut self, requirements: &[&Requirements]) -> Result<(), Wait> {
         for requirements in requirements {
             let graph = self.world.graph(&mut (*requirements).clone())?;

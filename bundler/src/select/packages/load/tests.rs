@@ -393,6 +393,6 @@ fn a_project_without_files_may_import_whatever_its_graph_has() {
         .with("m.test/t@v1.0.0", "", Some(&[("", "", "")]));
     let go_mod = "module m\ngo 1.21\nrequire m.test/a v1.0.0\nrequire m.test/b v1.0.0\n";
     let main = Main::of(&GoMod::parse(go_mod.as_bytes()).unwrap()).unwrap();
-    let (zips, _) = world.load(main, Subject::Required, Task::Complete);
+    let (zips, _) = world.load(main, Subject::Required, Task::Tidy);
     assert_eq!(zips, "a0 b0 b1 late0 p0 p1 t0");
 }
