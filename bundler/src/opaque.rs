@@ -17,6 +17,7 @@ use crate::basis::Holdings;
 use crate::cache::{Cache, hex};
 use crate::error::Error;
 use crate::remote::{self, Remote};
+use crate::settings::path;
 use crate::upstream::http::Http;
 
 /// The cache's folder of what was fetched, by hash.
@@ -29,6 +30,7 @@ pub struct FileConfig {
     /// Its name at the destination.
     pub name: String,
     /// Where it is on this machine.
+    #[serde(deserialize_with = "path::one")]
     pub path: Option<PathBuf>,
     /// Or where it is fetched from.
     pub url: Option<String>,

@@ -13,6 +13,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::ask::{Ask, Options};
 use super::sought::Sought;
+use crate::settings::path::{self, Written};
 
 /// What an entry may be about.
 pub trait Subject: Sized {
@@ -39,7 +40,7 @@ pub struct ModuleMapping {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "kebab-case")]
 pub struct PathMapping {
-    path: PathBuf,
+    path: Written,
     follow: Option<Follow>,
 }
 
@@ -57,7 +58,7 @@ impl Subject for PathBuf {
     const EXPECTED: &'static str = "a path, or a mapping with `path`";
 
     fn of(text: &str) -> Result<PathBuf, String> {
-        Ok(text.into())
+        path::of(text).map_err(|error| error.to_string())
     }
 }
 
@@ -81,7 +82,7 @@ impl From<PathMapping> for Ask<PathBuf> {
                 follow: mapping.follow,
                 ..Options::default()
             },
-            ..Ask::from(mapping.path)
+            ..Ask::from(mapping.path.0)
         }
     }
 }

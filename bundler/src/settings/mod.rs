@@ -2,6 +2,7 @@
 
 mod flags_first;
 mod inputs;
+pub mod path;
 mod sources;
 
 use std::path::{Path, PathBuf};
@@ -11,7 +12,7 @@ use modferry_cli::wants::Follow;
 use modferry_cli::{Exit, Fault, Rate};
 use modferry_protocol::bundle::{Sequence, StreamName};
 use modferry_protocol::note::SigningKey;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::cache::Cache;
 use crate::error::Error;
@@ -29,21 +30,26 @@ use crate::volume_size::VolumeSize;
 use crate::vulndb::config::VulndbConfig;
 pub use sources::{MAX_TRANSFERS, TRANSFERS};
 
-/// modferry.yaml of the connected side. Relative paths in it are relative to the file's folder.
+/// modferry.yaml of the connected side. Relative paths in it are relative to the file's folder, and `~/` is the home folder.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
 #[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
 pub struct Config {
     /// The stream's name.
     pub stream: Option<String>,
     /// The signing key's file.
+    #[serde(deserialize_with = "path::one")]
     pub key: Option<PathBuf>,
     /// The file with the key's passphrase.
+    #[serde(deserialize_with = "path::one")]
     pub passphrase_file: Option<PathBuf>,
     /// Where bundles are written to.
+    #[serde(deserialize_with = "path::one")]
     pub out: Option<PathBuf>,
     /// Where downloads are kept.
+    #[serde(deserialize_with = "path::one")]
     pub cache: Option<PathBuf>,
     /// Where the stream's state is kept.
+    #[serde(deserialize_with = "path::one")]
     pub state: Option<PathBuf>,
     /// GOPROXY.
     pub goproxy: Option<String>,
@@ -86,8 +92,10 @@ pub struct Config {
     /// For which platforms.
     pub platforms: Vec<Platform>,
     /// Heads that clients hold: files or sizes.
+    #[serde(deserialize_with = "known_heads")]
     pub known_head: Vec<String>,
     /// Trust notes to carry.
+    #[serde(deserialize_with = "path::list")]
     pub trust: Vec<PathBuf>,
     /// Whether a bundle is written although something cannot be had.
     pub keep_going: Option<bool>,
@@ -102,6 +110,7 @@ pub struct Config {
     /// Whether zips are packed against those that the destination holds.
     pub deltas: Option<bool>,
     /// The public key of the appliance whose receipts come back.
+    #[serde(deserialize_with = "path::one")]
     pub receipt_key: Option<PathBuf>,
     /// Opaque files to carry.
     pub files: Vec<FileConfig>,
@@ -233,6 +242,15 @@ impl Config {
         };
         Cache::open(&folder).map_err(Error::file("use the cache folder", &folder))
     }
+}
+
+/// Heads as they stand in the file: a tree's size is none of its paths.
+fn known_heads<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<String>, D::Error> {
+    let heads = path::list(deserializer)?;
+    Ok(heads
+        .iter()
+        .map(|head| head.display().to_string())
+        .collect())
 }
 
 fn home(variable: &str, below: &str) -> Result<PathBuf, Error> {

@@ -35,6 +35,85 @@ fn a_file_is_read_with_its_own_folder() {
 }
 
 #[test]
+fn a_tilde_is_the_home_folder_in_every_key_that_has_a_path() {
+    let home = PathBuf::from(std::env::var_os("HOME").unwrap());
+    let dir = tempfile::tempdir().unwrap();
+    let path = dir.path().join("modferry.yaml");
+    let text = "
+key: ~/x
+passphrase-file: ~/x
+out: ~/x
+cache: ~/x
+state: ~/x
+receipt-key: ~/x
+trust: [~/x]
+known-head: [~/x]
+go-mod: [~/x, {path: ~/x}]
+go-sum: [~/x]
+go-work: [~/x]
+checkouts: [~/x]
+vendor: [~/x]
+binary: [~/x]
+sbom: [~/x]
+modcache: [~/x]
+list: [~/x]
+wants: [~/x]
+vulndb: ~/x
+files:
+  - {name: a, path: ~/x}
+private:
+  - {patterns: [a.test], goproxy: 'https://a.test', netrc: ~/x, header-file: ~/x}
+";
+    std::fs::write(&path, text).unwrap();
+    let mut config = Config::load(&path).unwrap();
+    let told = format!("{config:?}");
+    assert_eq!(told.matches('~').count(), 0, "{told}");
+    let expanded = home.join("x");
+    let expanded = format!("{:?}", expanded.display().to_string());
+    assert_eq!(
+        told.matches(&expanded).count(),
+        text.matches("~/x").count(),
+        "{told}"
+    );
+    for (_, asks) in config.inputs_mut() {
+        assert_eq!(asks[0].what, home.join("x"));
+    }
+    std::fs::write(&path, "vulndb: {path: ~/x}").unwrap();
+    let place = Config::load(&path).unwrap().vulndb.unwrap().place;
+    assert_eq!(place, Place::Path(home.join("x")));
+}
+
+#[test]
+fn what_is_no_path_is_told_with_its_place() {
+    for (text, told) in [
+        (
+            "out: x\nkey: ~me/x\n",
+            ":2:6: key: \"~me/x\": only ~/ is expanded",
+        ),
+        ("trust:\n  - ~me/x\n", ":2:5: trust[0]: \"~me/x\": only"),
+        (
+            "go-mod:\n  - path: ~me/x\n",
+            ":2:11: go-mod[0].path: \"~me/x\": only",
+        ),
+        (
+            "known-head: [177, ~me/x]\n",
+            ":1:19: known-head[1]: \"~me/x\": only",
+        ),
+        ("vulndb: ~me/x\n", ":1:9: vulndb: \"~me/x\": only"),
+        ("out: ''\n", ":1:6: out: an empty path"),
+    ] {
+        let error = refusal(text);
+        assert!(error.starts_with(told), "{text}: {error}");
+    }
+}
+
+/// What is said of this text, without the file's name.
+fn refusal(text: &str) -> String {
+    let error = modferry_cli::parse_config::<Config>("", text).unwrap_err();
+    error.to_string()
+}
+
+#[test]
 fn what_is_for_one_export_is_not_for_a_file() {
     for key in ["receipt: r", "basis: none", "cumulative-from: 3"] {
         let error = modferry_cli::parse_config::<Config>("test", key).unwrap_err();

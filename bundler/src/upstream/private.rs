@@ -18,6 +18,7 @@ use super::netrc::{MAX_NETRC, Netrc};
 use super::url::{Base, is_loopback};
 use crate::error::Error;
 use crate::files;
+use crate::settings::path;
 
 /// The most bytes of a file with a header.
 const MAX_HEADER: u64 = 16 << 10;
@@ -33,8 +34,10 @@ pub struct PrivateConfig {
     /// Whether the go command fetches them from version control.
     pub direct: bool,
     /// A netrc file with passwords for this upstream.
+    #[serde(deserialize_with = "path::one")]
     pub netrc: Option<PathBuf>,
     /// A file with a header for this upstream: `Name: value`.
+    #[serde(deserialize_with = "path::one")]
     pub header_file: Option<PathBuf>,
     /// A variable of the environment with such a header.
     pub header_env: Option<String>,

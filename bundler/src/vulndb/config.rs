@@ -16,6 +16,7 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
 use crate::remote::parse_sha256;
+use crate::settings::path;
 
 /// Where the database is.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -78,6 +79,7 @@ impl FromStr for VulndbConfig {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Mapping {
+    #[serde(default, deserialize_with = "path::one")]
     path: Option<PathBuf>,
     url: Option<String>,
     sha256: Option<String>,
@@ -112,7 +114,11 @@ impl<'de> Deserialize<'de> for VulndbConfig {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<VulndbConfig, E> {
-                text.parse().map_err(E::custom)
+                let mut config: VulndbConfig = text.parse().map_err(E::custom)?;
+                if let Place::Path(path) = &mut config.place {
+                    *path = path::of(text).map_err(E::custom)?;
+                }
+                Ok(config)
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<VulndbConfig, A::Error> {

@@ -19,7 +19,7 @@ are read from the environment, or else from `go env`; HTTPS_PROXY, HTTP_PROXY, N
 SSL_CERT_FILE and SSL_CERT_DIR count as they do for go; through HTTP_PROXY an http:// upstream is reached
 by CONNECT, which the proxy must allow for its port. A checksum database is always used.
 
-Configuration (--config FILE), in YAML; relative paths are relative to the file:
+Configuration (--config FILE), in YAML; relative paths are relative to the file, ~/ is the home folder:
   stream: platform                 # --stream
   key: site.key                    # --key
   passphrase-file: /run/keys/site  # --passphrase-file
