@@ -93,9 +93,17 @@ impl From<SyntaxError> for GoModError {
 }
 
 impl GoMod {
-    /// Reads the main module's go.mod: everything must be understood.
+    /// Reads the main module's go.mod: everything must be understood, and it says which module it is. One that was emptied by
+    /// mistake would else count as one that requires nothing.
     pub fn parse(text: &[u8]) -> Result<GoMod, GoModError> {
-        read(text, true)
+        let file = read(text, true)?;
+        match file.module {
+            Some(_) => Ok(file),
+            None => Err(GoModError {
+                line: 1,
+                what: "missing module declaration: say module module/path".into(),
+            }),
+        }
     }
 
     /// Reads a dependency's go.mod: unknown statements are passed over.

@@ -129,6 +129,9 @@ pub enum WorkspaceError {
         /// The go.mod file that says something else than one before.
         second: PathBuf,
     },
+    /// None at all.
+    #[error("{}: it uses no module: a use line names the folder of each", .0.display())]
+    Empty(PathBuf),
     /// More than [`MAX_USES`].
     #[error("{}: it uses more than {MAX_USES} modules", .0.display())]
     Uses(PathBuf),
@@ -154,6 +157,9 @@ pub fn read(path: &Path) -> Result<Workspace, WorkspaceError> {
         move |source| WorkspaceError::Syntax { path, source }
     };
     let work = GoWork::parse(&text).map_err(syntax(path))?;
+    if work.uses.is_empty() {
+        return Err(WorkspaceError::Empty(path.into()));
+    }
     if work.uses.len() > MAX_USES {
         return Err(WorkspaceError::Uses(path.into()));
     }

@@ -68,6 +68,9 @@ impl Gathering<'_> {
     /// It is exact by itself. To follow it all the way is to follow each module of which it names the zip.
     pub(super) fn go_sum(&mut self, ask: &Ask, path: &Path) -> Result<(), Error> {
         let sums = sums_of(path)?;
+        if matches!(&sums, Want::Sums { sums, .. } if sums.is_empty()) {
+            return Err(Error::usage(format!("{} names no module", path.display())));
+        }
         if let (Some(Follow::All | Follow::Build | Follow::Test), Want::Sums { sums, .. }) =
             (ask.options.follow, &sums)
         {
@@ -129,9 +132,11 @@ impl Gathering<'_> {
     }
 }
 
-/// What the go.sum beside the go.mod names, if there is one.
+/// What the go.sum beside the go.mod names, if there is one. One that is empty says nothing about the build: then it is as if
+/// there were none.
 fn sums_beside(go_mod: &Path) -> Result<Option<Want>, Error> {
-    if_there(sums_of(&go_mod.with_extension("sum")))
+    let sums = if_there(sums_of(&go_mod.with_extension("sum")))?;
+    Ok(sums.filter(|sums| !matches!(sums, Want::Sums { sums, .. } if sums.is_empty())))
 }
 
 /// The same, without the error of a file that does not exist.

@@ -263,6 +263,29 @@ fn a_go_sum_beside_it_counts_instead_of_the_go_mod() {
 }
 
 #[test]
+fn what_was_emptied_does_not_count_as_nothing_needed() {
+    let (dir, path) = file("go.mod", "module m\ngo 1.21\nrequire a.b/c v1.0.0\n");
+    // A go.sum that says nothing is none.
+    std::fs::write(dir.path().join("go.sum"), "").unwrap();
+    let asked = of(Input::GoMod, &path, None).unwrap();
+    assert!(matches!(asked.wants[0], Want::Build { .. }));
+    let work = path.with_extension("work");
+    for (file, told) in [
+        (&path, "missing module declaration"),
+        (&work, "uses no module"),
+    ] {
+        std::fs::write(file, "").unwrap();
+        let input = if *file == path {
+            Input::GoMod
+        } else {
+            Input::GoWork
+        };
+        let error = of(input, file, None).unwrap_err();
+        assert!(in_one_line(&error).contains(told), "{error:?}");
+    }
+}
+
+#[test]
 fn what_a_go_mod_says_about_itself_counts_where_its_files_are() {
     let wishes = "module m\ngo 1.21\nrequire a.b/c v1.0.0\n";
     let tidied = format!("{wishes}require a.b/d v1.0.0 // indirect\n");
@@ -295,6 +318,9 @@ fn a_go_sum_is_enough_by_itself() {
     let (_dir, path) = file("any.sum", SUM);
     let asked = of(Input::GoSum, &path, None).unwrap();
     assert!(matches!(&asked.wants[..], [Want::Sums { file, .. }] if *file == path));
+    std::fs::write(&path, "").unwrap();
+    let error = of(Input::GoSum, &path, None).unwrap_err().to_string();
+    assert!(error.ends_with("names no module"), "{error}");
     std::fs::write(&path, "a.b/c v1.0.0\n").unwrap();
     let error = of(Input::GoSum, &path, None).unwrap_err();
     let source = std::error::Error::source(&error).unwrap().to_string();

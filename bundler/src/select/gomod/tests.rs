@@ -137,12 +137,14 @@ fn carriage_returns_and_missing_ends_do_no_harm() {
         GoMod::parse(b"module m").unwrap().module.as_deref(),
         Some("m")
     );
-    assert_eq!(GoMod::parse(b"").unwrap(), GoMod::default());
+    assert_eq!(GoMod::parse_lax(b"").unwrap(), GoMod::default());
 }
 
 #[test]
 fn faults_are_told_with_their_line() {
     for (text, line, what) in [
+        ("", 1, "missing module declaration"),
+        ("// module a\ngo 1.21\n", 1, "missing module declaration"),
         ("module a\nmodule b", 2, "repeated module"),
         ("go 1", 1, "invalid go version"),
         ("go 1.21\ngo 1.22", 2, "repeated go"),
@@ -182,7 +184,7 @@ fn pruning_begins_with_go_1_17() {
         ("1.17beta1", true),
         ("2.0", true),
     ] {
-        let file = GoMod::parse(format!("go {version}").as_bytes()).unwrap();
+        let file = GoMod::parse_lax(format!("go {version}").as_bytes()).unwrap();
         assert_eq!(file.is_pruned(), pruned, "{version}");
     }
     assert!(!GoMod::default().is_pruned());
