@@ -58,15 +58,23 @@ struct Listed {
 
 impl Direct {
     /// For modules of these patterns. Keeps what is fetched in that folder.
-    pub(super) fn new(folder: &Path, patterns: String, netrc: Option<PathBuf>) -> Direct {
-        Direct {
-            folder: folder.into(),
+    ///
+    /// # Errors
+    /// When a path is relative and there is no current folder.
+    pub(super) fn new(
+        folder: &Path,
+        patterns: String,
+        netrc: Option<PathBuf>,
+    ) -> io::Result<Direct> {
+        // The go command runs in another folder than this process.
+        Ok(Direct {
+            folder: std::path::absolute(folder)?,
             patterns,
-            netrc,
+            netrc: netrc.map(std::path::absolute).transpose()?,
             program: "go".into(),
             patience: PATIENCE,
             running: Mutex::new(()),
-        }
+        })
     }
 
     pub(super) fn get_into(
@@ -319,7 +327,7 @@ mod tests {
         assert!(wrote.unwrap().success());
         let direct = Direct {
             program,
-            ..Direct::new(folder.path(), "git.test,*.corp.test".into(), None)
+            ..Direct::new(folder.path(), "git.test,*.corp.test".into(), None).unwrap()
         };
         (folder, direct)
     }
@@ -329,6 +337,15 @@ mod tests {
         let got = direct.get_into(request, 1000, &mut body);
         got.map_err(GetError::refused)?;
         Ok(String::from_utf8(body).unwrap())
+    }
+
+    #[test]
+    fn what_it_keeps_does_not_depend_on_where_it_runs() {
+        let relative = Path::new("cache/direct");
+        let netrc = Some(PathBuf::from("netrc"));
+        let direct = Direct::new(relative, "git.test".into(), netrc).unwrap();
+        assert!(direct.folder.is_absolute() && direct.folder.ends_with(relative));
+        assert!(direct.netrc.unwrap().is_absolute());
     }
 
     #[test]

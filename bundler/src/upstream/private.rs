@@ -110,7 +110,9 @@ impl PrivateConfig {
             }
             (None, true) => {
                 let direct = Direct::new(folder, self.patterns.join(","), self.netrc.clone());
-                Way::Direct(Arc::new(direct))
+                Way::Direct(Arc::new(
+                    direct.map_err(Error::file("use the folder", folder))?,
+                ))
             }
             _ => return Err(wrong("want either goproxy: URL or direct: true")),
         };
