@@ -2,7 +2,8 @@
 //!
 //! Both name a module by its package URL, `pkg:golang/github.com/caddyserver/caddy/v2@v2.11.9`, and that is all that is
 //! read. Which of the two a document is, it says itself. Components of other ecosystems, the standard library, and
-//! what has no version that could be asked for (a program's own `(devel)`) are passed over, counted, and told.
+//! what has no version that could be asked for are passed over, counted, and told. So is what the document describes: that is
+//! mostly a site's own program, whose name no upstream needs to hear; its version may even look like one.
 //!
 //! A bill says what was in a program, not what building it takes: versions of what is named are meant with the go.mod
 //! files that lead to them, so that they build.
@@ -44,31 +45,47 @@ pub fn parse(text: &[u8]) -> Result<Listing, SbomError> {
         what: without_place(&error),
     })?;
     let mut found = Found::default();
-    let cyclonedx = document
-        .bom_format
-        .is_some_and(|format| format == "CycloneDX");
+    let cyclonedx = document.bom_format.as_deref() == Some("CycloneDX");
     let spdx2 = document.spdx_version.is_some();
-    let Some(graph) = document.graph.filter(|_| !cyclonedx && !spdx2) else {
+    let Some(graph) = document.graph.as_ref().filter(|_| !cyclonedx && !spdx2) else {
         if cyclonedx {
-            document
+            if let Some(described) = document
                 .metadata
-                .and_then(|of| of.component)
-                .iter()
-                .for_each(|it| found.component(it));
+                .as_ref()
+                .and_then(|of| of.component.as_ref())
+            {
+                found.described.extend(described.purl.clone());
+                described
+                    .components
+                    .iter()
+                    .for_each(|it| found.component(it));
+            }
             document
                 .components
                 .iter()
                 .for_each(|it| found.component(it));
         } else if spdx2 {
-            document.packages.iter().for_each(|it| found.package(it));
+            let described = document.described();
+            for package in &document.packages {
+                match described.contains(package.id.as_str()) {
+                    true => found.described.extend(package.purls().map(str::to_owned)),
+                    false => found.package(package),
+                }
+            }
         } else {
             return Err(SbomError::Neither);
         }
         return found.done();
     };
+    let roots = graph.iter().flat_map(|element| &element.root_element);
+    let roots: BTreeSet<&str> = roots.map(String::as_str).collect();
     for element in graph {
-        if let Some(purl) = element.package_url {
-            found.purl(&purl);
+        let Some(purl) = &element.package_url else {
+            continue;
+        };
+        match roots.contains(element.id.as_str()) {
+            true => found.described.push(purl.clone()),
+            false => found.purl(purl),
         }
     }
     found.done()
@@ -77,9 +94,12 @@ pub fn parse(text: &[u8]) -> Result<Listing, SbomError> {
 /// The error without the place that it ends with.
 fn without_place(error: &serde_json::Error) -> String {
     let text = error.to_string();
-    match text.rsplit_once(" at line ") {
-        Some((what, _)) => what.to_owned(),
-        None => text,
+    let what = text
+        .rsplit_once(" at line ")
+        .map_or(&*text, |(what, _)| what);
+    match error.classify() {
+        serde_json::error::Category::Data => what.to_owned(),
+        _ => format!("no JSON: {what}"),
     }
 }
 
@@ -94,9 +114,24 @@ struct Document {
     spdx_version: Option<String>,
     #[serde(default)]
     packages: Vec<Package>,
+    #[serde(default)]
+    document_describes: Vec<String>,
+    #[serde(default)]
+    relationships: Vec<Relationship>,
     /// SPDX 3.
     #[serde(rename = "@graph")]
     graph: Option<Vec<Element>>,
+}
+
+impl Document {
+    /// The identifiers of the packages that an SPDX 2 document is about: it says so in one of two ways.
+    fn described(&self) -> BTreeSet<&str> {
+        let related = self.relationships.iter();
+        let related = related.filter(|it| it.kind == "DESCRIBES");
+        let related = related.map(|it| it.related.as_str());
+        let listed = self.document_describes.iter().map(String::as_str);
+        related.chain(listed).collect()
+    }
 }
 
 #[derive(Deserialize)]
@@ -115,8 +150,26 @@ struct Component {
 #[derive(Deserialize)]
 #[serde(rename_all = "camelCase")]
 struct Package {
+    #[serde(default, rename = "SPDXID")]
+    id: String,
     #[serde(default)]
     external_refs: Vec<Reference>,
+}
+
+impl Package {
+    fn purls(&self) -> impl Iterator<Item = &str> {
+        let purls = self.external_refs.iter();
+        let purls = purls.filter(|reference| reference.reference_type == "purl");
+        purls.map(|reference| reference.reference_locator.as_str())
+    }
+}
+
+#[derive(Deserialize)]
+struct Relationship {
+    #[serde(default, rename = "relationshipType")]
+    kind: String,
+    #[serde(default, rename = "relatedSpdxElement")]
+    related: String,
 }
 
 #[derive(Deserialize)]
@@ -128,8 +181,13 @@ struct Reference {
 
 #[derive(Deserialize)]
 struct Element {
+    #[serde(default, rename = "spdxId")]
+    id: String,
     #[serde(rename = "software_packageUrl")]
     package_url: Option<String>,
+    /// What a document is about.
+    #[serde(default, rename = "rootElement")]
+    root_element: Vec<String>,
 }
 
 /// What was found so far.
@@ -141,6 +199,8 @@ struct Found {
     /// Go's, without a version that can be asked for.
     unversioned: BTreeSet<String>,
     unnamed: usize,
+    /// The package URLs of what the document is about.
+    described: Vec<String>,
 }
 
 impl Found {
@@ -157,13 +217,11 @@ impl Found {
     }
 
     fn package(&mut self, package: &Package) {
-        let mut purls = (package.external_refs.iter())
-            .filter(|reference| reference.reference_type == "purl")
-            .peekable();
+        let mut purls = package.purls().peekable();
         if purls.peek().is_none() {
             self.unnamed += 1;
         }
-        purls.for_each(|reference| self.purl(&reference.reference_locator));
+        purls.for_each(|purl| self.purl(purl));
     }
 
     fn purl(&mut self, purl: &str) {
@@ -207,8 +265,22 @@ impl Found {
         }
     }
 
-    fn done(self) -> Result<Listing, SbomError> {
+    fn done(mut self) -> Result<Listing, SbomError> {
         let mut notes = Vec::new();
+        let mut of_itself = Found::default();
+        let described = std::mem::take(&mut self.described);
+        described.iter().for_each(|purl| of_itself.purl(purl));
+        let names = of_itself.modules.iter().map(ToString::to_string);
+        let names: BTreeSet<String> = names.chain(of_itself.unversioned).collect();
+        if !names.is_empty() {
+            notes.push(format!(
+                "what it describes is not asked for (name it to have it carried, too): {}",
+                some_of(&names)
+            ));
+        }
+        // Some tools list it among its parts as well.
+        self.modules
+            .retain(|module| !of_itself.modules.contains(module));
         if !self.unversioned.is_empty() {
             notes.push(format!(
                 "without a version that can be asked for, passed over: {}",
@@ -244,116 +316,4 @@ impl Found {
 }
 
 #[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-    use super::*;
-
-    fn names(bill: &Listing) -> Vec<String> {
-        bill.modules.iter().map(ToString::to_string).collect()
-    }
-
-    #[test]
-    fn cyclonedx_names_modules_by_package_urls() {
-        let bill = parse(
-            br#"{
-              "bomFormat": "CycloneDX", "specVersion": "1.6",
-              "metadata": {"component": {"type": "application", "name": "billing", "purl": "pkg:golang/corp.example/billing@(devel)"}},
-              "components": [
-                {"type": "library", "name": "a", "purl": "pkg:golang/example.com/Upper/a@v1.2.3?type=module&goos=linux#sub/folder",
-                 "components": [{"type": "library", "purl": "pkg:golang/example.com/in%2Eside@v0.1.0"}]},
-                {"type": "library", "purl": "pkg:golang/github.com/old/thing@v2.0.0%2Bincompatible"},
-                {"type": "library", "purl": "pkg:golang/std@1.22.0"},
-                {"type": "library", "purl": "pkg:npm/%40angular/core@12.3.1"},
-                {"type": "library", "purl": "pkg:golang/example.com/none"},
-                {"type": "file", "name": "README"}
-              ]}"#,
-        )
-        .unwrap();
-        assert_eq!(
-            names(&bill),
-            [
-                "example.com/Upper/a@v1.2.3",
-                "example.com/in.side@v0.1.0",
-                "github.com/old/thing@v2.0.0+incompatible"
-            ]
-        );
-        assert_eq!(
-            bill.notes,
-            [
-                "without a version that can be asked for, passed over: corp.example/billing@(devel), example.com/none",
-                "of other ecosystems, passed over: npm 1",
-                "without a package URL, passed over: 1"
-            ]
-        );
-    }
-
-    #[test]
-    fn spdx_names_modules_by_external_references() {
-        let bill = parse(
-            br#"{"spdxVersion": "SPDX-2.3", "packages": [
-              {"name": "a", "externalRefs": [
-                {"referenceCategory": "SECURITY", "referenceType": "cpe23Type", "referenceLocator": "cpe:2.3:a:b"},
-                {"referenceCategory": "PACKAGE-MANAGER", "referenceType": "purl", "referenceLocator": "pkg:golang/example.com/a@v1.0.0"}]},
-              {"name": "document"}]}"#,
-        )
-        .unwrap();
-        assert_eq!(names(&bill), ["example.com/a@v1.0.0"]);
-        assert_eq!(bill.notes, ["without a package URL, passed over: 1"]);
-        let bill = parse(
-            br#"{"@context": "https://spdx.org/rdf/3.0.1/spdx-context.jsonld", "@graph": [
-              {"type": "SpdxDocument"},
-              {"type": "software_Package", "software_packageUrl": "pkg:golang/example.com/b/v3@v3.1.0"}]}"#,
-        )
-        .unwrap();
-        assert_eq!(names(&bill), ["example.com/b/v3@v3.1.0"]);
-    }
-
-    #[test]
-    fn what_is_no_bill_is_told_with_its_place() {
-        for (text, told) in [
-            (
-                "{\"bomFormat\": \"CycloneDX\",\n \"components\": [}",
-                "2:17: expected value",
-            ),
-            (
-                "{\"bomFormat\": \"CycloneDX\",\n \"components\": 7}",
-                "2:16: invalid type: integer `7`, expected a sequence",
-            ),
-            ("", "1:1: EOF while parsing a value"),
-            (
-                "{}",
-                "neither a CycloneDX nor an SPDX document in JSON: convert it to one",
-            ),
-            ("{\"bomFormat\": \"Other\"}", "neither"),
-            (
-                "{\"spdxVersion\": \"SPDX-2.2\", \"packages\": [{\"externalRefs\": [{\"referenceType\": \"purl\", \"referenceLocator\": \"pkg:deb/debian/tar@1\"}]}]}",
-                "names no Go module (package URLs that begin with pkg:golang/); of other ecosystems, passed over: deb 1",
-            ),
-        ] {
-            let error = parse(text.as_bytes()).unwrap_err().to_string();
-            assert!(error.starts_with(told), "{text}: {error}");
-        }
-        // Nested without end: the parser's own limit, and no overflow of the stack.
-        let deep = "{\"components\":[".repeat(10_000);
-        let error = parse(deep.as_bytes()).unwrap_err().to_string();
-        assert!(error.contains("recursion limit exceeded"), "{error}");
-    }
-
-    #[test]
-    fn a_note_names_only_some() {
-        let components: Vec<String> = (0..9)
-            .map(|n| format!("{{\"purl\": \"pkg:golang/example.com/m{n}\"}}"))
-            .collect();
-        let text = format!(
-            "{{\"bomFormat\": \"CycloneDX\", \"components\": [{}, {{\"purl\": \"PKG:golang/x\"}}, {{\"purl\": \"pkg:golang/a.b/c@v1.0.0\"}}]}}",
-            components.join(", ")
-        );
-        let bill = parse(text.as_bytes()).unwrap();
-        assert!(
-            bill.notes[0].ends_with("example.com/m4 and 4 more"),
-            "{:?}",
-            bill.notes
-        );
-        assert_eq!(names(&bill), ["a.b/c@v1.0.0"]);
-    }
-}
+mod tests;
