@@ -94,13 +94,13 @@ impl Remote<'_> {
     }
 }
 
-/// An error, if this is not the SHA-256 that modferry.yaml says.
+/// An error, if this is not the SHA-256 that was asked for.
 pub fn hold(key: &str, expected: Option<[u8; 32]>, sha256: [u8; 32]) -> Result<(), Error> {
     match expected {
         Some(expected) if expected != sha256 => {
             let (got, said) = (hex(&sha256), hex(&expected));
             let text =
-                format!("{key}: its SHA-256 is {got}, and {said} is what modferry.yaml says");
+                format!("{key}: its SHA-256 is {got}, and {said} is what was asked for");
             Err(Fault::new(Exit::Damaged, text)
                 .advise("find out which of the two is right before anything is carried")
                 .into())

@@ -135,7 +135,7 @@ fn what_is_not_what_was_said_is_refused() {
         ),
         (
             format!("[{{name: a, path: a.tar, sha256: {other}}}]"),
-            "is what modferry.yaml says",
+            "is what was asked for",
         ),
         (
             "[{name: a, path: a.tar}, {name: a, path: a.tar}]".into(),

@@ -51,7 +51,7 @@ pub enum Place {
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum SoughtError {
     /// There is no `@`.
-    #[error("{0}: no version: say {0}@latest, or {0}@vX.Y.Z")]
+    #[error("{0}: no version: {advice}", advice = advice(.0))]
     NoVersion(String),
     /// What stands before the `@` is no path.
     #[error("{text}: {source}")]
@@ -69,6 +69,15 @@ pub enum SoughtError {
         /// The rule.
         source: QueryError,
     },
+}
+
+/// What to write instead; `path v1.2.3` is what `go list -m all` prints.
+fn advice(text: &str) -> String {
+    let mut words = text.split_whitespace();
+    match (words.next(), words.next()) {
+        (Some(path), Some(version)) => format!("say {path}@{version}"),
+        _ => format!("say {text}@latest, or {text}@vX.Y.Z"),
+    }
 }
 
 impl FromStr for Sought {
@@ -235,6 +244,10 @@ mod tests {
             (
                 "example.com/a",
                 "example.com/a: no version: say example.com/a@latest",
+            ),
+            (
+                "example.com/a v1.0.0",
+                "example.com/a v1.0.0: no version: say example.com/a@v1.0.0",
             ),
             ("@v1.0.0", "no version"),
             ("", "no version"),

@@ -226,7 +226,7 @@ impl<'s> Steps<'s> {
             && chosen.first().map(ModuleVersion::version) == question.current.as_ref();
         let unchanged = match (chosen.iter().all(held), same) {
             (true, _) => ": the destination holds that, nothing changes",
-            (_, true) => " as before: nothing changes",
+            (_, true) => " already: nothing changes",
             _ => "",
         };
         self.told.notes.push(format!(

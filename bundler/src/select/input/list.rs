@@ -9,6 +9,8 @@ use crate::select::sought::Sought;
 /// The largest list that is read, in bytes.
 pub const MAX_LIST: u64 = 16 << 20;
 
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// What a list says.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub struct List {
@@ -21,6 +23,8 @@ pub struct List {
 /// Reads a list.
 pub fn parse(text: &[u8]) -> Result<List, Misplaced> {
     let mut list = List::default();
+    // Some editors begin a text with this mark.
+    let text = text.strip_prefix(BYTE_ORDER_MARK).unwrap_or(text);
     for line in lines(text) {
         let (line, text) = line?;
         let said = uncommented(text).trim_end();
@@ -86,6 +90,10 @@ mod tests {
         ];
         assert_eq!(names, expected.map(|(line, name)| (line, name.to_owned())));
         assert_eq!(parse(b"\n# nothing\n").unwrap(), List::default());
+        assert_eq!(
+            parse("\u{feff}a.b/c@v1.0.0\n".as_bytes()).unwrap().names,
+            parse(b"a.b/c@v1.0.0").unwrap().names
+        );
         // A `#` inside a word is no comment.
         assert_eq!(
             parse(b"a.b/c@v1#x").unwrap().names[0].1.to_string(),

@@ -31,12 +31,9 @@ impl Oracle<'_> {
             path,
             current: question.current.as_ref(),
         };
-        let excluded = |version: &Version| {
-            question.without.contains(version)
-                || self.exclude.iter().any(|e| e.covers(path, version))
-        };
         let allowed = |version: &Version| {
-            !excluded(version) && (question.retracted || !known.retractions.cover(version))
+            !self.is_barred(question, version)
+                && (question.retracted || !known.retractions.cover(version))
         };
         let mut admitted = query.admitted(&known.versions, &terms, allowed);
         if let Kind::Since(since, _) = query.kind() {
@@ -90,21 +87,35 @@ impl Oracle<'_> {
         .into())
     }
 
-    /// What there is, for whoever asked for something else.
+    /// What there is, for whoever asked for something else. What is excluded is so whether or not it is retracted, too.
     fn in_words(&self, question: &Question, known: &Known, terms: &Terms<'_>) -> String {
         let admitted = question.query.admitted(&known.versions, terms, |_| true);
-        let retracted = admitted
-            .versions()
-            .iter()
-            .filter(|v| known.retractions.cover(v));
-        match (known.versions.last(), retracted.count()) {
-            (_, some @ 1..) if !question.retracted => format!(
-                "{some} that would {} retracted (`retracted: true` takes such)",
-                if some == 1 { "is" } else { "are" }
-            ),
-            (None, _) => "upstream lists no version, and does not tell the newest commit: say a pseudo-version".into(),
-            (Some(newest), _) => format!("upstream lists {}, the highest {newest}", known.versions.len()),
+        let (excluded, left): (Vec<&Version>, Vec<&Version>) =
+            (admitted.versions().iter()).partition(|version| self.is_barred(question, version));
+        let retracted = left.iter().filter(|v| known.retractions.cover(v)).count();
+        let are = |some: usize| if some == 1 { "is" } else { "are" };
+        let mut reasons = Vec::new();
+        if !excluded.is_empty() {
+            let some = excluded.len();
+            reasons.push(format!("{some} that would {} excluded", are(some)));
         }
+        if retracted > 0 && !question.retracted {
+            reasons.push(format!(
+                "{retracted} that would {} retracted (`retracted: true` takes such)",
+                are(retracted)
+            ));
+        }
+        match known.versions.last() {
+            _ if !reasons.is_empty() => reasons.join(", "),
+            None => "upstream lists no version, and does not tell the newest commit: say a pseudo-version".into(),
+            Some(newest) => format!("upstream lists {}, the highest {newest}", known.versions.len()),
+        }
+    }
+
+    /// Whether this version may not be chosen, whatever upstream says of it.
+    fn is_barred(&self, question: &Question, version: &Version) -> bool {
+        question.without.contains(version)
+            || (self.exclude.iter()).any(|exclude| exclude.covers(&question.path, version))
     }
 
     /// Whether the last compatible version is a module of its own, where that decides anything.

@@ -224,6 +224,40 @@ fn refusals_say_what_to_do() {
 }
 
 #[test]
+fn what_fits_and_may_not_be_chosen_is_told_by_its_reason() {
+    let newest = module(
+        "v1.2.0",
+        "module example.com/a\nretract v1.0.0\nretract v1.1.0\n",
+    );
+    let site = Site::new(&[newest], &[(LIST, Reply::ok("v1.0.0\nv1.1.0\nv1.2.0\n"))]);
+    for (text, exclude, told) in [
+        (
+            "example.com/a@<v1.2.0",
+            "x",
+            "fits: 2 that would are retracted (`retracted: true` takes such)",
+        ),
+        (
+            "example.com/a@latest",
+            "example.com/...",
+            "fits: 3 that would are excluded",
+        ),
+        (
+            "example.com/a@<v1.2.0",
+            "example.com/a@v1.0.0",
+            "fits: 1 that would is excluded, 1 that would is retracted (`retracted: true` takes such)",
+        ),
+        (
+            "example.com/a@^2",
+            "x",
+            "fits: upstream lists 3, the highest v1.2.0",
+        ),
+    ] {
+        let refusal = site.refusal(text, &[exclude]);
+        assert!(refusal.ends_with(told), "{refusal}");
+    }
+}
+
+#[test]
 fn a_list_is_bounded() {
     let line = "v1.0.0\n";
     let fits = line.repeat(MAX_LIST as usize / line.len());
