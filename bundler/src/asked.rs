@@ -81,17 +81,32 @@ impl Asked {
         Ok(asked)
     }
 
-    /// Wants files have what a go command asked for on its way to a private module: the host of its repository, or its team.
-    /// These names are as secret, so no public upstream is asked for them, and that is told. What a person
+    /// Wants files have what is private: marked as that where it was missed, whatever is known of it here; and what a go
+    /// command asked for on its way to a private module: the host of its repository, or its team. No public upstream is
+    /// asked for any of these names: what has no upstream of its own is passed over, and that is told. What a person
     /// names otherwise is asked for.
-    pub fn pass_over_above_private(&mut self, sources: &Sources) -> Result<(), Error> {
+    pub fn pass_over_secret_wants(
+        &mut self,
+        config: &Config,
+        sources: &Sources,
+    ) -> Result<(), Error> {
         let mut notes = Vec::new();
+        let mut without_upstream = false;
         self.sought.retain_mut(|sought| {
             let Place::Path(path) = &sought.pattern else {
                 return true;
             };
             if !sought.wanted {
                 return true;
+            }
+            // What has one needs no more care: whatever stands above it has it as well, or begins private names.
+            if sought.private && sources.upstream.private(path).is_none() {
+                notes.push(format!(
+                    "{} is not asked for: the file says that it is private, and it has no upstream of its own here",
+                    sought.name
+                ));
+                without_upstream = true;
+                return false;
             }
             if sources.is_above_private(path) {
                 notes.push(format!(
@@ -117,7 +132,15 @@ impl Asked {
             }
             true
         });
-        let nothing = self.sought.is_empty() && self.wants.is_empty() && !notes.is_empty();
+        if without_upstream {
+            notes.push(
+                "say where private modules come from, in modferry.yaml: private, with patterns and a goproxy or direct: true"
+                    .into(),
+            );
+        }
+        let named = !self.sought.is_empty() || !self.wants.is_empty();
+        let other = !config.files.is_empty() || config.vulndb.is_some();
+        let nothing = !named && !other && !notes.is_empty();
         self.notes.extend(notes);
         match nothing {
             true => Err(Error::usage(format!(

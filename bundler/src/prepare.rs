@@ -44,7 +44,7 @@ impl Prepared {
         let receipt_key = basis::receipt_key(config, state)?;
         let mut asked = Asked::of(config, &basis, &exported, receipt_key.as_ref())?;
         let sources = config.sources(exports)?;
-        asked.pass_over_above_private(&sources)?;
+        asked.pass_over_secret_wants(config, &sources)?;
         let db = &sources.sumdb.spec().name;
         let holdings = Holdings::of(&exported, &basis.built_on.bundles, db)?;
         let notes = basis

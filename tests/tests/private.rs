@@ -145,6 +145,97 @@ fn without_an_upstream_of_its_own_a_private_module_is_asked_for_nowhere() {
     exported.ok();
 }
 
+#[test]
+fn a_want_that_its_file_marks_as_private_is_named_to_no_public_host() {
+    let own = Upstream::start();
+    own.add(
+        NAME,
+        "-- go.mod --\nmodule git.corp.test/ours\n\ngo 1.21\n-- words/words.go --\npackage words\n",
+    );
+    let site = Site::new();
+    site.upstream.add("example.com/hello@v1.0.0", HELLO);
+    let file = site.path("wp.yaml");
+    std::fs::write(
+        &file,
+        "modferry-wants: 1\nwants:\n  \
+         - want: git.corp.test/ours/words@latest\n    or: [git.corp.test/ours, git.corp.test]\n    private: true\n  \
+         - want: git.corp.test/theirs@v1.0.0\n    private: true\n  \
+         - want: git.corp.test/alone/inner@latest\n    private: true\n  \
+         - want: example.com/hello@v1.0.0\n",
+    )
+    .unwrap();
+    let run = |command: &str, more: &[&str], private: &str| {
+        let (key, out) = (site.path("keys/site.key"), site.path("out"));
+        let mut words = vec![command, "--wants", &file];
+        if command == "export" {
+            words.extend(["--key", &key, "--out", &out]);
+        }
+        words.extend(more);
+        let mut command = site.bundler_command(&words);
+        let done = modferry_tests::run::run(command.env("GOPRIVATE", private)).ok();
+        never_asked(&site.upstream, "git.corp.test");
+        done
+    };
+    // Nothing here knows what is private, or only that it is.
+    for private in ["", "git.corp.test"] {
+        run("plan", &[], private)
+            .says("wp.yaml:3: git.corp.test/ours/words@latest is not asked for: the file says that it is private")
+            .says("wp.yaml:6: git.corp.test/theirs@v1.0.0 is not asked for")
+            .says("wp.yaml:8: git.corp.test/alone/inner@latest is not asked for")
+            .says("modferry.yaml: private, with patterns and a goproxy or direct: true");
+    }
+    // What has an upstream of its own goes there, and what stands above it goes nowhere.
+    let config = site.path("modferry.yaml");
+    let patterns = "git.corp.test/ours, git.corp.test/alone/inner";
+    own.add(
+        "git.corp.test/alone/inner@v1.0.0",
+        "-- a.go --\npackage inner\n",
+    );
+    std::fs::write(
+        &config,
+        format!(
+            "private:\n  - patterns: [{patterns}]\n    goproxy: {}\n",
+            own.url()
+        ),
+    )
+    .unwrap();
+    run("export", &["--config", &config], "")
+        .says("git.corp.test/ours/words is a package of git.corp.test/ours")
+        .says("wp.yaml:6: git.corp.test/theirs@v1.0.0 is not asked for");
+    let asked = own.requests();
+    let of = |path: &str| asked.iter().filter(|it| it.starts_with(path)).count();
+    assert_eq!(of("/git.corp.test/ours/@v/v1.0.0.zip"), 1, "{asked:?}");
+    assert_eq!(
+        of("/git.corp.test/alone/inner/@v/v1.0.0.zip"),
+        1,
+        "{asked:?}"
+    );
+    for above in [
+        "/git.corp.test/@",
+        "/git.corp.test/alone/@",
+        "/git.corp.test/theirs",
+    ] {
+        assert_eq!(of(above), 0, "{asked:?}");
+    }
+    // Nor where it has none of it, and what stands above could be it.
+    let gone = "modferry-wants: 1\nwants:\n  \
+         - want: git.corp.test/ours/gone/deep@latest\n    or: [git.corp.test/ours/gone, git.corp.test]\n    private: true\n  \
+         - want: git.corp.test/alone/inner/gone@latest\n    private: true\n";
+    std::fs::write(&file, gone).unwrap();
+    site.bundler(&["plan", "--config", &config, "--wants", &file])
+        .expect(9);
+    never_asked(&site.upstream, "git.corp.test");
+    // Where nothing else is asked for, that is said, and nothing is exported.
+    let alone =
+        "modferry-wants: 1\nwants:\n  - {want: git.corp.test/theirs@v1.0.0, private: true}\n";
+    std::fs::write(&file, alone).unwrap();
+    site.bundler(&["plan", "--wants", &file])
+        .expect(2)
+        .says("nothing to export")
+        .says("git.corp.test/theirs@v1.0.0 is not asked for");
+    never_asked(&site.upstream, "git.corp.test");
+}
+
 /// Has git find a private module's repository at that address.
 fn git_finds(site: &Site, address: &str) {
     let config = format!("[url \"{address}\"]\n\tinsteadOf = https://git.corp.test/direct\n");

@@ -124,7 +124,18 @@ fn what_is_missed_inside_comes_with_the_next_bundle() {
     assert_eq!((count("guesses"), count("others")), (1, 2), "{counts}");
     let (secret, _) = listed(&site, &["--private"]);
     assert_eq!(secret, ["corp.example/secret@v1.0.0 corp.example"]);
-    let from = site.path("wants");
+    // Private names leave with a mark: where they are carried to, nobody need know that they are.
+    let (from, secret) = (site.path("wants"), site.path("secret.wants"));
+    site.appliance(&["wants", "--from", &from, "--private", "--out", &secret])
+        .ok();
+    let asked = site.upstream.requests().len();
+    site.bundler(&["plan", "--wants", &secret])
+        .says("corp.example/secret@v1.0.0 is not asked for: the file says that it is private");
+    let asked = site.upstream.requests().split_off(asked);
+    assert!(
+        !asked.iter().any(|path| path.contains("corp.example")),
+        "{asked:?}"
+    );
     site.appliance(&["wants", "--from", &from])
         .ok()
         .says("  20")

@@ -44,7 +44,7 @@ fn show(args: &Args, what: &Wants, listing: &Listing) -> Result<(), Failed> {
         let time = |time: Option<Time>| time.map(|time| time.to_string());
         let told = if args.json {
             print_json(&json!({
-                "want": entry.want, "or": or, "parts": listed.missed.parts, "asked": entry.asked,
+                "want": entry.want, "or": or, "private": entry.private, "parts": listed.missed.parts, "asked": entry.asked,
                 "first": time(entry.first), "last": time(entry.last), "only_go_mods": listed.only_go_mods,
             }))
         } else {

@@ -36,6 +36,8 @@ pub struct Listed {
     pub missed: Missed,
     /// The shorter paths that the module may have instead, longest first.
     pub or: Vec<ModulePath>,
+    /// Whether the names are private.
+    pub private: bool,
     /// Any version is wanted, and of the module there are only go.mod files here, which its dependents brought. Whoever looks
     /// for updates of everything (`go list -m -u all`) asks for each of these, too.
     pub only_go_mods: bool,
@@ -48,6 +50,7 @@ impl Listed {
         Entry {
             note,
             or: self.or.clone(),
+            private: self.private,
             asked: Some(self.missed.asked),
             first: Time::from_seconds(self.missed.first),
             last: Time::from_seconds(self.missed.last),
@@ -148,6 +151,7 @@ pub fn list(
             listing.wants.push(Listed {
                 missed,
                 or,
+                private: filter.private,
                 only_go_mods,
             });
         }

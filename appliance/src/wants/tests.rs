@@ -129,6 +129,7 @@ fn what_one_import_asked_for_is_one_want() {
                 .map(|group| Listed {
                     missed: group.missed,
                     or: group.or,
+                    private: false,
                     only_go_mods: false,
                 })
                 .collect(),
@@ -402,6 +403,9 @@ fn what_the_store_knows_as_private_is_private_whatever_the_server_says() {
             "github.com/ours/y@v1.0.0"
         ]
     );
+    // Whoever carries it to the other side says so of each.
+    assert!(private.wants.iter().all(|listed| listed.entry().private));
+    assert!(!public.wants.iter().any(|listed| listed.entry().private));
     // No checksum database will ever have a record of it.
     assert_eq!((private.here, private.others), (2, 2));
     fs::write(site.store().join("trust/private"), "nonsense\n").unwrap();
@@ -520,6 +524,7 @@ fn a_file_has_what_there_is_room_for_those_asked_for_most() {
             n as u64,
         ),
         or: Vec::new(),
+        private: n == 2,
         only_go_mods: false,
     };
     let few = (0..3).map(|n| listed(n, 0)).collect();
@@ -529,6 +534,8 @@ fn a_file_has_what_there_is_room_for_those_asked_for_most() {
     assert_eq!(opened.wants.site.as_deref(), Some("north"));
     let first = &opened.wants.wants[0];
     assert_eq!((first.asked, first.follow), (Some(0), Some(Follow::Build)));
+    let marked: Vec<bool> = opened.wants.wants.iter().map(|it| it.private).collect();
+    assert_eq!(marked, [false, false, true]);
     assert_eq!(first.last.unwrap().to_string(), "2026-11-18T11:06:40Z");
 
     for (length, most) in [(0, MAX_WANTS), (800, MAX_ENTRIES / 900)] {

@@ -137,6 +137,7 @@ impl Gathering<'_> {
             let what = What::Module(Sought {
                 or: entry.or,
                 wanted: true,
+                private: entry.private,
                 ..sought
             });
             self.add(Ask {

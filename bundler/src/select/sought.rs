@@ -28,6 +28,8 @@ pub struct Sought {
     pub or: Vec<ModulePath>,
     /// Whether it comes from a wants file: then nobody has chosen to name it to a public upstream.
     pub wanted: bool,
+    /// Whether the wants file marks it as private: then it is asked for only where it has an upstream of its own.
+    pub private: bool,
     /// How far requirements are followed.
     pub follow: Follow,
     /// Which files count where packages are loaded.
@@ -118,6 +120,7 @@ impl Sought {
             query,
             or: Vec::new(),
             wanted: false,
+            private: false,
             follow: Follow::All,
             tags: Tags::Any,
             pre_releases: false,

@@ -11,6 +11,7 @@ const HEADER: &str = "\
 # leave or is not to come in (an entry begins with \"- want:\"), and change nothing else, or say more:
 #   follow: none, build, test or all    how far its requirements are followed
 #   note: why
+#   private: true    no public host is to hear of this name, or of those in its \"or\"
 # The signature below then fits no more: sign it again (modferry-appliance wants --sign FILE), or remove its lines;
 # the file counts then as typed by hand. \"or\" has the other modules that one import may be in.
 ";
@@ -50,6 +51,7 @@ impl Entry {
         let or = self.or.iter().map(|path| scalar(path.as_str()));
         let or = or.collect::<Vec<_>>().join(", ");
         line("or", (!or.is_empty()).then(|| format!("[{or}]")));
+        line("private", self.private.then(|| "true".into()));
         line("asked", self.asked.map(|asked| asked.to_string()));
         line("first", self.first.map(|time| time.to_string()));
         line("last", self.last.map(|time| time.to_string()));

@@ -14,6 +14,8 @@
 //!     or: [golang.org/x/exp, golang.org/x]
 //!     follow: build
 //!     note: the build of billing
+//!   - want: corp.example/team/tool@v1.0.0
+//!     private: true
 //!
 //! — platform Az3grh…
 //! ```
@@ -29,6 +31,9 @@
 //!
 //! `or` is there because the go command, asked for a package, asks the mirror for every module that could have it:
 //! `a.b/c/d`, `a.b/c` and `a.b`. That is one want, of whichever of these modules exists, the longest first.
+//!
+//! `private` is there because whoever reads the file cannot know which names are: it stands by each entry that must be named
+//! to no public host, itself and what stands in its `or`. A version that does not know the key refuses the file.
 
 mod encode;
 mod parse;
@@ -88,6 +93,9 @@ pub struct Entry {
     pub want: Want,
     /// The shorter paths that the module may have instead, longest first.
     pub or: Vec<ModulePath>,
+    /// Whether these names are private: for an upstream of their own, and no public host. A file that says nothing of it
+    /// leaves that to whoever reads it.
+    pub private: bool,
     /// How often it was asked for.
     pub asked: Option<u64>,
     /// When it was first asked for.
@@ -108,6 +116,7 @@ impl Entry {
         Entry {
             want,
             or: Vec::new(),
+            private: false,
             asked: None,
             first: None,
             last: None,

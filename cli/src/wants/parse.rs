@@ -34,6 +34,8 @@ struct Line {
     want: Want,
     #[serde(default)]
     or: Vec<ModuleName>,
+    #[serde(default)]
+    private: bool,
     asked: Option<u64>,
     first: Option<Time>,
     last: Option<Time>,
@@ -97,6 +99,7 @@ impl Line {
         Ok(Entry {
             want: self.want,
             or,
+            private: self.private,
             asked: self.asked,
             first: self.first,
             last: self.last,

@@ -23,6 +23,9 @@ wants:
     follow: build
     note: \"the build of: billing\"
   - want: \"a.b/c@>=1.7 <2\"
+  - want: corp.example/team/tool@v1.0.0
+    or: [corp.example/team]
+    private: true
 ";
 
 fn parse(text: &str) -> Result<Wants, WantsError> {
@@ -47,7 +50,7 @@ fn everything_is_read_with_its_line() {
     let wants = parse(WHOLE).unwrap();
     assert_eq!(wants.site.as_deref(), Some("platform north"));
     assert_eq!(wants.written.unwrap().to_string(), "2026-11-21T09:00:00Z");
-    let [toml, slices, range] = &wants.wants[..] else {
+    let [toml, slices, range, tool] = &wants.wants[..] else {
         panic!("{wants:?}")
     };
     assert_eq!(toml.want.path().as_str(), "github.com/BurntSushi/toml");
@@ -60,6 +63,7 @@ fn everything_is_read_with_its_line() {
     assert_eq!(slices.note.as_deref(), Some("the build of: billing"));
     assert_eq!((slices.line, range.line), (Some(10), Some(14)));
     assert_eq!(range.want.to_string(), "a.b/c@>=1.7 <2");
+    assert!(tool.private && !toml.private && !slices.private);
 }
 
 #[test]
@@ -147,6 +151,10 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         ("- asked: 3\n", "wants[0]: missing field `want`"),
         (
+            "- want: a.b/c@v1\n  private: yes, it is\n",
+            "w.yaml:4:12: wants[0].private: invalid type",
+        ),
+        (
             "- want: a.b/c@v1\n  asked: -1\n",
             "w.yaml:4:10: wants[0].asked: invalid type",
         ),
@@ -212,6 +220,7 @@ fn what_is_written_is_read_again() {
         wants.wants.push(Entry::new(odd.parse().unwrap()));
     }
     wants.wants[3].or = Vec::new();
+    assert!(wants.encode().contains("\n    private: true\n"));
     let again = parse(&wants.encode()).unwrap();
     let bare = |wants: &Wants| {
         let mut wants = wants.clone();

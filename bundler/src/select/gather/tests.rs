@@ -115,7 +115,7 @@ fn a_list_names_modules_by_its_lines() {
 
 #[test]
 fn wants_say_themselves_how_far_to_go_and_what_else_may_be_meant() {
-    let text = "modferry-wants: 1\nwants:\n  - want: a.b/c/d@latest\n    or: [a.b/c]\n    follow: all\n  - want: a.b/e@v1.0.0\n";
+    let text = "modferry-wants: 1\nwants:\n  - want: a.b/c/d@latest\n    or: [a.b/c]\n    follow: all\n  - want: a.b/e@v1.0.0\n    private: true\n";
     let (_dir, path) = file("wants.yaml", text);
     let asked = of(Input::Wants, &path, Some(Follow::None)).unwrap();
     let line = |line: usize, name: &str| format!("{}:{line}: {name}", path.display());
@@ -127,6 +127,7 @@ fn wants_say_themselves_how_far_to_go_and_what_else_may_be_meant() {
         ]
     );
     assert_eq!(asked.sought[0].or[0].as_str(), "a.b/c");
+    assert!(!asked.sought[0].private && asked.sought[1].private);
     assert!(
         asked.notes[0].contains("typed by hand"),
         "{:?}",
