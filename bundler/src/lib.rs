@@ -25,6 +25,7 @@ pub mod key;
 pub mod keygen;
 pub mod opaque;
 pub mod pack;
+pub mod place;
 pub mod plan;
 pub mod policy;
 pub mod pool;

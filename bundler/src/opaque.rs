@@ -3,6 +3,8 @@
 //! What is carried is the bytes of the moment in which they are hashed: whoever writes the bundle hashes them once more. A name has
 //! the same bytes for good, since clients and caches rely on it: a file that has changed gets another name.
 
+pub mod config;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 use std::io::{self, Read};
@@ -10,33 +12,19 @@ use std::path::{Path, PathBuf};
 
 use modferry_cli::{Exit, Fault};
 use modferry_protocol::bundle::{FileName, MAX_FILE, MAX_FILES};
-use serde::{Deserialize, Serialize};
+use serde::Serialize;
 use sha2::{Digest as _, Sha256};
 
 use crate::basis::Holdings;
 use crate::cache::{Cache, hex};
 use crate::error::Error;
+use crate::place::Place;
 use crate::remote::{self, Remote};
-use crate::settings::path;
 use crate::upstream::http::Http;
+pub use config::FileConfig;
 
 /// The cache's folder of what was fetched, by hash.
 const FOLDER: &str = "files";
-
-/// An entry of `files:` in modferry.yaml.
-#[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
-pub struct FileConfig {
-    /// Its name at the destination.
-    pub name: String,
-    /// Where it is on this machine.
-    #[serde(deserialize_with = "path::one")]
-    pub path: Option<PathBuf>,
-    /// Or where it is fetched from.
-    pub url: Option<String>,
-    /// The SHA-256 that it must have, in hexadecimal.
-    pub sha256: Option<String>,
-}
 
 /// A file that is carried.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,51 +42,37 @@ pub struct Opaque {
 impl FileConfig {
     /// A relative path is relative to the configuration's folder.
     pub fn in_folder(&mut self, folder: &Path) {
-        if let Some(path) = &mut self.path {
-            *path = folder.join(&*path);
-        }
+        self.place.in_folder(folder);
     }
 
     fn admit(&self, size: u64) -> Result<(), Error> {
         match (1..=MAX_FILE).contains(&size) {
             true => Ok(()),
-            false => Err(self.wrong(format!("it has {size} bytes: want 1 to {MAX_FILE}"))),
+            false => Err(Error::usage(format!(
+                "{}: it has {size} bytes: want 1 to {MAX_FILE}",
+                self.key()
+            ))),
         }
     }
 
-    fn wrong(&self, what: impl std::fmt::Display) -> Error {
-        Error::usage(format!("files: {}: {what}", self.name))
-    }
-
-    /// The SHA-256 that it must have.
-    fn expected(&self) -> Result<Option<[u8; 32]>, Error> {
-        let Some(text) = &self.sha256 else {
-            return Ok(None);
-        };
-        let sha256 = remote::parse_sha256(text);
-        let wrong = || self.wrong("sha256: want 64 hexadecimal digits");
-        sha256.map(Some).ok_or_else(wrong)
-    }
-
-    fn file_name(&self) -> Result<FileName, Error> {
-        FileName::new(&self.name).map_err(|error| Error::usage(format!("files: {error}")))
+    /// As errors name it.
+    fn key(&self) -> String {
+        format!("files: {}", self.name)
     }
 
     /// Finds or fetches it.
-    fn get(&self, name: FileName, http: &Http, cache: &Cache) -> Result<Opaque, Error> {
-        let expected = self.expected()?;
-        let (path, size, sha256) = match (&self.path, &self.url) {
-            (Some(path), None) => {
+    fn get(&self, http: &Http, cache: &Cache) -> Result<Opaque, Error> {
+        let (path, size, sha256) = match &self.place {
+            Place::Path(path) => {
                 let (size, sha256) = hash(path).map_err(Error::file("read", path))?;
                 (path.clone(), size, sha256)
             }
-            (None, Some(url)) => self.fetched(url, expected, http, cache)?,
-            _ => return Err(self.wrong("want either path or url")),
+            Place::Url(url) => self.fetched(url, http, cache)?,
         };
         self.admit(size)?;
-        remote::hold(&format!("files: {name}"), expected, sha256)?;
+        remote::hold(&self.key(), self.sha256, sha256)?;
         Ok(Opaque {
-            name,
+            name: self.name.clone(),
             path,
             size,
             sha256,
@@ -109,12 +83,11 @@ impl FileConfig {
     fn fetched(
         &self,
         url: &str,
-        expected: Option<[u8; 32]>,
         http: &Http,
         cache: &Cache,
     ) -> Result<(PathBuf, u64, [u8; 32]), Error> {
         let folder = cache.root().join(FOLDER);
-        if let Some(expected) = expected {
+        if let Some(expected) = self.sha256 {
             let path = folder.join(hex(&expected));
             if let Ok((size, sha256)) = hash(&path)
                 && sha256 == expected
@@ -122,8 +95,7 @@ impl FileConfig {
                 return Ok((path, size, sha256));
             }
         }
-        let key = format!("files: {}", self.name);
-        let got = remote(&key, url, expected).fetch(http, cache)?;
+        let got = remote(&self.key(), url, self.sha256).fetch(http, cache)?;
         let path = folder.join(hex(&got.sha256));
         let keep = |source| Error::file("write into", &folder)(source);
         cache.persist(got.file, &path).map_err(keep)?;
@@ -183,13 +155,13 @@ pub fn count(
     cache: &Cache,
     held: &Holdings,
 ) -> Result<Counted, Error> {
-    let names = names(configs)?;
+    names(configs)?;
     let mut counted = Counted {
-        files: names.len(),
+        files: configs.len(),
         ..Counted::default()
     };
-    for (config, name) in configs.iter().zip(&names) {
-        let expected = config.expected()?;
+    for config in configs {
+        let (name, expected) = (&config.name, config.sha256);
         if let (Some(ever), Some(expected)) = (held.ever(name), expected)
             && expected != *ever
         {
@@ -199,22 +171,19 @@ pub fn count(
             continue;
         }
         counted.new += 1;
-        let (size, fetched) = match (&config.path, &config.url) {
-            (Some(path), None) => {
-                let meta = std::fs::metadata(path).map_err(Error::file("read", path))?;
+        let (size, fetched) = match &config.place {
+            Place::Path(path) => {
+                let file = open(path).map_err(Error::file("read", path))?;
+                let meta = file.metadata().map_err(Error::file("read", path))?;
                 (Ok(meta.len()), false)
             }
-            (None, Some(url)) => {
+            Place::Url(url) => {
                 let kept = expected.map(|sha256| cache.root().join(FOLDER).join(hex(&sha256)));
                 match kept.and_then(|path| std::fs::metadata(path).ok()) {
                     Some(meta) => (Ok(meta.len()), false),
-                    None => {
-                        let key = format!("files: {name}");
-                        (remote(&key, url, expected).size(http)?, true)
-                    }
+                    None => (remote(&config.key(), url, expected).size(http)?, true),
                 }
             }
-            _ => return Err(config.wrong("want either path or url")),
         };
         match size {
             Ok(size) => {
@@ -236,10 +205,7 @@ pub fn names(configs: &[FileConfig]) -> Result<Vec<FileName>, Error> {
     if configs.len() as u64 > MAX_FILES {
         return Err(Error::usage(format!("files: more than {MAX_FILES}")));
     }
-    let names: Vec<FileName> = configs
-        .iter()
-        .map(FileConfig::file_name)
-        .collect::<Result<_, _>>()?;
+    let names: Vec<FileName> = configs.iter().map(|config| config.name.clone()).collect();
     let mut seen = BTreeSet::new();
     match names.iter().find(|name| !seen.insert(*name)) {
         Some(twice) => Err(Error::usage(format!("files: {twice} is there twice"))),
@@ -263,11 +229,12 @@ pub fn gather(
     cache: &Cache,
     held: &Holdings,
 ) -> Result<Selected, Error> {
-    let names = names(configs)?;
-    let mut files = Vec::new();
-    for (config, name) in configs.iter().zip(names) {
-        files.push(config.get(name, http, cache)?);
-    }
+    names(configs)?;
+    let files: Result<Vec<Opaque>, Error> = configs
+        .iter()
+        .map(|config| config.get(http, cache))
+        .collect();
+    let mut files = files?;
     files.sort_by(|a, b| a.name.cmp(&b.name));
     let other = |file: &&Opaque| {
         held.ever(&file.name)
@@ -286,11 +253,23 @@ pub fn gather(
     Ok(selected)
 }
 
-fn hash(path: &Path) -> io::Result<(u64, [u8; 32])> {
-    let file = File::open(path)?;
-    if !file.metadata()?.is_file() {
-        return Err(io::Error::other("not a regular file"));
+/// Opens it, if it is one that has its bytes now.
+fn open(path: &Path) -> io::Result<File> {
+    let kind = std::fs::metadata(path)?.file_type();
+    if kind.is_dir() {
+        return Err(io::ErrorKind::IsADirectory.into());
     }
+    if !kind.is_file() {
+        return Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            "not a regular file",
+        ));
+    }
+    File::open(path)
+}
+
+fn hash(path: &Path) -> io::Result<(u64, [u8; 32])> {
+    let file = open(path)?;
     let mut hasher = Sha256::new();
     let size = io::copy(&mut file.take(MAX_FILE + 1), &mut hasher)?;
     Ok((size, hasher.finalize().into()))

@@ -99,25 +99,11 @@ pub fn hold(key: &str, expected: Option<[u8; 32]>, sha256: [u8; 32]) -> Result<(
     match expected {
         Some(expected) if expected != sha256 => {
             let (got, said) = (hex(&sha256), hex(&expected));
-            let text =
-                format!("{key}: its SHA-256 is {got}, and {said} is what was asked for");
+            let text = format!("{key}: its SHA-256 is {got}, and {said} is what was asked for");
             Err(Fault::new(Exit::Damaged, text)
                 .advise("find out which of the two is right before anything is carried")
                 .into())
         }
         _ => Ok(()),
     }
-}
-
-/// The SHA-256 that somebody wrote down; `None` where that is not 64 hexadecimal digits.
-pub fn parse_sha256(text: &str) -> Option<[u8; 32]> {
-    let digits = text.as_bytes();
-    let mut sha256 = [0; 32];
-    if digits.len() != 64 || !digits.iter().all(u8::is_ascii_hexdigit) {
-        return None;
-    }
-    for (byte, pair) in sha256.iter_mut().zip(digits.chunks_exact(2)) {
-        *byte = u8::from_str_radix(std::str::from_utf8(pair).ok()?, 16).ok()?;
-    }
-    Some(sha256)
 }

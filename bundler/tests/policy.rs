@@ -380,7 +380,7 @@ fn a_wrong_policy_is_told_with_its_place() {
     let world = world();
     for (text, place, words) in [
         ("  deny:\n    - m.test/b@latest\n", ":3:", "say versions"),
-        ("  minimum-age: -1\n", ":2:", "u16"),
+        ("  minimum-age: -1\n", ":2:16: ", "a number of days"),
         ("  licences: [MIT, Apache]\n", ":2:", "Apache-2.0"),
         ("  max-size:\n    zips: 4\n", ":3:", "unknown field `zips`"),
         ("  allow: [m.test/b]\n", ":2:", "unknown field `allow`"),

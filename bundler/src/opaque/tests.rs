@@ -3,14 +3,18 @@ use super::*;
 use crate::upstream::http::{HttpOptions, Retry};
 use crate::upstream::testing::{Answer, TestServer};
 
-struct Place {
+/// The value of `files`.
+#[derive(serde::Deserialize)]
+struct Files(#[serde(deserialize_with = "config::files")] Vec<FileConfig>);
+
+struct Site {
     dir: tempfile::TempDir,
     cache: Cache,
     http: Http,
 }
 
-impl Place {
-    fn new() -> Place {
+impl Site {
+    fn new() -> Site {
         let dir = tempfile::tempdir().unwrap();
         let cache = Cache::open(&dir.path().join("cache")).unwrap();
         let http = Http::new(HttpOptions {
@@ -21,7 +25,7 @@ impl Place {
             ..HttpOptions::default()
         });
         std::fs::write(dir.path().join("a.tar"), b"archive").unwrap();
-        Place {
+        Site {
             dir,
             cache,
             http: http.unwrap(),
@@ -29,7 +33,8 @@ impl Place {
     }
 
     fn gather(&self, text: &str) -> Result<Vec<Opaque>, String> {
-        let mut configs: Vec<FileConfig> = modferry_cli::parse_config("test", text).unwrap();
+        let Files(mut configs) =
+            modferry_cli::parse_config("test", text).map_err(|error| error.to_string())?;
         for config in &mut configs {
             config.in_folder(self.dir.path());
         }
@@ -47,7 +52,7 @@ fn sha256(bytes: &[u8]) -> [u8; 32] {
 
 #[test]
 fn a_file_of_this_machine_is_hashed() {
-    let place = Place::new();
+    let site = Site::new();
     let want = hex(&sha256(b"archive"));
     for text in [
         "[{name: tool.tar, path: a.tar}]".into(),
@@ -57,7 +62,7 @@ fn a_file_of_this_machine_is_hashed() {
             want.to_uppercase()
         ),
     ] {
-        let files = place.gather(&text).unwrap();
+        let files = site.gather(&text).unwrap();
         assert_eq!((files[0].name.as_str(), files[0].size), ("tool.tar", 7));
         assert_eq!(files[0].sha256, sha256(b"archive"));
     }
@@ -65,7 +70,7 @@ fn a_file_of_this_machine_is_hashed() {
 
 #[test]
 fn a_file_is_fetched_once_where_its_hash_is_known() {
-    let place = Place::new();
+    let site = Site::new();
     let server = TestServer::new(|asked| match asked.path.as_str() {
         "/dl/go.tgz" => Answer::ok("go"),
         _ => Answer::status(404),
@@ -73,23 +78,23 @@ fn a_file_is_fetched_once_where_its_hash_is_known() {
     let entry = |more: &str| format!("[{{name: go.tgz, url: '{}/dl/go.tgz'{more}}}]", server.url);
     let known = entry(&format!(", sha256: {}", hex(&sha256(b"go"))));
     for text in [&known, &known] {
-        let files = place.gather(text).unwrap();
+        let files = site.gather(text).unwrap();
         assert_eq!(std::fs::read(&files[0].path).unwrap(), b"go");
     }
     assert_eq!(server.paths(), ["/dl/go.tgz"]);
     // Without one it may have changed.
-    place.gather(&entry("")).unwrap();
+    site.gather(&entry("")).unwrap();
     assert_eq!(server.paths().len(), 2);
     let absent = format!("[{{name: go.tgz, url: '{}/dl/other'}}]", server.url);
-    let error = place.gather(&absent).unwrap_err();
+    let error = site.gather(&absent).unwrap_err();
     assert!(error.contains("404"), "{error}");
 }
 
 #[test]
 fn over_plain_http_a_file_needs_its_hash() {
-    let place = Place::new();
+    let site = Site::new();
     let entry = |url: &str, more: &str| format!("[{{name: go.tgz, url: '{url}'{more}}}]");
-    let error = place
+    let error = site
         .gather(&entry("http://files.invalid/go.tgz", ""))
         .unwrap_err();
     assert!(
@@ -98,7 +103,7 @@ fn over_plain_http_a_file_needs_its_hash() {
     );
     // With one it is asked for: nobody has that name.
     let hash = format!(", sha256: {}", hex(&sha256(b"go")));
-    let error = place
+    let error = site
         .gather(&entry("http://files.invalid/go.tgz", &hash))
         .unwrap_err();
     assert!(error.contains("no usable answer"), "{error}");
@@ -106,10 +111,10 @@ fn over_plain_http_a_file_needs_its_hash() {
 
 #[test]
 fn a_file_that_the_server_calls_coded_is_refused() {
-    let place = Place::new();
+    let site = Site::new();
     let server = TestServer::new(|_| Answer::ok("\x1f\u{8b}").header("Content-Encoding", "gzip"));
     let entry = format!("[{{name: go.tgz, url: '{}/go.tgz'}}]", server.url);
-    let error = place.gather(&entry).unwrap_err();
+    let error = site.gather(&entry).unwrap_err();
     assert!(error.contains("Content-Encoding \"gzip\""), "{error}");
     let asked = server.asked.lock().unwrap();
     assert_eq!(asked[0].headers["accept-encoding"], "identity");
@@ -117,8 +122,8 @@ fn a_file_that_the_server_calls_coded_is_refused() {
 
 #[test]
 fn what_is_not_what_was_said_is_refused() {
-    let place = Place::new();
-    std::fs::write(place.dir.path().join("empty"), b"").unwrap();
+    let site = Site::new();
+    std::fs::write(site.dir.path().join("empty"), b"").unwrap();
     let other = hex(&sha256(b"other"));
     for (text, what) in [
         ("[{name: ../a, path: a.tar}]".into(), "file name"),
@@ -142,7 +147,7 @@ fn what_is_not_what_was_said_is_refused() {
             "a is there twice",
         ),
     ] {
-        let error = place.gather(&text).unwrap_err();
+        let error = site.gather(&text).unwrap_err();
         assert!(error.contains(what), "{text}: {error}");
     }
 }

@@ -33,7 +33,7 @@ use std::sync::{Mutex, PoisonError};
 use jiff::Timestamp;
 use modferry_cli::{ByteSize, Exit, Fault, bytes};
 use modferry_protocol::module::ModuleVersion;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer};
 
 use crate::basis::{Holdings, Parts};
 use crate::cache::FileAt;
@@ -42,6 +42,7 @@ use crate::fetch::{Failure, Fatal, Fetched, Level, Module, Part, Sources, info};
 use crate::pool::Pool;
 use crate::select::exclude::Exclude;
 use crate::select::resolve::time_in;
+use crate::settings::value;
 use crate::state::Exported;
 use crate::upstream::goproxy::{GetError, Reason, Unavailable};
 use crate::vulndb::Database;
@@ -54,11 +55,17 @@ const MAX_NOTES: usize = 10;
 
 /// What is refused.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "what is refused, as in minimum-age: 14"
+)]
 pub struct Policy {
     /// Modules that are never carried.
     pub deny: Vec<Exclude>,
     /// How many days a version must have been public.
+    #[serde(deserialize_with = "days")]
     pub minimum_age: Option<u16>,
     /// The licences that a module may have, all of them; `None`: any.
     pub licences: Option<Vec<Licence>>,
@@ -72,7 +79,12 @@ pub struct Policy {
 
 /// How large things may be.
 #[derive(Clone, Copy, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "zip: SIZE or bundle: SIZE, as in {zip: 200 MB}"
+)]
 pub struct MaxSize {
     /// A zip.
     pub zip: Option<ByteSize>,
@@ -122,6 +134,18 @@ impl Rule {
             Rule::Vulnerable => "ask for a version that has it mended, or accept it in the policy",
         }
     }
+}
+
+/// For `deserialize_with` of `minimum-age`.
+fn days<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<u16>, D::Error> {
+    struct Days(u16);
+    impl<'de> Deserialize<'de> for Days {
+        fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Days, D::Error> {
+            let expected = "a number of days up to 65535, as in 14";
+            value::number(deserializer, 0..=u16::MAX, expected).map(Days)
+        }
+    }
+    Ok(Option::<Days>::deserialize(deserializer)?.map(|Days(days)| days))
 }
 
 impl Policy {

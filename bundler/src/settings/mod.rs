@@ -4,6 +4,8 @@ mod flags_first;
 mod inputs;
 pub mod path;
 mod sources;
+mod transfers;
+pub mod value;
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -16,7 +18,7 @@ use serde::{Deserialize, Deserializer};
 
 use crate::cache::Cache;
 use crate::error::Error;
-use crate::opaque::FileConfig;
+use crate::opaque::{self, FileConfig};
 use crate::pack::Packing;
 use crate::policy::Policy;
 use crate::select::ask::{Ask, Origin};
@@ -25,16 +27,24 @@ use crate::select::packages::constraint::Tags;
 use crate::select::sought::Sought;
 use crate::select::steps::{Choice, Newest};
 use crate::select::toolchains::{self, Platform, Toolchains};
+use crate::sumdb::spec::SumdbSpec;
+use crate::upstream::goproxy::ProxyList;
 use crate::upstream::private::PrivateConfig;
 use crate::volume_size::VolumeSize;
 use crate::vulndb::config::VulndbConfig;
-pub use sources::{MAX_TRANSFERS, TRANSFERS};
+pub use transfers::Transfers;
 
 /// modferry.yaml of the connected side. Relative paths in it are relative to the file's folder, and `~/` is the home folder.
 #[derive(Clone, Debug, Default, Deserialize, PartialEq, Eq)]
-#[serde(default, deny_unknown_fields, rename_all = "kebab-case")]
+#[serde(
+    default,
+    deny_unknown_fields,
+    rename_all = "kebab-case",
+    expecting = "settings, as in stream: platform"
+)]
 pub struct Config {
     /// The stream's name.
+    #[serde(deserialize_with = "stream")]
     pub stream: Option<String>,
     /// The signing key's file.
     #[serde(deserialize_with = "path::one")]
@@ -52,8 +62,10 @@ pub struct Config {
     #[serde(deserialize_with = "path::one")]
     pub state: Option<PathBuf>,
     /// GOPROXY.
+    #[serde(deserialize_with = "goproxy")]
     pub goproxy: Option<String>,
     /// GOSUMDB.
+    #[serde(deserialize_with = "gosumdb")]
     pub gosumdb: Option<String>,
     /// Modules as `path@version` or `path@query`.
     pub modules: Vec<Ask<Sought>>,
@@ -100,7 +112,7 @@ pub struct Config {
     /// Whether a bundle is written although something cannot be had.
     pub keep_going: Option<bool>,
     /// Transfers at once.
-    pub transfers: Option<usize>,
+    pub transfers: Option<Transfers>,
     /// The most bytes of a volume.
     pub volume_size: Option<VolumeSize>,
     /// How fast bundles are carried.
@@ -113,6 +125,7 @@ pub struct Config {
     #[serde(deserialize_with = "path::one")]
     pub receipt_key: Option<PathBuf>,
     /// Opaque files to carry.
+    #[serde(deserialize_with = "opaque::config::files")]
     pub files: Vec<FileConfig>,
     /// Where the Go vulnerability database is.
     pub vulndb: Option<VulndbConfig>,
@@ -242,6 +255,22 @@ impl Config {
         };
         Cache::open(&folder).map_err(Error::file("use the cache folder", &folder))
     }
+}
+
+fn stream<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    value::kept(deserializer, StreamName::new, "a stream's name")
+}
+
+fn goproxy<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    value::kept(deserializer, ProxyList::parse, "proxies in GOPROXY's form")
+}
+
+fn gosumdb<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<String>, D::Error> {
+    value::kept(
+        deserializer,
+        SumdbSpec::parse,
+        "a checksum database in GOSUMDB's form",
+    )
 }
 
 /// Heads as they stand in the file: a tree's size is none of its paths.

@@ -15,11 +15,6 @@ use crate::upstream::http::{Http, HttpOptions, Retry};
 use crate::upstream::netrc::{self, Netrc};
 use crate::upstream::proxyenv::ProxyEnv;
 
-/// Transfers at once, where nothing else is said.
-pub const TRANSFERS: usize = 24;
-/// No more transfers at once than this, whatever is said.
-pub const MAX_TRANSFERS: usize = 256;
-
 impl Config {
     /// Where everything comes from, as these settings and the go command's say.
     pub fn sources(&self, zips: bool) -> Result<Sources, Error> {
@@ -32,12 +27,7 @@ impl Config {
         let list = ProxyList::parse(&goproxy)
             .map_err(|source| Error::usage_because("unusable upstream", source))?;
         let spec = self.sumdb(env.gosumdb)?;
-        let transfers = self.transfers.unwrap_or(TRANSFERS);
-        if !(1..=MAX_TRANSFERS).contains(&transfers) {
-            return Err(Error::usage(format!(
-                "transfers: {transfers}: want 1 to {MAX_TRANSFERS}"
-            )));
-        }
+        let transfers = self.transfers.unwrap_or_default().get();
         let netrc = match netrc::wanted_by(env.goauth.as_deref().unwrap_or("netrc")) {
             false => Netrc::default(),
             true => Netrc::from_system()

@@ -1,6 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
-use crate::vulndb::config::Place;
+use crate::place::Place;
 
 #[test]
 fn a_file_is_read_with_its_own_folder() {
@@ -107,6 +107,149 @@ fn what_is_no_path_is_told_with_its_place() {
     }
 }
 
+#[test]
+fn each_wrong_value_is_told_with_its_place_and_key() {
+    for (text, told) in [
+        (
+            "stream: x\n\n\nmedia-rate: fast\n",
+            ":4:13: media-rate: \"fast\" is not a rate",
+        ),
+        (
+            "transfers: 0\n",
+            ":1:12: transfers: invalid value: integer `0`, expected a number of transfers from 1 to 256",
+        ),
+        (
+            "transfers: many\n",
+            ":1:12: transfers: invalid type: string \"many\", expected a number of transfers",
+        ),
+        ("out: x\nstream: A B\n", ":2:9: stream: "),
+        (
+            "goproxy: ftp://a.test\n",
+            ":1:10: goproxy: GOPROXY has an element that is no proxy: ",
+        ),
+        ("goproxy: off\n", ":1:10: goproxy: GOPROXY begins with off"),
+        ("gosumdb: off\n", ":1:10: gosumdb: "),
+        (
+            "vulndb: {path: a, url: b}\n",
+            ":1:9: vulndb: want either path or url",
+        ),
+        (
+            "vulndb:\n  path: a\n  sha256: 0a\n",
+            ":3:11: vulndb.sha256: want 64 hexadecimal digits",
+        ),
+        (
+            "policy:\n  minimum-age: 14 days\n",
+            ":2:16: policy.minimum-age: invalid type: string \"14 days\", expected a number of days",
+        ),
+        (
+            "policy:\n  minimum-age: 65536\n",
+            ":2:16: policy.minimum-age: invalid value",
+        ),
+        (
+            "policy:\n  licences: [MIT, My-1]\n",
+            ":2:19: policy.licences[1]: \"My-1\"",
+        ),
+        (
+            "policy:\n  max-size: 4 GB\n",
+            ":2:13: policy.max-size: invalid type: string \"4 GB\", expected zip: SIZE",
+        ),
+        (
+            "files:\n  - name: a\n",
+            ":2:5: files[0]: a: want either path or url",
+        ),
+        (
+            "files:\n  - {name: a, path: x, url: 'https://y'}\n",
+            ":2:5: files[0]: a: want either",
+        ),
+        (
+            "files:\n  - name: a\n    url: y\n",
+            ":2:5: files[0]: a: unusable URL: \"y\" is no URL",
+        ),
+        (
+            "files:\n  - name: ../a\n    path: x\n",
+            ":2:11: files[0].name: ",
+        ),
+        (
+            "files:\n  - path: x\n",
+            ":2:5: files[0]: missing field `name`",
+        ),
+        (
+            "files:\n  - name: a\n    path: x\n    sha256: abc\n",
+            ":4:13: files[0].sha256: want 64",
+        ),
+        (
+            "files:\n  - {name: a, path: x}\n  - {name: a, path: y}\n",
+            ":3:5: files[1]: a is there twice",
+        ),
+        (
+            "files:\n  - a\n",
+            ":2:5: files[0]: invalid type: string \"a\", expected a mapping with name",
+        ),
+        (
+            "private:\n  - patterns: [x.test]\n",
+            ":2:5: private[0]: x.test: want either goproxy: URL or direct: true",
+        ),
+        (
+            "private:\n  - direct: true\n",
+            ":2:5: private[0]: an entry needs patterns",
+        ),
+        (
+            "private:\n  - patterns: ['*']\n    direct: true\n",
+            ":2:16: private[0].patterns[0]: \"*\" is no pattern",
+        ),
+        (
+            "private:\n  - patterns: [x.test]\n    goproxy: x\n",
+            ":3:14: private[0].goproxy: GOPROXY has",
+        ),
+        (
+            "- a\n",
+            ":1:1: invalid type: sequence, expected settings, as in stream: platform",
+        ),
+        (
+            "policy: [a]\n",
+            ":1:9: policy: invalid type: sequence, expected what is refused",
+        ),
+        ("exclude:\n  - a\nexclude: []\n", ": duplicate field"),
+    ] {
+        let error = refusal(text);
+        match told.strip_prefix(": ") {
+            Some(told) => assert!(error.contains(told), "{text}: {error}"),
+            None => assert!(error.starts_with(told), "{text}: {error}"),
+        }
+    }
+}
+
+#[test]
+fn no_type_of_the_program_is_told() {
+    // Each key with each kind of value: most are wrong, and what is said of them is for people.
+    let unknown = refusal("no-such-key: 1");
+    let keys: Vec<&str> = unknown.split('`').skip(3).step_by(2).collect();
+    assert!(keys.contains(&"stream") && keys.len() > 30, "{unknown}");
+    let of_policy = refusal("policy: {no-such-key: 1}");
+    let policy = of_policy.split('`').skip(3).step_by(2);
+    let policy: Vec<String> = policy.map(|key| format!("policy: {{{key}")).collect();
+    let keys = keys.into_iter().chain(policy.iter().map(String::as_str));
+    let mut wrong = 0;
+    for key in keys {
+        for value in [
+            "true", "x y", "-1", "1.5", "[1]", "[[a]]", "[{x: 1}]", "{x: 1}", "{x: [1]}",
+        ] {
+            let close = if key.contains('{') { "}" } else { "" };
+            let text = format!("{key}: {value}{close}");
+            let Err(error) = modferry_cli::parse_config::<Config>("y", &text) else {
+                continue;
+            };
+            wrong += 1;
+            let error = error.to_string();
+            assert!(error.starts_with("y:1:"), "{text}: {error}");
+            for word in ["struct ", "enum ", "u16", "u64", "usize", "i64", "newtype"] {
+                assert!(!error.contains(word), "{text}: {error}");
+            }
+        }
+    }
+    assert!(wrong > 100, "{wrong}");
+}
+
 /// What is said of this text, without the file's name.
 fn refusal(text: &str) -> String {
     let error = modferry_cli::parse_config::<Config>("", text).unwrap_err();
@@ -143,13 +286,13 @@ fn flags_count_before_the_file() {
     let file = Config {
         stream: Some("file".into()),
         go_mod: vec![Ask::from(PathBuf::from("go.mod"))],
-        transfers: Some(3),
+        transfers: Some(Transfers::default()),
         ..Config::default()
     };
     let config = flags.or(file);
     assert_eq!(config.stream.as_deref(), Some("flag"));
     assert!(config.go_mod.is_empty());
-    assert_eq!(config.transfers, Some(3));
+    assert_eq!(config.transfers, Some(Transfers::default()));
 }
 
 #[test]

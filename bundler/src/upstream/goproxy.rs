@@ -6,15 +6,18 @@
 //! proxies only, so what is left to `direct` is unavailable, and the failure says so.
 
 use std::io::{self, Read};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use modferry_protocol::module::ModulePath;
 use modferry_protocol::request::Request;
+use serde::{Deserialize, Deserializer};
 
 use super::http::{Http, HttpError, Sink};
 use super::private::PrivateRoute;
 use super::url::{Base, BaseError};
 use crate::policy::Rule;
+use crate::select::text;
 
 /// A module proxy, or a word that ends the list.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,6 +109,20 @@ impl ProxyList {
     /// The elements in order.
     pub fn entries(&self) -> &[Entry] {
         &self.0
+    }
+}
+
+impl FromStr for ProxyList {
+    type Err = ListError;
+
+    fn from_str(text: &str) -> Result<ProxyList, ListError> {
+        ProxyList::parse(text)
+    }
+}
+
+impl<'de> Deserialize<'de> for ProxyList {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<ProxyList, D::Error> {
+        text::deserialize(deserializer, "proxies in GOPROXY's form")
     }
 }
 

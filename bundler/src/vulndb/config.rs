@@ -11,11 +11,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use modferry_cli::in_one_line;
 use serde::Deserialize;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserializer, Error as _, MapAccess, Visitor};
 
-use crate::remote::parse_sha256;
+use crate::place::{Place, PlaceError, Sha256};
 use crate::settings::path;
 
 /// Where the database is.
@@ -27,52 +28,27 @@ pub struct VulndbConfig {
     pub sha256: Option<[u8; 32]>,
 }
 
-/// A place.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Place {
-    /// A zip or a folder of this machine.
-    Path(PathBuf),
-    /// A zip on a server, or the base of a database.
-    Url(String),
-}
-
-/// Why a text names no database.
-#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ConfigError {
-    /// Nothing.
-    #[error("want a zip, a folder or a URL")]
-    Empty,
-    /// Not as many digits, or no such.
-    #[error("sha256: want 64 hexadecimal digits")]
-    Sha256,
-    /// Both, or neither.
-    #[error("want either path or url")]
-    Place,
-}
-
 impl VulndbConfig {
     /// A relative path is relative to the configuration's folder.
     pub fn in_folder(&mut self, folder: &Path) {
-        if let Place::Path(path) = &mut self.place {
-            *path = folder.join(&*path);
+        self.place.in_folder(folder);
+    }
+}
+
+impl From<Place> for VulndbConfig {
+    fn from(place: Place) -> VulndbConfig {
+        VulndbConfig {
+            place,
+            sha256: None,
         }
     }
 }
 
 impl FromStr for VulndbConfig {
-    type Err = ConfigError;
+    type Err = PlaceError;
 
-    fn from_str(text: &str) -> Result<VulndbConfig, ConfigError> {
-        let is_url = text.contains("://") || text.starts_with("file:/");
-        let place = match text {
-            "" => return Err(ConfigError::Empty),
-            url if is_url => Place::Url(url.to_owned()),
-            path => Place::Path(path.into()),
-        };
-        Ok(VulndbConfig {
-            place,
-            sha256: None,
-        })
+    fn from_str(text: &str) -> Result<VulndbConfig, PlaceError> {
+        text.parse().map(Place::into)
     }
 }
 
@@ -82,23 +58,16 @@ struct Mapping {
     #[serde(default, deserialize_with = "path::one")]
     path: Option<PathBuf>,
     url: Option<String>,
-    sha256: Option<String>,
+    sha256: Option<Sha256>,
 }
 
 impl TryFrom<Mapping> for VulndbConfig {
-    type Error = ConfigError;
+    type Error = PlaceError;
 
-    fn try_from(mapping: Mapping) -> Result<VulndbConfig, ConfigError> {
-        let sha256 = mapping.sha256.as_deref();
-        let sha256 = sha256.map(|digits| parse_sha256(digits).ok_or(ConfigError::Sha256));
-        let place = match (mapping.path, mapping.url) {
-            (Some(path), None) => Place::Path(path),
-            (None, Some(url)) => Place::Url(url),
-            _ => return Err(ConfigError::Place),
-        };
+    fn try_from(mapping: Mapping) -> Result<VulndbConfig, PlaceError> {
         Ok(VulndbConfig {
-            place,
-            sha256: sha256.transpose()?,
+            place: Place::either(mapping.path, mapping.url)?,
+            sha256: mapping.sha256.map(|Sha256(hash)| hash),
         })
     }
 }
@@ -114,16 +83,16 @@ impl<'de> Deserialize<'de> for VulndbConfig {
             }
 
             fn visit_str<E: serde::de::Error>(self, text: &str) -> Result<VulndbConfig, E> {
-                let mut config: VulndbConfig = text.parse().map_err(E::custom)?;
-                if let Place::Path(path) = &mut config.place {
-                    *path = path::of(text).map_err(E::custom)?;
-                }
-                Ok(config)
+                let place = Place::written(text);
+                place
+                    .map(Place::into)
+                    .map_err(|error| E::custom(in_one_line(&error)))
             }
 
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<VulndbConfig, A::Error> {
                 let mapping = Mapping::deserialize(MapAccessDeserializer::new(map))?;
-                mapping.try_into().map_err(A::Error::custom)
+                let config = VulndbConfig::try_from(mapping);
+                config.map_err(|error| A::Error::custom(in_one_line(&error)))
             }
         }
         deserializer.deserialize_any(Either)
@@ -171,7 +140,8 @@ mod tests {
     #[test]
     fn what_names_no_database() {
         for (yaml, what) in [
-            ("''", "want a zip, a folder or a URL"),
+            ("''", "want a path or a URL"),
+            ("ftp://h/x.zip", "unusable URL"),
             ("[x]", "a mapping with path or url"),
             ("{}", "want either path or url"),
             ("{path: a, url: 'https://h/'}", "want either path or url"),

@@ -18,12 +18,13 @@ use modferry_protocol::zip::{ReadAt, places};
 use sha2::{Digest as _, Sha256};
 
 use super::Database;
-use super::config::{Place, VulndbConfig};
+use super::config::VulndbConfig;
 use super::documents::{Documents, MAX_DOCUMENT};
 use super::error::DatabaseError;
 use crate::cache::{Cache, FileAt, hex};
 use crate::error::Error;
 use crate::files;
+use crate::place::Place;
 use crate::remote::{self, Remote};
 use crate::unzip;
 use crate::upstream::http::Http;

@@ -122,7 +122,7 @@ folder does not outlive the machine.";
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::settings::Config;
+    use crate::settings::{Config, Transfers};
 
     #[test]
     fn the_documented_configuration_is_one() {
@@ -136,7 +136,7 @@ mod tests {
         let config: Config =
             modferry_cli::parse_config("help", &yaml).unwrap_or_else(|e| panic!("{e}\n{yaml}"));
         assert_eq!(config.stream.as_deref(), Some("platform"));
-        assert_eq!(config.transfers, Some(24));
+        assert_eq!(config.transfers, Some(Transfers::default()));
         assert_eq!(config.known_head, ["41234567"]);
     }
 }

@@ -11,15 +11,15 @@ use modferry_protocol::bundle::Sequence;
 use super::policy::PolicyFlags;
 use crate::error::Error;
 use crate::pack::Packing;
-use crate::remote::parse_sha256;
+use crate::place::Sha256;
 use crate::select::ask::Ask;
 use crate::select::exclude::Exclude;
 use crate::select::sought::SoughtError;
 use crate::select::steps::Newest;
 use crate::select::toolchains::{Platform, Toolchains};
-use crate::settings::Config;
+use crate::settings::{Config, Transfers};
 use crate::volume_size::VolumeSize;
-use crate::vulndb::config::{ConfigError, VulndbConfig};
+use crate::vulndb::config::VulndbConfig;
 
 /// The flag of `export` and `volumes`.
 #[derive(Args, Clone, Copy, Debug)]
@@ -136,8 +136,8 @@ pub struct Selection {
     #[arg(long, value_name = "PATH|URL")]
     pub vulndb: Option<VulndbConfig>,
     /// The SHA-256 that its zip must have, in hexadecimal
-    #[arg(long, value_name = "HEX", requires = "vulndb", value_parser = sha256)]
-    pub vulndb_sha256: Option<[u8; 32]>,
+    #[arg(long, value_name = "HEX", requires = "vulndb")]
+    pub vulndb_sha256: Option<Sha256>,
     #[command(flatten)]
     /// What is refused.
     pub policy: PolicyFlags,
@@ -171,11 +171,7 @@ pub struct Selection {
     pub no_deltas: bool,
     /// So many transfers at once [default: 24]
     #[arg(long, value_name = "N")]
-    pub transfers: Option<usize>,
-}
-
-fn sha256(text: &str) -> Result<[u8; 32], ConfigError> {
-    parse_sha256(text).ok_or(ConfigError::Sha256)
+    pub transfers: Option<Transfers>,
 }
 
 /// Flags of `plan`.
@@ -243,7 +239,7 @@ impl Selection {
             receipt_key: flags.receipt_key,
             files: Vec::new(),
             vulndb: flags.vulndb.map(|vulndb| VulndbConfig {
-                sha256: flags.vulndb_sha256,
+                sha256: flags.vulndb_sha256.map(|Sha256(hash)| hash),
                 ..vulndb
             }),
             private: Vec::new(),

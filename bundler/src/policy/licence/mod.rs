@@ -11,7 +11,7 @@ use std::io;
 
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::zip::{ReadAt, ZipError, places};
-use serde::de::{Deserialize, Deserializer, Error as _};
+use serde::de::{Deserialize, Deserializer};
 
 use crate::unzip;
 
@@ -64,8 +64,7 @@ impl std::str::FromStr for Licence {
 
 impl<'de> Deserialize<'de> for Licence {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Licence, D::Error> {
-        let text = String::deserialize(deserializer)?;
-        text.parse().map_err(D::Error::custom)
+        crate::select::text::deserialize(deserializer, "a licence, as in MIT or Apache-2.0")
     }
 }
 

@@ -1,5 +1,6 @@
 #![allow(clippy::unwrap_used)]
 use super::*;
+use crate::upstream::goproxy::ProxyList;
 use crate::upstream::http::Retry;
 use crate::upstream::testing::{Answer, TestServer};
 use std::time::Duration;
@@ -41,11 +42,16 @@ fn upstream(public: &TestServer, config: PrivateConfig) -> Upstream {
 }
 
 fn at(private: &TestServer) -> PrivateConfig {
-    PrivateConfig {
-        patterns: vec!["*.corp.test".into(), "code.test/ours".into()],
-        goproxy: Some(private.url.clone()),
-        ..PrivateConfig::default()
-    }
+    with(private, "")
+}
+
+/// With more keys.
+fn with(private: &TestServer, more: &str) -> PrivateConfig {
+    let text = format!(
+        "patterns: ['*.corp.test', code.test/ours]\ngoproxy: {}\n{more}",
+        private.url
+    );
+    modferry_cli::parse_config("test", &text).unwrap()
 }
 
 fn public() -> TestServer {
@@ -144,8 +150,7 @@ fn credentials_go_to_the_private_upstream_and_are_never_shown() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("header"), "Private-Token: s3cret\n").unwrap();
     let (public, private) = (public(), TestServer::new(|_| Answer::status(401)));
-    let mut config = at(&private);
-    config.header_file = Some("header".into());
+    let mut config = with(&private, "header-file: header");
     config.in_folder(folder.path());
     let upstream = upstream(&public, config);
     let error = upstream
@@ -172,11 +177,14 @@ fn credentials_go_to_the_private_upstream_and_are_never_shown() {
 #[test]
 fn what_says_not_where_a_module_comes_from_is_refused() {
     let of = |text: &str| {
-        let config: PrivateConfig = modferry_cli::parse_config("test", text).unwrap();
-        config
-            .route(&options(), Path::new("/nonexistent"))
-            .unwrap_err()
-            .to_string()
+        let config = modferry_cli::parse_config::<PrivateConfig>("test", text);
+        match config.map_err(|error| error.to_string()) {
+            Err(told) => told,
+            Ok(config) => config
+                .route(&options(), Path::new("/nonexistent"))
+                .unwrap_err()
+                .to_string(),
+        }
     };
     for (text, what) in [
         ("goproxy: https://a.test", "needs patterns"),
@@ -208,7 +216,14 @@ fn what_says_not_where_a_module_comes_from_is_refused() {
             "{patterns: [a.test], goproxy: 'https://a.test', header-env: MODFERRY_NO_SUCH}",
             "is not set",
         ),
-        ("{patterns: [a.test], goproxy: 'off'}", "private: a.test"),
+        (
+            "{patterns: [a.test], goproxy: 'https://a.test', header-env: X, header-file: x}",
+            "a.test: want header-file or header-env, not both",
+        ),
+        (
+            "{patterns: [a.test], goproxy: 'off'}",
+            "test:1:31: goproxy: GOPROXY begins with off",
+        ),
     ] {
         assert!(of(text).contains(what), "{text}: {}", of(text));
     }
@@ -220,13 +235,15 @@ fn a_header_goes_to_one_upstream_that_nobody_overhears() {
     let file = folder.path().join("header");
     std::fs::write(&file, "Private-Token: s3cret\n").unwrap();
     let route = |goproxy: &str, header: bool| {
-        let config = PrivateConfig {
-            patterns: vec!["a.test".into()],
-            goproxy: Some(goproxy.into()),
-            header_file: header.then(|| file.clone()),
-            ..PrivateConfig::default()
+        let header = match header {
+            true => format!("header-file: {}", file.display()),
+            false => String::new(),
         };
-        config.route(&options(), Path::new("/nonexistent"))
+        let text = format!("patterns: [a.test]\ngoproxy: {goproxy}\n{header}");
+        let config: PrivateConfig =
+            modferry_cli::parse_config("test", &text).map_err(|error| error.to_string())?;
+        let route = config.route(&options(), Path::new("/nonexistent"));
+        route.map_err(|error| error.to_string())
     };
     for taken in [
         "https://a.test",
@@ -245,7 +262,7 @@ fn a_header_goes_to_one_upstream_that_nobody_overhears() {
         "https://a.test,http://127.0.0.1",
         "file:///srv/modules",
     ] {
-        let error = route(refused, true).unwrap_err().to_string();
+        let error = route(refused, true).unwrap_err();
         assert!(
             error.contains("a header is a secret of one upstream") && !error.contains("s3cret"),
             "{refused}: {error}"
