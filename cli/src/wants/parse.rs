@@ -13,13 +13,17 @@ use crate::parse_config;
 
 /// The one key that every format has; whatever else a later one has is none of its errors.
 #[derive(Deserialize)]
+#[serde(expecting = "a wants file, which begins with modferry-wants: 1")]
 struct Format {
     #[serde(rename = "modferry-wants")]
     format: u64,
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "a wants file, which begins with modferry-wants: 1"
+)]
 struct File {
     #[serde(rename = "modferry-wants")]
     _format: u64,
@@ -29,7 +33,10 @@ struct File {
 }
 
 #[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
+#[serde(
+    deny_unknown_fields,
+    expecting = "an entry, as in {want: example.com/a@latest}"
+)]
 struct Line {
     want: Want,
     #[serde(default)]

@@ -112,6 +112,14 @@ fn what_is_wrong_is_told_with_its_place() {
             "w.yaml:1:17: modferry-wants: invalid type",
         ),
         (
+            "- a.b/c@latest\n",
+            "w.yaml:1:1: invalid type: sequence, expected a wants file, which begins with modferry-wants: 1",
+        ),
+        (
+            "modferry-wants: 1\nwants: [a.b/c@latest]\n",
+            "w.yaml:2:9: wants[0]: invalid type: string \"a.b/c@latest\", expected an entry, as in {want: example.com/a@latest}",
+        ),
+        (
             "modferry-wants: 1\nwant: []\n",
             "w.yaml:2:1: unknown field `want`",
         ),
