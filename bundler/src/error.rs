@@ -140,6 +140,18 @@ fn too_large(error: &WriteError) -> bool {
     matches!(error, WriteError::Io { source, .. } if source.kind() == io::ErrorKind::FileTooLarge)
 }
 
+/// What is named and is not there, or is a folder in place of a file, or the other way round, was named wrongly: a flag, a key of
+/// modferry.yaml, or what one of these leads to. What is there and cannot be read is no fault of who named it.
+fn of_file(source: &io::Error) -> Exit {
+    match source.kind() {
+        io::ErrorKind::NotFound
+        | io::ErrorKind::NotADirectory
+        | io::ErrorKind::IsADirectory
+        | io::ErrorKind::InvalidInput => Exit::Usage,
+        _ => of_io(source),
+    }
+}
+
 fn of_io(source: &io::Error) -> Exit {
     match source.kind() {
         io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => Exit::NoRoom,
@@ -245,7 +257,7 @@ impl Failure for Error {
             Error::Fault(fault) => fault.exit(),
             Error::Config(error) => error.exit(),
             Error::Wants(error) => error.exit(),
-            Error::File { source, .. } => of_io(source),
+            Error::File { source, .. } => of_file(source),
             Error::Fetch(fatal) => fatal.exit(),
             Error::Sumdb(error) => error.exit(),
             Error::Unavailable {
@@ -322,7 +334,33 @@ impl Failure for Error {
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+
+    #[test]
+    fn what_is_named_and_not_there_is_the_settings_fault() {
+        let dir = tempfile::tempdir().unwrap();
+        let exit = |path: &Path| {
+            let read = crate::files::read_bounded(path, 10);
+            Error::file("read", path)(read.unwrap_err()).exit()
+        };
+        let file = dir.path().join("file");
+        std::fs::write(&file, [0; 11]).unwrap();
+        assert_eq!(exit(&dir.path().join("none")), Exit::Usage);
+        assert_eq!(exit(dir.path()), Exit::Usage);
+        assert_eq!(exit(&file.join("below")), Exit::Usage);
+        let made = crate::files::make_folders(&file);
+        let error = Error::file("make", &file)(made.unwrap_err());
+        assert_eq!(error.exit(), Exit::Usage);
+        // One that is there, and larger than may be.
+        assert_eq!(exit(&file), Exit::Other);
+        for (kind, exit) in [
+            (io::ErrorKind::PermissionDenied, Exit::Other),
+            (io::ErrorKind::StorageFull, Exit::NoRoom),
+        ] {
+            assert_eq!(Error::file("read", &file)(kind.into()).exit(), exit);
+        }
+    }
 
     #[test]
     fn a_file_system_that_takes_no_large_files_is_told_as_that() {

@@ -42,6 +42,9 @@ pub fn make_folders(folder: &Path) -> io::Result<()> {
     match fs::create_dir(folder) {
         // Another run was faster; whether it has synced by now is not known.
         Err(error) if error.kind() == io::ErrorKind::AlreadyExists && folder.is_dir() => {}
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {
+            return Err(io::ErrorKind::NotADirectory.into());
+        }
         made => made?,
     }
     sync_folder_of(folder)

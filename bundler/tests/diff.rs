@@ -124,7 +124,7 @@ fn a_folder_of_bundles_is_one_side_and_a_list_is_another() {
         .exits(4)
         .says("line 2");
     world.run(&["diff", "-", "-"]).exits(2);
-    world.run(&["diff", "all", "nowhere"]).exits(1);
+    world.run(&["diff", "all", "nowhere"]).exits(2);
     world.run(&["diff", "all", "up"]).exits(5);
     write(&world.path("noise.v001.tar"), &[7; 2000]);
     world.run(&["diff", "all", "noise.v001.tar"]).exits(4);

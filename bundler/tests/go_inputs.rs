@@ -407,7 +407,7 @@ fn a_program_is_built_again_from_what_it_says_of_itself() {
         .says("text: no program");
     world
         .export(&["--binary", "none"])
-        .exits(1)
+        .exits(2)
         .says("cannot read none");
 }
 

@@ -3,6 +3,7 @@
 
 mod common;
 
+use std::fs;
 use std::net::TcpListener;
 
 use common::{Done, World, write};
@@ -124,13 +125,95 @@ fn whose_fault_it_is_has_its_place() {
         .exits(9)
         .says("list.txt:2: m.test/none@v1.0.0");
     world
-        .export(&["--list", "no.txt"])
-        .exits(1)
-        .says("cannot read no.txt");
-    world
         .export(&["m.test/a@v1.0.0", "--follow", "some"])
         .exits(2)
         .says("say none, build, test or all");
+    assert!(world.out().is_empty());
+}
+
+#[test]
+fn what_is_named_and_not_there_is_an_error_of_usage() {
+    let world = world();
+    let absent = |args: &[&str]| {
+        let all = [&["export", "m.test/a@v1.0.0", "--out", "out"], args].concat();
+        world.run(&all).exits(2).says("gone");
+    };
+    let key = ["--key", "site.key"];
+    for flag in [
+        "--go-mod",
+        "--go-sum",
+        "--go-work",
+        "--checkouts",
+        "--vendor",
+        "--binary",
+        "--sbom",
+        "--modcache",
+        "--list",
+        "--wants",
+        "--vulndb",
+        "--trust",
+        "--receipt",
+        "--receipt-key",
+        "--basis",
+        "--known-head",
+        "--config",
+    ] {
+        absent(&[&key[..], &[flag, "gone"]].concat());
+    }
+    absent(&["--key", "gone"]);
+    let keygen = ["keygen", "locked", "--passphrase-file", "gone"];
+    world.run(&keygen).exits(2).says("gone");
+    for yaml in [
+        "files: [{name: a, path: gone}]\n",
+        "private: [{patterns: [x.test], goproxy: 'https://x.test', netrc: gone}]\n",
+        "private: [{patterns: [x.test], goproxy: 'https://x.test', header-file: gone}]\n",
+        "trust: [gone]\n",
+    ] {
+        site(&world, yaml);
+        absent(&[&key[..], &["--config", "modferry.yaml"]].concat());
+    }
+    assert!(world.out().is_empty());
+}
+
+#[test]
+fn a_folder_in_place_of_a_file_is_an_error_of_usage_and_the_other_way_round() {
+    let world = world();
+    fs::create_dir(world.path("folder")).unwrap();
+    write(&world.path("file"), b"no folder");
+    let export = |args: &[&str]| {
+        world
+            .run(&[&["export", "m.test/a@v1.0.0"], args].concat())
+            .exits(2)
+    };
+    let out = ["--key", "site.key", "--out", "out"];
+    for flag in [
+        "--go-mod",
+        "--go-sum",
+        "--go-work",
+        "--vendor",
+        "--binary",
+        "--sbom",
+        "--list",
+        "--wants",
+        "--trust",
+        "--receipt",
+        "--receipt-key",
+        "--basis",
+        "--known-head",
+        "--config",
+    ] {
+        export(&[&out[..], &[flag, "folder"]].concat()).says("folder");
+    }
+    for flag in ["--checkouts", "--modcache", "--cache", "--state"] {
+        export(&[&out[..], &[flag, "file"]].concat()).says("file");
+    }
+    export(&["--key", "site.key", "--out", "file"]).says("file");
+    export(&["--key", "folder", "--out", "out"]).says("folder");
+    site(&world, "files: [{name: a, path: folder}]\n");
+    let config = ["--config", "modferry.yaml"];
+    export(&[&out[..], &config].concat()).says("folder");
+    let plan = [&["plan", "m.test/a@v1.0.0"], &config[..]].concat();
+    world.run(&plan).exits(2).says("folder");
     assert!(world.out().is_empty());
 }
 

@@ -356,7 +356,7 @@ fn a_database_that_is_not_whole_stops_everything() {
     }
     assert_eq!(world.out(), Vec::<String>::new());
     plan(&world, &["--vulndb", "nowhere"])
-        .exits(1)
+        .exits(2)
         .says("cannot read nowhere");
 }
 
