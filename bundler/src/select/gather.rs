@@ -119,10 +119,10 @@ impl Gathering<'_> {
         self.asked.notes.extend(notes);
         let file: Arc<Path> = path.into();
         for (index, entry) in entries.into_iter().enumerate() {
-            let origin = match entry.line {
-                Some(line) => Origin::Line {
+            let origin = match entry.place {
+                Some(place) => Origin::Line {
                     file: file.clone(),
-                    line,
+                    line: place.line,
                 },
                 None => Origin::Key {
                     file: file.clone(),
@@ -131,7 +131,11 @@ impl Gathering<'_> {
                 },
             };
             let sought = entry.want.to_string().parse::<Sought>();
-            let sought = sought.map_err(|error| Error::usage(format!("{origin}: {error}")))?;
+            let sought = sought.map_err(|error| {
+                let column = entry.place.map(|place| format!(":{}", place.column));
+                let column = column.unwrap_or_default();
+                Error::usage(format!("{origin}{column}: {error}"))
+            })?;
             let mut options = ask.options;
             options.follow = entry.follow.or(options.follow);
             let what = What::Module(Sought {

@@ -30,8 +30,8 @@ pub fn read(
         && let Some(entry) = file.wants.wants.iter().find(|entry| is_bulk(entry))
     {
         let place = entry
-            .line
-            .map(|line| format!(":{line}"))
+            .place
+            .map(|place| format!(":{place}"))
             .unwrap_or_default();
         return Err(Fault::new(
             Exit::Usage,
@@ -104,7 +104,7 @@ mod tests {
         assert_eq!(wants[0].want.to_string(), "a.b/c/d@latest");
         assert_eq!(wants[0].or[0].as_str(), "a.b/c");
         assert_eq!(
-            (wants[0].follow, wants[0].line),
+            (wants[0].follow, wants[0].place.map(|place| place.line)),
             (Some(Follow::Test), Some(3))
         );
         let (_, notes) = read(&path, None).unwrap();
@@ -138,7 +138,7 @@ mod tests {
             for refused in read(bulk, true) {
                 let error = refused.unwrap_err();
                 assert_eq!(error.exit(), Exit::Usage);
-                let told = format!("w.yaml:4: {bulk}: ");
+                let told = format!("w.yaml:4:11: {bulk}: ");
                 assert!(error.to_string().contains(&told), "{error}");
                 assert!(error.advice().unwrap().contains("type it by hand"));
             }

@@ -106,8 +106,8 @@ pub struct Entry {
     pub follow: Option<Follow>,
     /// What a person has to say of it.
     pub note: Option<String>,
-    /// Where it begins in the file, from 1; `None` where the entries do not begin on lines of their own.
-    pub line: Option<usize>,
+    /// Where in the file the text of [`want`](Entry::want) begins; `None` where the entries do not begin on lines of their own.
+    pub place: Option<Place>,
 }
 
 impl Entry {
@@ -122,8 +122,23 @@ impl Entry {
             last: None,
             follow: None,
             note: None,
-            line: None,
+            place: None,
         }
+    }
+}
+
+/// A place in a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Place {
+    /// The line, from 1.
+    pub line: usize,
+    /// The character in it, from 1.
+    pub column: usize,
+}
+
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.line, self.column)
     }
 }
 

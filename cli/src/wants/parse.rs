@@ -8,7 +8,9 @@ use modferry_protocol::module::ModulePath;
 use serde::Deserialize;
 use serde::de::{Deserializer, Error, Visitor};
 
-use super::{Entry, Follow, MAX_WANTS, MAX_WORDS, Time, WANTS_FORMAT, Want, Wants, WantsError};
+use super::{
+    Entry, Follow, MAX_WANTS, MAX_WORDS, Place, Time, WANTS_FORMAT, Want, Wants, WantsError,
+};
 use crate::parse_config;
 
 /// The one key that every format has; whatever else a later one has is none of its errors.
@@ -89,7 +91,7 @@ impl Wants {
 }
 
 impl Line {
-    fn entry(self, path: &Path, number: usize, line: Option<usize>) -> Result<Entry, WantsError> {
+    fn entry(self, path: &Path, number: usize, place: Option<Place>) -> Result<Entry, WantsError> {
         let whole = self.want.path();
         let or: Vec<ModulePath> = self.or.into_iter().map(|ModuleName(path)| path).collect();
         if let Some(other) = or.iter().find(|path| !is_below(whole, path)) {
@@ -98,8 +100,8 @@ impl Line {
             );
             return Err(WantsError::Invalid(crate::ConfigError::Invalid {
                 path: path.into(),
-                line: line.unwrap_or(0),
-                column: 0,
+                line: place.map_or(0, |place| place.line),
+                column: place.map_or(0, |place| place.column),
                 reason,
             }));
         }
@@ -112,7 +114,7 @@ impl Line {
             last: self.last,
             follow: self.follow,
             note: self.note.map(|Words(note)| note),
-            line,
+            place,
         })
     }
 }
@@ -124,22 +126,40 @@ fn is_below(path: &ModulePath, module: &ModulePath) -> bool {
         .is_some_and(|rest| rest.starts_with('/'))
 }
 
-/// The lines, from 1, on which the entries of `wants` begin: those that begin with a dash as far left as the first one.
-fn places(text: &str) -> Vec<usize> {
+/// Where the entries of `wants` say what is wanted: they begin with a dash as far left as the first one, and have a key
+/// `want`, whose value begins behind it. The YAML reader tells no place of what it has read.
+fn places(text: &str) -> Vec<Place> {
     let mut lines = (1..).zip(text.lines());
     if !lines.by_ref().any(|(_, line)| line.starts_with("wants:")) {
         return Vec::new();
     }
     let mut left = None;
-    let mut places = Vec::new();
-    for (number, line) in lines {
-        let indent = line.len() - line.trim_start_matches(' ').len();
-        let item = line.trim_start_matches(' ').starts_with("- ");
-        if item && *left.get_or_insert(indent) == indent {
-            places.push(number);
+    let mut places: Vec<Place> = Vec::new();
+    // How far right the keys of the entry stand, until its `want` is found.
+    let mut keys = None;
+    for (line, text) in lines {
+        let mut at = indent(text);
+        if text[at..].starts_with("- ") && *left.get_or_insert(at) == at {
+            let column = at + 1;
+            places.push(Place { line, column });
+            at += 1 + indent(&text[at + 1..]);
+            keys = Some(at);
+        }
+        if keys == Some(at)
+            && let Some(value) = text[at..].strip_prefix("want:")
+            && let Some(place) = places.last_mut()
+        {
+            let column = at + "want:".len() + indent(value) + 1;
+            *place = Place { line, column };
+            keys = None;
         }
     }
     places
+}
+
+/// How many spaces it begins with.
+fn indent(text: &str) -> usize {
+    text.len() - text.trim_start_matches(' ').len()
 }
 
 /// A scalar that is parsed within its visitor, so that what is wrong with it is told with its place.

@@ -36,6 +36,10 @@ fn refusal(text: &str) -> String {
     in_one_line(&parse(text).unwrap_err())
 }
 
+fn place(entry: &Entry) -> String {
+    entry.place.unwrap().to_string()
+}
+
 /// Without what cannot be signed.
 fn of_one(text: &str) -> String {
     text.replace(">=1.7 <2", "v1.7")
@@ -55,13 +59,16 @@ fn everything_is_read_with_its_line() {
     };
     assert_eq!(toml.want.path().as_str(), "github.com/BurntSushi/toml");
     assert_eq!(toml.want.query(), "v1.2.0");
-    assert_eq!((toml.asked, toml.line), (Some(14), Some(5)));
+    assert_eq!((toml.asked, place(toml)), (Some(14), "5:11".into()));
     assert_eq!(toml.last.unwrap().to_string(), "2026-11-20T17:12:44Z");
     let or: Vec<_> = slices.or.iter().map(ModulePath::as_str).collect();
     assert_eq!(or, ["golang.org/x/exp", "golang.org/x"]);
     assert_eq!(slices.follow, Some(Follow::Build));
     assert_eq!(slices.note.as_deref(), Some("the build of: billing"));
-    assert_eq!((slices.line, range.line), (Some(10), Some(14)));
+    assert_eq!(
+        (place(slices), place(range)),
+        ("10:11".into(), "14:11".into())
+    );
     assert_eq!(range.want.to_string(), "a.b/c@>=1.7 <2");
     assert!(tool.private && !toml.private && !slices.private);
 }
@@ -72,16 +79,23 @@ fn what_a_hand_types_needs_little() {
         parse("modferry-wants: 1\nwants:\n- want: a.b/c@main\n- note: why\n  want: a.b/d@v1\n");
     let wants = wants.unwrap().wants;
     assert_eq!(wants[0].want.to_string(), "a.b/c@main");
-    assert_eq!((wants[0].line, wants[1].line), (Some(3), Some(4)));
+    assert_eq!(
+        (place(&wants[0]), place(&wants[1])),
+        ("3:9".into(), "5:9".into())
+    );
     // In one line, and with Windows' line ends and its mark.
     let wants = parse("\u{feff}modferry-wants: 1\r\nwants: [{want: a.b/c@main}]\r\n").unwrap();
-    assert_eq!(wants.wants[0].line, None);
+    assert_eq!(wants.wants[0].place, None);
     assert_eq!(wants.wants[0].want.query(), "main");
     // A list within a note or an entry is no entry.
     let wants = parse(
         "modferry-wants: 1\nwants:\n  - want: a.b/c/d@v1\n    or:\n      - a.b/c\n  - want: a.b/e@v1\n",
     );
-    assert_eq!(wants.unwrap().wants[1].line, Some(6));
+    assert_eq!(place(&wants.unwrap().wants[1]), "6:11");
+    // However far right it stands; where it is not found, the entry's beginning is told.
+    let odd = "modferry-wants: 1\nwants:\n  -   want:   a.b/c@v1\n  - {want: a.b/d@v1}\n  - asked: 1\n    \"want\": a.b/e@v1\n";
+    let places: Vec<String> = parse(odd).unwrap().wants.iter().map(place).collect();
+    assert_eq!(places, ["3:15", "4:3", "5:3"]);
 }
 
 #[test]
@@ -168,7 +182,7 @@ fn what_is_wrong_is_told_with_its_place() {
         ),
         (
             "- want: a.b/c@v1\n- want: a.b/c/d@v1\n  or: [a.b/e]\n",
-            "w.yaml:4:0: wants[1].or: a.b/e is not the beginning of a.b/c/d",
+            "w.yaml:4:9: wants[1].or: a.b/e is not the beginning of a.b/c/d",
         ),
         ("- want: a.b/c@v1\n  or: [a.b/c]\n", "is not the beginning"),
     ] {
@@ -232,11 +246,11 @@ fn what_is_written_is_read_again() {
     let again = parse(&wants.encode()).unwrap();
     let bare = |wants: &Wants| {
         let mut wants = wants.clone();
-        wants.wants.iter_mut().for_each(|entry| entry.line = None);
+        wants.wants.iter_mut().for_each(|entry| entry.place = None);
         wants
     };
     assert_eq!(bare(&again), bare(&wants), "{}", wants.encode());
-    assert!(again.wants.iter().all(|entry| entry.line.is_some()));
+    assert!(again.wants.iter().all(|entry| entry.place.is_some()));
     let none = Wants::default();
     assert_eq!(parse(&none.encode()).unwrap(), none);
     assert!(none.encode().ends_with("wants: [] # nothing\n"));
@@ -375,8 +389,8 @@ proptest! {
         (entry.first, entry.last) = (Time::from_seconds(seconds), Time::from_seconds(seconds));
         let wants = Wants { site: Some(site), written: entry.last, wants: vec![entry] };
         let mut again = parse(&wants.encode()).unwrap();
-        prop_assert!(again.wants[0].line.is_some());
-        again.wants[0].line = None;
+        prop_assert!(again.wants[0].place.is_some());
+        again.wants[0].place = None;
         prop_assert_eq!(again, wants);
     }
 

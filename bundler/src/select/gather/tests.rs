@@ -137,7 +137,7 @@ fn wants_say_themselves_how_far_to_go_and_what_else_may_be_meant() {
     std::fs::write(&path, text.replace("latest", "newest 0")).unwrap();
     let error = of(Input::Wants, &path, None).unwrap_err().to_string();
     assert!(
-        error.contains("wants.yaml:3: ") && error.contains("newest 0"),
+        error.contains("wants.yaml:3:11: ") && error.contains("newest 0"),
         "{error}"
     );
 }
