@@ -280,8 +280,8 @@ impl Failure for CheckError {
                     .into()
             }
             CheckError::UnknownDb { db } => format!(
-                "if you rely on {db}, add its verifier key to what is trusted here \
-                 (modferry-appliance trust add); otherwise refuse the bundle"
+                "if you rely on {db}, trust its key here, which GOSUMDB has on the other side \
+                 (modferry-appliance trust add --sumdb '{db}+HASH+KEY'); otherwise refuse the bundle"
             ),
             CheckError::Damaged { volume, .. } | CheckError::DamagedParts { volume, .. } => {
                 format!("copy {volume} again from where it was exported to, and repeat; if that does not help, export it again")

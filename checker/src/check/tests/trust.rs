@@ -95,6 +95,8 @@ fn a_checksum_database_without_a_key_is_told_before_anything_is_read() {
         "{error:?}"
     );
     assert_eq!(error.exit(), Exit::Untrusted);
+    let cure = format!("trust add --sumdb '{}+HASH+KEY'", world.sumdb.db());
+    assert!(error.advice().unwrap().contains(&cure));
 }
 
 #[test]
