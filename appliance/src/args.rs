@@ -302,9 +302,13 @@ pub struct Wants {
     #[arg(long)]
     pub guesses: bool,
 
-    /// Write what is listed into this file, signed
+    /// Write what is listed into this file, signed; one that is there already is left as it is
     #[arg(long, value_name = "FILE")]
     pub out: Option<PathBuf>,
+
+    /// Write over the file of --out: what only it has is not listed again without --again
+    #[arg(long, requires = "out")]
+    pub overwrite: bool,
 
     /// What the file calls this site [default: the name of the store's key]
     #[arg(long, value_name = "NAME", requires = "out")]
@@ -322,7 +326,7 @@ pub struct Wants {
     #[arg(
         long,
         value_name = "FILE",
-        conflicts_with_all = ["patterns", "since", "private", "again", "guesses", "out", "forget"]
+        conflicts_with_all = ["patterns", "since", "private", "again", "guesses", "out", "overwrite", "forget"]
     )]
     pub sign: Option<PathBuf>,
 

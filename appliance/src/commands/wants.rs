@@ -5,8 +5,8 @@ use crate::Failed;
 use crate::args::{Args, Wants};
 use modferry_appliance::identity::identity;
 use modferry_appliance::wants::{Filter, Listed, Listing, file, list};
-use modferry_cli::print_json;
 use modferry_cli::wants::{self as format, Time};
+use modferry_cli::{Exit, Fault, print_json};
 use modferry_protocol::note::SigningKey;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -15,6 +15,12 @@ use std::path::Path;
 pub fn wants(args: &Args, store: &Path, folder: &Path, what: &Wants) -> Result<(), Failed> {
     if let Some(path) = &what.sign {
         return sign(args, store, path, what);
+    }
+    if let Some(path) = &what.out
+        && !what.overwrite
+        && path.symlink_metadata().is_ok()
+    {
+        return Err(failed(exists(path)));
     }
     let reader = reader(store)?;
     let view = reader.as_ref().map(|(reader, _log)| &**reader);
@@ -108,9 +114,11 @@ fn summary(listing: &Listing, private: bool) -> String {
         listing.not_of_one as u64,
         "of more than one version each: no go command asks for that",
     );
-    let others = match private {
-        true => "public names (without --private)",
-        false => "private names (--private)",
+    let others = match (private, listing.others) {
+        (true, 1) => "public want, which is listed without --private",
+        (true, _) => "public wants, which are listed without --private",
+        (false, 1) => "private want, which --private lists",
+        (false, _) => "private wants, which --private lists",
     };
     line("kept apart", listing.others as u64, others);
     line(
@@ -119,6 +127,17 @@ fn summary(listing: &Listing, private: bool) -> String {
         "requests, by the server's limits",
     );
     text
+}
+
+/// What stands in a file counts as told, and a person may have edited it: it is not lost without a word.
+fn exists(path: &Path) -> Fault {
+    let what = format!(
+        "{} exists: what is wanted is not written over it",
+        path.display()
+    );
+    Fault::new(Exit::Usage, what).advise(
+        "choose another name; or write over it with --overwrite, and with --again to list what it has once more",
+    )
 }
 
 /// Writes the signed file, and notes what is in it.

@@ -9,7 +9,9 @@ use crate::store::{StoreError, View};
 use crate::trust::TrustStore;
 use modferry_cli::wants::{Entry, Time};
 use modferry_protocol::module::ModulePath;
-use modferry_protocol::module::pattern::{match_prefix_patterns, match_prefix_patterns_or_above};
+use modferry_protocol::module::pattern::{
+    is_well_formed, match_prefix_patterns, match_prefix_patterns_or_above,
+};
 use std::path::Path;
 
 /// What of it is asked for.
@@ -74,7 +76,7 @@ pub struct Listing {
     pub guesses: usize,
     /// How many are left that nobody should be told of: more than one version each, and no go command asks for that.
     pub not_of_one: usize,
-    /// How many names there are of the other kind: private, or with [`Filter::private`] public ones.
+    /// How many the same filter lists of the other kind: private, or with [`Filter::private`] public ones.
     pub others: usize,
     /// How many requests the server did not take down.
     pub left_out: u64,
@@ -91,6 +93,16 @@ pub fn list(
     view: Option<&View>,
     filter: &Filter,
 ) -> Result<Listing, MissedError> {
+    let patterns = filter
+        .patterns
+        .split(',')
+        .filter(|_| !filter.patterns.is_empty());
+    for pattern in patterns {
+        if !is_well_formed(pattern) {
+            let pattern = pattern.into();
+            return Err(MissedError::Pattern { pattern });
+        }
+    }
     if !folder.is_dir() {
         let folder = folder.into();
         return Err(MissedError::NoFolder { folder });
@@ -102,61 +114,87 @@ pub fn list(
     told.keep_only(&kept);
     let left_out = public.left_out.max(private.left_out);
     let written = Time::from_seconds(public.written).filter(|_| public.written > 0);
-    let apart = Private::of(store, view)?;
-    let mut missed = Vec::new();
-    let (mut others, mut not_of_one) = (0, 0);
+    let sieve = Sieve {
+        filter,
+        view,
+        apart: Private::of(store, view)?,
+        told,
+    };
+    let (mut asked_for, mut others) = (Vec::new(), Vec::new());
     let wants = public.wants.into_iter().map(|missed| (missed, false));
     for (one, known) in wants.chain(private.wants.into_iter().map(|missed| (missed, true))) {
-        match (known || apart.has(one.want.path())?) == filter.private {
-            true if one.want.is_of_one() => missed.push(one),
-            true => not_of_one += 1,
-            false => others += 1,
+        match (known || sieve.apart.has(one.want.path())?) == filter.private {
+            true => asked_for.push(one),
+            false => others.push(one),
         }
     }
-    let mut listing = Listing {
-        not_of_one,
-        others,
+    let listing = sieve.listing(asked_for, filter.private)?;
+    Ok(Listing {
+        others: sieve.listing(others, !filter.private)?.wants.len(),
         left_out,
         written,
-        told,
-        ..Listing::default()
-    };
-    missed.sort_by(|a, b| a.want.cmp(&b.want));
-    if let Some(view) = view {
-        missed = lacking(view, missed, &mut listing.here)?;
-    }
-    let mut groups = group(missed);
-    if let Some(view) = view
-        && !filter.guesses
-    {
-        groups = without_guesses(view, groups, &mut listing.guesses)?;
-    }
-    for Group { missed, mut or } in groups {
-        if !filter.private {
-            or = apart.without(or)?;
+        told: sieve.told,
+        ..listing
+    })
+}
+
+/// What makes a listing of what was missed.
+struct Sieve<'v> {
+    filter: &'v Filter,
+    view: Option<&'v View>,
+    apart: Private<'v>,
+    told: Told,
+}
+
+impl Sieve<'_> {
+    /// Lists these, which are all private, or all public; what of that is not about them stays as it is by default.
+    fn listing(&self, missed: Vec<Missed>, private: bool) -> Result<Listing, MissedError> {
+        let (filter, view) = (self.filter, self.view);
+        let all = missed.len();
+        let of_one = missed.into_iter().filter(|one| one.want.is_of_one());
+        let mut missed: Vec<Missed> = of_one.collect();
+        let mut listing = Listing {
+            not_of_one: all - missed.len(),
+            ..Listing::default()
+        };
+        missed.sort_by(|a, b| a.want.cmp(&b.want));
+        if let Some(view) = view {
+            missed = lacking(view, missed, &mut listing.here)?;
         }
-        let path = missed.want.path().as_str();
-        let chosen = filter.patterns.is_empty() || match_prefix_patterns(&filter.patterns, path);
-        if !chosen || missed.last < filter.since || missed.asked < filter.at_least {
-            listing.filtered += 1;
-        } else if !filter.again && listing.told.has(&missed) {
-            listing.told_before += 1;
-        } else {
-            let only_go_mods = match view {
-                Some(view) if missed.parts == Part::Versions.into() => {
-                    view.list(missed.want.path())?.is_some()
-                }
-                _ => false,
-            };
-            listing.wants.push(Listed {
-                missed,
-                or,
-                private: filter.private,
-                only_go_mods,
-            });
+        let mut groups = group(missed);
+        if let Some(view) = view
+            && !filter.guesses
+        {
+            groups = without_guesses(view, groups, &mut listing.guesses)?;
         }
+        for Group { missed, mut or } in groups {
+            if !private {
+                or = self.apart.without(or)?;
+            }
+            let path = missed.want.path().as_str();
+            let chosen =
+                filter.patterns.is_empty() || match_prefix_patterns(&filter.patterns, path);
+            if !chosen || missed.last < filter.since || missed.asked < filter.at_least {
+                listing.filtered += 1;
+            } else if !filter.again && self.told.has(&missed) {
+                listing.told_before += 1;
+            } else {
+                let only_go_mods = match view {
+                    Some(view) if missed.parts == Part::Versions.into() => {
+                        view.list(missed.want.path())?.is_some()
+                    }
+                    _ => false,
+                };
+                listing.wants.push(Listed {
+                    missed,
+                    or,
+                    private,
+                    only_go_mods,
+                });
+            }
+        }
+        Ok(listing)
     }
-    Ok(listing)
 }
 
 /// Which names are private by what the store knows, whatever the server's own patterns say: those that the administrator

@@ -132,6 +132,12 @@ pub enum MissedError {
     /// Which names are private is not known.
     #[error(transparent)]
     Trust(#[from] TrustStoreError),
+    /// What was given as a pattern of module paths is none, and would match nothing.
+    #[error("{pattern:?} is no pattern of module paths")]
+    Pattern {
+        /// What was given.
+        pattern: String,
+    },
     /// The server has no such folder.
     #[error("the server keeps no wants in {}", folder.display())]
     NoFolder {
@@ -182,7 +188,7 @@ impl Failure for MissedError {
         match self {
             MissedError::Store(error) => error.exit(),
             MissedError::Trust(error) => error.exit(),
-            MissedError::NoFolder { .. } => Exit::Usage,
+            MissedError::Pattern { .. } | MissedError::NoFolder { .. } => Exit::Usage,
             MissedError::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull => {
                 Exit::NoRoom
             }
@@ -195,6 +201,9 @@ impl Failure for MissedError {
         match self {
             MissedError::Store(error) => error.advice(),
             MissedError::Trust(error) => error.advice(),
+            MissedError::Pattern { .. } => Some(
+                "give a pattern as in GOPRIVATE, such as github.com/ours or 'github.com/*/tools'".into(),
+            ),
             MissedError::NoFolder { .. } => Some(
                 "say where it keeps them: --from DIR, as `wants: {folder: DIR}` in the server's settings has it; the \
                  server's log says at its start if it has no place to keep them"

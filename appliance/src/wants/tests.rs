@@ -321,7 +321,7 @@ fn filters_leave_out_and_say_so() {
     assert_eq!(with(|_| {}).2, 1);
     assert_eq!(
         with(|f| f.patterns = "a.*/d,x.y".into()),
-        (vec![name("a.b/d"), name("x.y/z")], 1, 1)
+        (vec![name("a.b/d"), name("x.y/z")], 1, 0)
     );
     assert_eq!(with(|f| f.since = T + 5).0, [name("a.b/d"), name("x.y/z")]);
     assert_eq!(with(|f| f.since = T + 6).0, [name("a.b/d")]);
@@ -330,6 +330,20 @@ fn filters_leave_out_and_say_so() {
         with(|f| f.private = true),
         (vec![name("corp.example/p")], 0, 3)
     );
+    // As many as the other listing has, with the same filter.
+    assert_eq!(with(|f| f.since = T + 2).2, 1);
+    assert_eq!(with(|f| f.since = T + 3).2, 0);
+    let both = |f: &mut Filter| (f.private, f.at_least) = (true, 5);
+    assert_eq!((with(both).0.len(), with(both).2), (0, 2));
+    for pattern in ["github.com/[", "a.b,", "a.b,c\\"] {
+        let filter = Filter {
+            patterns: pattern.into(),
+            ..Filter::default()
+        };
+        let refused = list(&site.folder(), &site.store(), None, &filter).unwrap_err();
+        assert_eq!(refused.exit(), Exit::Usage, "{pattern}");
+        assert!(refused.to_string().contains("is no pattern"), "{refused}");
+    }
 }
 
 #[test]
@@ -387,7 +401,6 @@ fn what_the_store_knows_as_private_is_private_whatever_the_server_says() {
         names(&public),
         ["a.b/c@v1.0.0", "deep.example/package@latest"]
     );
-    assert_eq!(public.others, 9);
     let private = site.list(&Filter {
         private: true,
         ..Filter::default()
@@ -407,7 +420,9 @@ fn what_the_store_knows_as_private_is_private_whatever_the_server_says() {
     assert!(private.wants.iter().all(|listed| listed.entry().private));
     assert!(!public.wants.iter().any(|listed| listed.entry().private));
     // No checksum database will ever have a record of it.
-    assert_eq!((private.here, private.others), (2, 2));
+    assert_eq!(private.here, 2);
+    // Each says how many the other has, and not how many requests that were.
+    assert_eq!((public.others, private.others), (6, 2));
     fs::write(site.store().join("trust/private"), "nonsense\n").unwrap();
     let refused = list(&site.folder(), &site.store(), None, &Filter::default()).unwrap_err();
     assert!(matches!(refused, MissedError::Trust(_)), "{refused}");
