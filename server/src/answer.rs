@@ -11,6 +11,7 @@ use modferry_protocol::request::{Request, SumdbRequest};
 use modferry_protocol::sumdb::{DbName, Tile};
 
 use crate::found::{Found, Kind, Small};
+use crate::wants::Limit;
 
 /// The height of tiles that cmd/go asks for, in levels of the tree, and the only one that is carried.
 const GO_HEIGHT: u8 = 8;
@@ -22,6 +23,8 @@ pub enum Refusal {
     NotCarried(String),
     /// The same, and it was noted that somebody wants it.
     Noted(String),
+    /// The same, and it was not noted, by a limit.
+    NotNoted(String, Limit),
     /// A checksum database is asked for a private module. The text says what to set.
     Private(String),
     /// No request of the protocol.

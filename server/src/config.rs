@@ -9,7 +9,7 @@ use modferry_protocol::module::pattern::is_well_formed;
 use serde::Deserialize;
 
 use crate::wants::Settings;
-use crate::wants::settings::{MAX_MOST, MAX_MOST_BYTES};
+use crate::wants::settings::{MAX_MOST, MAX_MOST_BYTES, MIN_MOST_BYTES};
 
 /// Where the server listens if no one says otherwise: only this machine reaches it there.
 pub const DEFAULT_LISTEN: &str = "127.0.0.1:8080";
@@ -267,6 +267,27 @@ fn wants(args: &Args, file: Wants, private: Vec<String>) -> Result<Settings, Set
         every: every.map_or(default.every, Duration::from_secs),
         private: private.join(","),
     };
+    // A limit that lets nothing in is no way to say that nothing is to be kept.
+    if settings.most > 0 {
+        let least = MIN_MOST_BYTES;
+        let keeps_nothing = if settings.most_bytes < least {
+            Some(format!(
+                "most-bytes is {}, and one name may take {least} bytes",
+                settings.most_bytes
+            ))
+        } else if settings.new_per_address == 0 {
+            Some("new-per-address is 0: no name would ever be new".into())
+        } else if settings.days == 0 {
+            Some("days is 0: each name would be forgotten at once".into())
+        } else {
+            None
+        };
+        if let Some(what) = keeps_nothing {
+            let advice = "to keep none at all, write `wants: {most: 0}` (--wants-most 0)";
+            let fault = Fault::new(Exit::Usage, format!("wants: {what}"));
+            return Err(SettingsError::Value(fault.advise(advice)));
+        }
+    }
     if settings.most > MAX_MOST {
         return Err(value(format!(
             "wants: most is {}, more than {MAX_MOST}",
@@ -407,6 +428,12 @@ private: ['*.corp.example', github.com/ours]
             ("tls: {cert: /c}", "missing field `key`"),
             ("wants: {most: 200001}", "most is 200001"),
             ("wants: {most-bytes: 65 MiB}", "most-bytes is 68157440"),
+            (
+                "wants: {most-bytes: 1599}",
+                "most-bytes is 1599, and one name may take 1600 bytes",
+            ),
+            ("wants: {new-per-address: 0}", "new-per-address is 0"),
+            ("wants: {days: 0}", "days is 0"),
             ("wants: {size: 1}", "unknown field `size`"),
             ("private: ['[a']", "\"[a\" is no pattern"),
         ] {
@@ -416,6 +443,17 @@ private: ['*.corp.example', github.com/ours]
         let most = "x".repeat(MAX_HOW_TO_ASK);
         assert!(load(&format!("how-to-ask: {most}"), &[]).is_ok());
         assert!(load(&format!("how-to-ask: {most}x"), &[]).is_err());
+        for nothing in ["most-bytes: 1", "new-per-address: 0", "days: 0"] {
+            let error = load(&format!("wants: {{{nothing}}}"), &[]).unwrap_err();
+            let advice = modferry_cli::Failure::advice(&error).unwrap();
+            assert!(
+                advice.contains("`wants: {most: 0}` (--wants-most 0)"),
+                "{advice}"
+            );
+            assert!(load(&format!("wants: {{most: 0, {nothing}}}"), &[]).is_ok());
+        }
+        let least = "wants: {most-bytes: 1600, new-per-address: 1, days: 1}";
+        assert!(load(least, &[]).is_ok());
         assert!(load("workers: 512", &[]).is_ok());
         assert!(load("wants: {most: 200000, most-bytes: 64 MiB}", &[]).is_ok());
     }

@@ -53,9 +53,10 @@ impl Refusal {
     fn status(&self) -> StatusCode {
         match self {
             Refusal::Malformed(_) => StatusCode::BAD_REQUEST,
-            Refusal::NotCarried(_) | Refusal::Noted(_) | Refusal::NoSuchPath(_) => {
-                StatusCode::NOT_FOUND
-            }
+            Refusal::NotCarried(_)
+            | Refusal::Noted(_)
+            | Refusal::NotNoted(..)
+            | Refusal::NoSuchPath(_) => StatusCode::NOT_FOUND,
             Refusal::Private(_) => StatusCode::FORBIDDEN,
             Refusal::Method => StatusCode::METHOD_NOT_ALLOWED,
             Refusal::TooLong(_) => StatusCode::URI_TOO_LONG,
@@ -72,6 +73,10 @@ impl Refusal {
             }
             Refusal::Noted(what) => {
                 format!("not carried: {what} (noted as wanted; {})", site.how_to_ask)
+            }
+            Refusal::NotNoted(what, limit) => {
+                let how_to_ask = &site.how_to_ask;
+                format!("not carried: {what} (not noted as wanted: {limit}; {how_to_ask})")
             }
             Refusal::Private(why) => format!("private: {why}"),
             Refusal::Malformed(why) => format!("malformed request: {why}"),

@@ -17,7 +17,7 @@ use crate::recent::Recent;
 use crate::respond::Exchange;
 use crate::site::Site;
 use crate::tail::{MAX_HELD, NoBody};
-use crate::wants::{Client, Waiting};
+use crate::wants::{Client, Limit, Waiting};
 
 /// What a worker has of its own.
 pub struct Worker {
@@ -86,15 +86,13 @@ fn zip_in(pin: &PinnedState, path: &str) -> Result<Option<Zip>, Refusal> {
     }
 }
 
-/// Notes that this was asked for and is not here. Says whether it was noted: only a GET is somebody's want.
-fn note(worker: &Worker, head: &RequestHead, request: &Request) -> bool {
-    let Some(waiting) = worker
-        .waiting
-        .as_ref()
-        .filter(|_| head.method == Method::GET)
-    else {
-        return false;
-    };
+/// Notes that this was asked for and is not here. Says whether it was noted; `None` where it is nothing that could be: only a
+/// GET is somebody's want.
+fn note(worker: &Worker, head: &RequestHead, request: &Request) -> Option<Result<(), Limit>> {
+    let waiting = worker.waiting.as_ref()?;
+    if head.method != Method::GET {
+        return None;
+    }
     let client = Client::at(head.peer_addr.map(|address| address.ip()));
     waiting.note(head.uri.path(), request, client)
 }
@@ -107,7 +105,7 @@ fn not_carried(path: &str) -> Refusal {
 fn decide(
     site: &Site,
     path: &str,
-    missed: impl FnOnce(&Request) -> bool,
+    missed: impl FnOnce(&Request) -> Option<Result<(), Limit>>,
 ) -> Result<Found, Refusal> {
     match path {
         "/healthz" => return Ok(state("ok\n".into())),
@@ -135,7 +133,11 @@ fn decide(
         }
     });
     let found = found.map_err(|refusal| match refusal {
-        Refusal::NotCarried(what) if missed(&request) => Refusal::Noted(what),
+        Refusal::NotCarried(what) => match missed(&request) {
+            Some(Ok(())) => Refusal::Noted(what),
+            Some(Err(limit)) => Refusal::NotNoted(what, limit),
+            None => Refusal::NotCarried(what),
+        },
         refusal => refusal,
     })?;
     match found {

@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
+use super::admission::{Admission, Limit};
 use super::journal::Journal;
 use super::table::Table;
 use super::waiting::Miss;
@@ -17,7 +18,7 @@ use modferry_cli::wants::Want;
 /// How often the buffers are emptied.
 pub const TAKE_EVERY: Duration = Duration::from_secs(1);
 
-/// How often a failure to write that goes on is logged again.
+/// How often a failure to write that goes on, or a limit that is reached, is logged again.
 const LOG_AGAIN_AFTER: Duration = Duration::from_secs(3600);
 
 /// Keeps what is missed, or does not, where there is no place for it.
@@ -27,6 +28,7 @@ pub struct Keeper {
 }
 
 struct Running {
+    admission: Arc<Admission>,
     buffers: Arc<Mutex<Vec<Arc<Waiting>>>>,
     workers: usize,
     /// What ends it: its sender, dropped, and the thread.
@@ -63,7 +65,7 @@ impl Keeper {
     /// A buffer for a worker; `None` where nothing is kept.
     pub fn buffer(&self) -> Option<Arc<Waiting>> {
         let running = self.running.as_ref()?;
-        let buffer = Arc::new(Waiting::new(running.workers));
+        let buffer = Arc::new(Waiting::new(running.workers, running.admission.clone()));
         let mut buffers = running
             .buffers
             .lock()
@@ -102,15 +104,18 @@ fn run(settings: &Settings, workers: usize, journal: Journal) -> std::io::Result
     let (stop, stopped) = channel();
     let every = settings.every;
     let (wants, left_out) = journal.load();
-    let table = Table::new(settings.clone(), wants, left_out, now());
+    let begun = now();
+    let table = Table::new(settings.clone(), wants, left_out, begun);
+    let admission = Arc::new(Admission::to(&table, settings.new_per_address, begun));
     let thread = {
-        let buffers = buffers.clone();
-        let keep = move || keep(&buffers, table, &journal, &stopped, every);
+        let (buffers, admission) = (buffers.clone(), admission.clone());
+        let keep = move || keep(&buffers, &admission, table, &journal, &stopped, every);
         std::thread::Builder::new()
             .name("wants".into())
             .spawn(keep)?
     };
     Ok(Running {
+        admission,
         buffers,
         workers,
         end: Mutex::new(Some((stop, thread))),
@@ -119,6 +124,7 @@ fn run(settings: &Settings, workers: usize, journal: Journal) -> std::io::Result
 
 fn keep(
     buffers: &Mutex<Vec<Arc<Waiting>>>,
+    admission: &Admission,
     mut table: Table,
     journal: &Journal,
     stopped: &Receiver<()>,
@@ -127,12 +133,16 @@ fn keep(
     // The first round writes: names may be private now that were not before, and a place that cannot be written
     // is told at once.
     let (mut changed, mut saved) = (true, None::<Instant>);
-    let mut trouble = Trouble::default();
+    let (mut trouble, mut reached) = (Trouble::default(), Reached::default());
     loop {
         let end = stopped.recv_timeout(TAKE_EVERY) == Err(RecvTimeoutError::Disconnected);
         let now = now();
-        changed |= take(buffers, &mut table, now);
-        changed |= table.make_room(now);
+        admission.begin(now);
+        let any = take(buffers, &mut table, &mut reached, now);
+        let gone = table.make_room(now);
+        admission.renew(table.room(now), &gone);
+        reached.tell(end);
+        changed |= any || !gone.is_empty();
         if changed && (end || saved.is_none_or(|saved| saved.elapsed() >= every)) {
             let written = journal.save(&table, now);
             changed = written.is_err();
@@ -147,16 +157,21 @@ fn keep(
 
 /// Takes everything out of the buffers, each want once: an address that asks for its parts, over several connections, has asked
 /// once. Returns whether there was anything.
-fn take(buffers: &Mutex<Vec<Arc<Waiting>>>, table: &mut Table, now: u64) -> bool {
-    table.tick(now);
-    let over = Arc::new(table.over());
+fn take(
+    buffers: &Mutex<Vec<Arc<Waiting>>>,
+    table: &mut Table,
+    reached: &mut Reached,
+    now: u64,
+) -> bool {
     let buffers = buffers.lock().unwrap_or_else(PoisonError::into_inner);
     let mut any = false;
     let mut all: HashMap<Want, Miss> = HashMap::new();
     for buffer in &*buffers {
-        let misses = buffer.take(&over);
-        any |= !misses.missed.is_empty() || misses.left_out > 0;
-        table.leave_out(misses.left_out);
+        let misses = buffer.take();
+        let left_out = misses.left_out.iter().sum();
+        any |= !misses.missed.is_empty() || left_out > 0;
+        table.leave_out(left_out);
+        reached.add(misses.left_out);
         for miss in misses.missed.into_values() {
             match all.entry(miss.want.clone()) {
                 Entry::Occupied(mut known) => known.get_mut().and(miss),
@@ -195,6 +210,32 @@ impl Trouble {
         if !told {
             tracing::error!(error = %text, "cannot write what is missed; it is kept in memory");
             self.0 = Some((text, Instant::now()));
+        }
+    }
+}
+
+/// Which limits have kept names out: each told when it is reached, and then ever so often.
+#[derive(Default)]
+struct Reached([(u64, Option<Instant>); Limit::ALL.len()]);
+
+impl Reached {
+    fn add(&mut self, left_out: [u64; Limit::ALL.len()]) {
+        for ((requests, _), more) in self.0.iter_mut().zip(left_out) {
+            *requests = requests.saturating_add(more);
+        }
+    }
+
+    fn tell(&mut self, end: bool) {
+        for ((requests, told), limit) in self.0.iter_mut().zip(Limit::ALL) {
+            let again = told.is_none_or(|at| at.elapsed() >= LOG_AGAIN_AFTER);
+            if *requests > 0 && (again || end) {
+                tracing::warn!(
+                    requests = *requests,
+                    limit = limit.setting(),
+                    "what is missed is not noted: {limit}"
+                );
+                (*requests, *told) = (0, Some(Instant::now()));
+            }
         }
     }
 }

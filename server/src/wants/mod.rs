@@ -3,11 +3,12 @@
 //! This process cannot write the store, so it keeps its misses in a folder of its own, in two small files
 //! ([`journal`], whose format is `modferry_appliance::wants::kept`). `modferry-appliance wants` reads them.
 //!
-//! Three duties, apart from one another:
+//! Four duties, apart from one another:
 //!
 //! - A worker that answers 404 puts the name into a buffer of its own ([`waiting`]): a lock that nobody else wants, a hash, and
 //!   no system call. What is asked for again and again is one entry with a count of the addresses that asked, so a client that hammers
 //!   one name costs no more than one that asks once, and counts no more.
+//! - Whether a new name can be noted is decided at once, for the 404 says it ([`admission`]).
 //! - A thread of its own empties the buffers each second into one table ([`keeper`]).
 //! - The table ([`table`]) is bounded, and decides what stays.
 //!
@@ -22,6 +23,7 @@
 //! What is lost: at a kill -9, the misses since the files were written last ([`Settings::every`]); at a limit, what was
 //! left out is counted in the file.
 
+pub mod admission;
 pub mod journal;
 pub mod keeper;
 pub mod settings;
@@ -35,6 +37,7 @@ use modferry_cli::wants::{LATEST, Want, is_revision};
 use modferry_protocol::module::ModulePath;
 use modferry_protocol::request::{Request, SumdbRequest};
 
+pub use admission::Limit;
 pub use keeper::Keeper;
 pub use settings::Settings;
 pub use waiting::Waiting;

@@ -3,7 +3,8 @@
 use std::path::PathBuf;
 use std::time::Duration;
 
-use modferry_appliance::wants::kept::MAX_KEPT;
+use modferry_appliance::wants::kept::{BESIDE_THE_ENTRIES, BESIDE_THE_NAME, MAX_KEPT};
+use modferry_cli::wants::MAX_WANT;
 
 /// The most names that are kept if no one says otherwise.
 pub const DEFAULT_MOST: usize = 20_000;
@@ -16,6 +17,9 @@ pub const DEFAULT_MOST_BYTES: u64 = 8 << 20;
 
 /// The most bytes that can be set: what a file of it may have.
 pub const MAX_MOST_BYTES: u64 = MAX_KEPT;
+
+/// The fewest bytes that can be set, unless nothing is kept: of both files, with the longest name.
+pub const MIN_MOST_BYTES: u64 = (2 * BESIDE_THE_ENTRIES + MAX_WANT + BESIDE_THE_NAME) as u64;
 
 /// How many new names an address may bring in within an hour if no one says otherwise: a large project that is tidied
 /// against an empty mirror misses some hundred.

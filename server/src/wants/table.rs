@@ -8,21 +8,19 @@
 //! Counts can be driven up by whoever asks for the same names all day. So no address holds more than a part of the table
 //! ([`SHARES`]): what it brought in beyond that goes first, whatever it is worth.
 
-use std::collections::{HashMap, HashSet};
+use std::collections::HashMap;
 
 use modferry_appliance::wants::Missed;
 use modferry_appliance::wants::kept::{BESIDE_THE_ENTRIES, BESIDE_THE_NAME};
 use modferry_cli::wants::Want;
 use modferry_protocol::module::pattern::match_prefix_patterns_or_above;
 
+use super::admission::{Room, Space};
 use super::waiting::Miss;
 use super::{Client, Settings};
 
 /// For how long an address's new names are counted, in seconds.
 pub const PERIOD: u64 = 3600;
-
-/// How many addresses are counted one by one; all further ones of a period count as one.
-pub const MAX_CLIENTS: usize = 65_536;
 
 /// What one address brought in may be this part of the table: one of so many, in names and in bytes.
 pub const SHARES: usize = 4;
@@ -38,9 +36,6 @@ pub struct Table {
     /// What each address has brought in of that.
     brought: HashMap<Client, Brought>,
     left_out: u64,
-    /// When the period began in which new names are counted.
-    since: u64,
-    new: HashMap<Client, u32>,
 }
 
 struct Held {
@@ -66,8 +61,6 @@ impl Table {
             bytes: 2 * BESIDE_THE_ENTRIES as u64,
             brought: HashMap::new(),
             left_out,
-            since: now,
-            new: HashMap::new(),
         };
         // An entry that is noted no more, of an earlier version's file, goes.
         for missed in kept.into_iter().filter(|missed| missed.want.is_of_one()) {
@@ -77,30 +70,25 @@ impl Table {
         table
     }
 
-    /// Takes a miss down.
+    /// Takes a miss down, which was admitted.
     pub fn add(&mut self, miss: Miss, now: u64) {
         let asked = miss.clients.len() as u64;
-        if let Some(Held { missed, .. }) = self.wants.get_mut(&miss.want) {
-            missed.asked = missed.asked.saturating_add(asked);
-            missed.parts = missed.parts.and(miss.parts);
-            // A clock that was put back counts from then on.
-            missed.first = missed.first.min(now);
-            missed.last = now;
-            return;
-        }
-        let mut clients = miss.clients.into_iter();
-        let Some(by) = clients.find(|client| self.may_bring_in(*client, now)) else {
-            self.left_out = self.left_out.saturating_add(asked);
-            return;
+        let Some(held) = self.wants.get_mut(&miss.want) else {
+            let missed = Missed {
+                want: miss.want,
+                parts: miss.parts,
+                asked,
+                first: now,
+                last: now,
+            };
+            return self.hold(missed, miss.by);
         };
-        let missed = Missed {
-            want: miss.want,
-            parts: miss.parts,
-            asked,
-            first: now,
-            last: now,
-        };
-        self.hold(missed, Some(by));
+        let missed = &mut held.missed;
+        missed.asked = missed.asked.saturating_add(asked);
+        missed.parts = missed.parts.and(miss.parts);
+        // A clock that was put back counts from then on.
+        missed.first = missed.first.min(now);
+        missed.last = now;
     }
 
     /// Notes that so many requests were not taken down.
@@ -108,19 +96,11 @@ impl Table {
         self.left_out = self.left_out.saturating_add(requests);
     }
 
-    /// Who may bring in no new name for now.
-    pub fn over(&self) -> HashSet<Client> {
-        let most = self.settings.new_per_address;
-        let over = self.new.iter().filter(|(_, new)| **new >= most);
-        over.map(|(client, _)| *client).collect()
-    }
-
-    /// Forgets what nobody asks for any more, and what there is no room for. Returns whether there was anything.
-    pub fn make_room(&mut self, now: u64) -> bool {
-        let before = self.wants.len();
+    /// Forgets what nobody asks for any more, and what there is no room for. Returns what that is.
+    pub fn make_room(&mut self, now: u64) -> Vec<Want> {
         let longest = u64::from(self.settings.days) * 86_400;
         let old = |held: &Held| now.saturating_sub(held.missed.last) > longest;
-        let gone: Vec<Want> = (self.wants.values())
+        let mut gone: Vec<Want> = (self.wants.values())
             .filter(|held| old(held))
             .map(|held| held.missed.want.clone())
             .collect();
@@ -129,14 +109,55 @@ impl Table {
         }
         let clients: Vec<Client> = self.brought.keys().copied().collect();
         for client in clients {
-            self.forget_least(
+            gone.extend(self.forget_least(
                 now,
                 |held| held.by == Some(client),
                 |table| table.has_more_than_its_share(client),
-            );
+            ));
         }
-        self.forget_least(now, |_| true, Table::is_full);
-        self.wants.len() != before
+        gone.extend(self.forget_least(now, |_| true, Table::is_full));
+        gone
+    }
+
+    /// What there is room for after that. A new name is asked for once, and now: whatever is worth less gives way to it.
+    pub fn room(&self, now: u64) -> Room {
+        let share = Space {
+            names: (self.settings.most / SHARES).max(1),
+            bytes: self.settings.most_bytes / SHARES as u64,
+        };
+        let left = |of: Space, names: usize, bytes: u64| Space {
+            names: of.names.saturating_sub(names),
+            bytes: of.bytes.saturating_sub(bytes),
+        };
+        let all = Space {
+            names: self.settings.most,
+            bytes: self.settings.most_bytes,
+        };
+        let its = |(client, brought): (&Client, &Brought)| {
+            (*client, left(share, brought.names, brought.bytes))
+        };
+        let mut room = Room {
+            all: left(all, self.wants.len(), self.bytes),
+            share,
+            left: self.brought.iter().map(its).collect(),
+        };
+        for held in self.wants.values() {
+            if worth(&held.missed, now) < 1.0 {
+                let bytes = size(&held.missed.want);
+                room.all.names += 1;
+                room.all.bytes += bytes;
+                if let Some(its) = held.by.and_then(|by| room.left.get_mut(&by)) {
+                    its.names += 1;
+                    its.bytes += bytes;
+                }
+            }
+        }
+        room
+    }
+
+    /// The names.
+    pub fn wants(&self) -> impl Iterator<Item = &Want> {
+        self.wants.keys()
     }
 
     /// Forgets those of least worth, of these, as long as that is too much.
@@ -145,9 +166,10 @@ impl Table {
         now: u64,
         of: impl Fn(&Held) -> bool,
         is_too_much: impl Fn(&Table) -> bool,
-    ) {
+    ) -> Vec<Want> {
+        let mut gone = Vec::new();
         if !is_too_much(self) {
-            return;
+            return gone;
         }
         let mut all: Vec<(f64, u64, Want)> = (self.wants.values())
             .filter(|held| of(held))
@@ -162,15 +184,9 @@ impl Table {
             && let Some((_, _, want)) = least.next()
         {
             self.left_out = self.left_out.saturating_add(self.forget(&want));
+            gone.push(want);
         }
-    }
-
-    /// Begins a new period, where this one is over.
-    pub fn tick(&mut self, now: u64) {
-        if now < self.since || now - self.since >= PERIOD {
-            self.since = now;
-            self.new.clear();
-        }
+        gone
     }
 
     /// What is kept of public or of private names, in the order of their paths.
@@ -246,20 +262,10 @@ impl Table {
         }
         held.missed.asked
     }
-
-    fn may_bring_in(&mut self, client: Client, now: u64) -> bool {
-        self.tick(now);
-        let known = self.new.len() < MAX_CLIENTS || self.new.contains_key(&client);
-        let client = if known { client } else { Client::Unknown };
-        let new = self.new.entry(client).or_default();
-        let may = *new < self.settings.new_per_address;
-        *new = new.saturating_add(1);
-        may
-    }
 }
 
 /// The bytes that an entry has in a file, or some more.
-fn size(want: &Want) -> u64 {
+pub(super) fn size(want: &Want) -> u64 {
     (want.path().as_str().len() + want.query().len() + BESIDE_THE_NAME) as u64
 }
 

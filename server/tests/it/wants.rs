@@ -385,7 +385,9 @@ fn whoever_invents_names_takes_the_room_of_one_address() {
     let server = keeping(&fixture, &folder, &["--wants-new-per-address=20"]);
     let mut inventor = connect_from(Ipv4Addr::new(127, 0, 0, 9), &server);
     for n in 0..500 {
-        inventor.ask("GET", &format!("/example.com/invented{n}/@v/list"), &[]);
+        let path = format!("/example.com/invented{n}/@v/list");
+        let answer = inventor.ask("GET", &path, &[]);
+        assert_eq!(answer.text().contains("(noted as wanted; "), n < 20, "{n}");
     }
     for last in 10..40 {
         let mut client = connect_from(Ipv4Addr::new(127, 0, 0, last), &server);
@@ -395,11 +397,27 @@ fn whoever_invents_names_takes_the_room_of_one_address() {
             &[],
         );
     }
-    // As soon as it is known that it has had enough, it is told no longer that something is noted.
-    eventually("the inventor to be told", || {
-        let answer = inventor.ask("GET", "/example.com/more/@v/list", &[]);
-        !answer.text().contains("noted")
+    // It is told what was not noted, and what somebody else has brought in is.
+    let mut ask = |name: &str| {
+        let path = format!("/example.com/{name}/@v/v1.0.0.info");
+        inventor.ask("GET", &path, &[]).text().to_owned()
+    };
+    assert_eq!(
+        ask("more"),
+        "not carried: example.com/more@v1.0.0 (not noted as wanted: this address has asked for too many new names \
+         within an hour; ask this mirror's operators to carry it in)\n"
+    );
+    assert!(ask("needed10").contains("(noted as wanted; "));
+    eventually("the limit to be told", || {
+        server.log().contains("what is missed is not noted")
     });
+    let log = server.log();
+    assert!(log.contains("wants: new-per-address"), "{log}");
+    assert_eq!(
+        log.matches("what is missed is not noted").count(),
+        1,
+        "{log}"
+    );
     stop(server);
     let names = names(&folder, PUBLIC);
     let count = |prefix: &str| names.iter().filter(|name| name.contains(prefix)).count();
