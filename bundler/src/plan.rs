@@ -10,6 +10,7 @@ use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::closure;
 use serde::Serialize;
 
+use crate::answers;
 use crate::basis::{Parts, Portion};
 use crate::error::Error;
 use crate::estimate::{Load, Rule};
@@ -24,6 +25,7 @@ use crate::select::withdrawn::Withdrawn;
 use crate::settings::Config;
 use crate::snapshot::Carrying;
 use crate::state::State;
+use crate::trust;
 
 /// What an export would come to.
 #[derive(Debug, Serialize)]
@@ -131,6 +133,7 @@ impl CountedVulndb {
 
 /// Selects, and asks for sizes.
 pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
+    let trust = trust::carried(&config.trust)?;
     let stream = config.stream()?;
     let state = State::read(&config.state_folder(&stream)?, &stream);
     let Prepared {
@@ -224,7 +227,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     let mut new_zips = Vec::new();
     for (module, entry) in &fetched.modules {
         let held = holdings.parts(module);
-        if entry.level < Level::Whole {
+        if entry.level < Level::Whole || (entry.lacks_zip && !held.has(Parts::WHOLE)) {
             let new = !held.has(Parts::FOR_SELECTION);
             plan.go_mods += 1;
             plan.new_go_mods += usize::from(new);
@@ -272,11 +275,17 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     plan.media_seconds_estimate = config
         .media_rate
         .map(|rate| rate.time_for(carried).as_secs());
+    // An answer about what is carried anew is no further reason to write.
+    let (answers, _) = answers::carried(&fetched.answers, &portion);
     // A plan fetches neither infos nor zips, so what it would carry of modules it counts by itself.
     plan.nothing_new = plan.new_modules + plan.new_go_mods + plan.new_tiles + plan.files.new == 0
         && plan.tombstones.is_empty()
         && plan.gone_files.is_empty()
         && plan.vulndb.as_ref().is_none_or(|vulndb| !vulndb.new)
+        && answers::are_known(&answers, &holdings)
+        && trust
+            .iter()
+            .all(|(number, _)| holdings.has_trust_note(*number))
         && size <= basis.tree_size(&exported, &db);
     plan.failures = fetched.failures;
     plan.notes.extend(fetched.notes);

@@ -31,6 +31,8 @@ pub struct Module {
     pub zip: Option<ZipFile>,
     /// Its zip's size, where it was only asked for.
     pub zip_size: Option<u64>,
+    /// Whether its zip was wanted and cannot be had.
+    pub lacks_zip: bool,
 }
 
 /// What a run fetched.
@@ -79,7 +81,11 @@ impl Session<'_> {
             ..Fetched::default()
         };
         let mut optional = BTreeSet::new();
+        let mut lacking_zips = BTreeSet::new();
         for (module, part, why) in state.failures {
+            if part == Part::Zip {
+                lacking_zips.insert(module.clone());
+            }
             let slot = state.slots.get(&module);
             if matches!(part, Part::Info | Part::Zip) && self.held.parts(&module).has(Parts::WHOLE)
             {
@@ -180,6 +186,7 @@ impl Session<'_> {
                 info: slot.info,
                 zip: slot.zip,
                 zip_size: slot.zip_size,
+                lacks_zip: lacking_zips.contains(&module),
             };
             fetched.modules.insert(module, entry);
         }

@@ -269,7 +269,7 @@ impl Session<'_> {
             Err(_) => match self.sources.upstream.size(&Request::Zip(module.clone())) {
                 Ok(size) => size,
                 // Only that says that there is no zip: many upstreams do not know HEAD, and each refuses it in its way.
-                Err(why) if why.is_absence() => {
+                Err(why) if why.is_denial() => {
                     self.fail(module, Part::Zip, why);
                     None
                 }

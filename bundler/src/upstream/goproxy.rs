@@ -210,6 +210,11 @@ impl Unavailable {
     pub fn is_absence(&self) -> bool {
         self.reason.is_absence()
     }
+
+    /// Nothing is there, or upstream does not give it: an answer about the thing itself, and not about how it was asked for.
+    pub fn is_denial(&self) -> bool {
+        self.is_absence() || matches!(self.reason, Reason::Status(401 | 403))
+    }
 }
 
 /// Why a request gave nothing. What goes wrong on this side is no word of an upstream: no other one is asked,

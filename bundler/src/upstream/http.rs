@@ -3,6 +3,9 @@
 //! What may pass by itself is tried again: 408, 429, any 5xx but 501, timeouts, broken connections and bodies that
 //! end early, with growing pauses, or the pause that the server asks for in Retry-After. Anything else is
 //! an answer. A body is never kept beyond its limit, and a large one never in memory.
+//!
+//! A HEAD that is denied is no answer about the file yet: a link that is signed for GET denies HEAD what it has. A GET of
+//! the first byte decides.
 
 use std::fmt;
 use std::io::{self, Read, Write};
@@ -20,7 +23,7 @@ use ureq::{Agent, Body, Proxy};
 mod body;
 mod error;
 
-use body::{Coding, coding_of, content_length, decoded, receive};
+use body::{Coding, coding_of, content_length, decoded, receive, whole_length};
 use error::{Failed, What};
 pub use error::{HttpError, TransportError};
 
@@ -102,6 +105,17 @@ impl Default for HttpOptions {
             one_host: false,
         }
     }
+}
+
+/// How a URL is asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Asking {
+    /// GET.
+    Body,
+    /// HEAD.
+    Head,
+    /// GET of the first byte, for what is said about the rest.
+    FirstByte,
 }
 
 /// A header with credentials, which is never shown.
@@ -237,13 +251,9 @@ impl Http {
         let url = base.url(path);
         let coding = coding.of(&url);
         self.tried(&url, || {
-            let answer = self.call(base, &url, "GET", limit, coding)?;
-            let status = answer.status().as_u16();
-            if status != 200 {
-                let headers = answer.headers().clone();
-                let mut text = Vec::new();
-                let _ = decoded(answer).take(MAX_ERROR_TEXT).read_to_end(&mut text);
-                return Err(Failed::status(&url, status, &headers, &text));
+            let answer = self.call(base, &url, Asking::Body, limit, coding)?;
+            if answer.status().as_u16() != 200 {
+                return Err(refused(&url, answer));
             }
             if let (Coding::None, Some(coding)) = (coding, coding_of(answer.headers())) {
                 return Err(Failed::encoded(&url, coding));
@@ -252,14 +262,23 @@ impl Http {
         })
     }
 
-    /// What HEAD says about the size of `base` + `path`; `None` where it does not say.
+    /// How large `base` + `path` is, without its body; `None` where that is not said. That there is nothing, or that it is
+    /// denied, is said by a GET: an error of one of these statuses is what [`Http::get`] would come to.
     pub fn size(&self, base: &HttpBase, path: &str) -> Result<Option<u64>, HttpError> {
         let url = base.url(path);
+        let ask = |asking| self.call(base, &url, asking, 0, Coding::Unasked);
         self.tried(&url, || {
-            let answer = self.call(base, &url, "HEAD", 0, Coding::Unasked)?;
+            let answer = ask(Asking::Head)?;
+            match answer.status().as_u16() {
+                200 => return Ok(content_length(answer.headers())),
+                401 | 403 | 404 | 410 => {}
+                status => return Err(Failed::status(&url, status, answer.headers(), b"")),
+            }
+            let answer = ask(Asking::FirstByte)?;
             match answer.status().as_u16() {
                 200 => Ok(content_length(answer.headers())),
-                status => Err(Failed::status(&url, status, answer.headers(), b"")),
+                206 => Ok(whole_length(answer.headers())),
+                _ => Err(refused(&url, answer)),
             }
         })
     }
@@ -269,16 +288,16 @@ impl Http {
         &self,
         base: &HttpBase,
         url: &str,
-        method: &str,
+        asking: Asking,
         limit: u64,
         coding: Coding,
     ) -> Result<Response<Body>, Failed> {
         if !self.options.one_host {
-            return self.call_once(base, url, method, limit, coding);
+            return self.call_once(base, url, asking, limit, coding);
         }
         let mut at = url.to_owned();
         for _ in 0..=MAX_REDIRECTS {
-            let answer = self.call_once(base, &at, method, limit, coding)?;
+            let answer = self.call_once(base, &at, asking, limit, coding)?;
             if !answer.status().is_redirection() {
                 return Ok(answer);
             }
@@ -302,7 +321,7 @@ impl Http {
         &self,
         base: &HttpBase,
         url: &str,
-        method: &str,
+        asking: Asking,
         limit: u64,
         coding: Coding,
     ) -> Result<Response<Body>, Failed> {
@@ -316,9 +335,10 @@ impl Http {
             None => None,
         }
         .unwrap_or(&self.direct);
-        let request = match method {
-            "HEAD" => agent.head(url),
-            _ => agent.get(url),
+        let request = match asking {
+            Asking::Head => agent.head(url),
+            Asking::Body => agent.get(url),
+            Asking::FirstByte => agent.get(url).header(header::RANGE, "bytes=0-0"),
         };
         // A secure upstream never leads to an insecure one.
         let mut request =
@@ -381,6 +401,14 @@ impl Http {
             attempt += 1;
         }
     }
+}
+
+/// An answer that is none, with what the server says about it.
+fn refused(url: &str, answer: Response<Body>) -> Failed {
+    let (status, headers) = (answer.status().as_u16(), answer.headers().clone());
+    let mut text = Vec::new();
+    let _ = decoded(answer).take(MAX_ERROR_TEXT).read_to_end(&mut text);
+    Failed::status(url, status, &headers, &text)
 }
 
 fn agent(options: &HttpOptions, proxy: Option<Proxy>) -> Agent {

@@ -128,3 +128,10 @@ pub fn content_length(headers: &HeaderMap) -> Option<u64> {
         .parse()
         .ok()
 }
+
+/// How large the whole is of which an answer (206) has a part; `None` where it does not say.
+pub fn whole_length(headers: &HeaderMap) -> Option<u64> {
+    let range = headers.get(header::CONTENT_RANGE)?.to_str().ok()?;
+    let (_, whole) = range.split_once('/')?;
+    whole.trim().parse().ok()
+}

@@ -222,6 +222,39 @@ fn head_tells_the_size() {
 }
 
 #[test]
+fn where_head_is_denied_the_first_byte_tells_the_size() {
+    let part = |range: &str| Answer {
+        status: 206,
+        ..Answer::ok("0").header("Content-Range", range)
+    };
+    let http = client(HttpOptions::default());
+    for (answer, size) in [
+        (Answer::ok("0123456789"), Ok(Some(10))),
+        (part("bytes 0-0/1234"), Ok(Some(1234))),
+        (part("bytes 0-0/*"), Ok(None)),
+        (Answer::status(410), Err("410 (because)")),
+        (Answer::status(403), Err("403 (because)")),
+    ] {
+        let server = scripted(vec![Answer::status(403), answer]);
+        let got = http.size(&base(&server.url), "/x.zip");
+        match (got, size) {
+            (Ok(got), Ok(size)) => assert_eq!(got, size),
+            (Err(error), Err(words)) => assert!(error.to_string().ends_with(words), "{error}"),
+            other => panic!("{other:?}"),
+        }
+        let asked = server.asked.lock().unwrap();
+        let of = |at: usize| {
+            (
+                asked[at].method.clone(),
+                asked[at].headers.get("range").cloned(),
+            )
+        };
+        assert_eq!(of(0), ("HEAD".into(), None));
+        assert_eq!(of(1), ("GET".into(), Some("bytes=0-0".into())));
+    }
+}
+
+#[test]
 fn who_asks_and_with_which_password() {
     let server = scripted(vec![Answer::ok("x")]);
     let http = client(HttpOptions {
