@@ -19,7 +19,7 @@ use crate::basis::Holdings;
 use crate::cache::{Cache, hex};
 use crate::error::Error;
 use crate::place::Place;
-use crate::remote::{self, Remote};
+use crate::remote::{self, Looked, Remote};
 use crate::upstream::http::Http;
 pub use config::FileConfig;
 
@@ -79,6 +79,40 @@ impl FileConfig {
         })
     }
 
+    /// What can be known of it without fetching it, and whether it would be fetched. What is wrong with it is an error, as
+    /// for [`FileConfig::get`].
+    fn look(&self, http: &Http, cache: &Cache) -> Result<(Looked, bool), Error> {
+        let here = |(size, sha256)| Looked {
+            size: Ok(size),
+            sha256: Some(sha256),
+        };
+        let (looked, fetched) = match &self.place {
+            Place::Path(path) => {
+                let hashed = hash(path).map_err(Error::file("read", path))?;
+                (here(hashed), false)
+            }
+            Place::Url(url) => match self.kept(cache) {
+                Some((_, size, sha256)) => (here((size, sha256)), false),
+                None => (remote(&self.key(), url, self.sha256).look(http)?, true),
+            },
+        };
+        if let Ok(size) = looked.size {
+            self.admit(size)?;
+        }
+        if let Some(sha256) = looked.sha256 {
+            remote::hold(&self.key(), self.sha256, sha256)?;
+        }
+        Ok((looked, fetched))
+    }
+
+    /// What the cache has of its SHA-256: where, how many bytes, and that they have it indeed.
+    fn kept(&self, cache: &Cache) -> Option<(PathBuf, u64, [u8; 32])> {
+        let expected = self.sha256?;
+        let path = cache.root().join(FOLDER).join(hex(&expected));
+        let (size, sha256) = hash(&path).ok()?;
+        (sha256 == expected).then_some((path, size, sha256))
+    }
+
     /// Fetches it into the cache, or finds it there where its hash is known.
     fn fetched(
         &self,
@@ -86,15 +120,10 @@ impl FileConfig {
         http: &Http,
         cache: &Cache,
     ) -> Result<(PathBuf, u64, [u8; 32]), Error> {
-        let folder = cache.root().join(FOLDER);
-        if let Some(expected) = self.sha256 {
-            let path = folder.join(hex(&expected));
-            if let Ok((size, sha256)) = hash(&path)
-                && sha256 == expected
-            {
-                return Ok((path, size, sha256));
-            }
+        if let Some(kept) = self.kept(cache) {
+            return Ok(kept);
         }
+        let folder = cache.root().join(FOLDER);
         let got = remote(&self.key(), url, self.sha256).fetch(http, cache)?;
         let path = folder.join(hex(&got.sha256));
         let keep = |source| Error::file("write into", &folder)(source);
@@ -148,7 +177,7 @@ pub struct Counted {
     pub notes: Vec<String>,
 }
 
-/// Counts the files. What is on a server is asked for its size.
+/// Counts the files. What is on this machine is hashed; what is on a server is asked for its size.
 pub fn count(
     configs: &[FileConfig],
     http: &Http,
@@ -161,9 +190,10 @@ pub fn count(
         ..Counted::default()
     };
     for config in configs {
-        let (name, expected) = (&config.name, config.sha256);
-        if let (Some(ever), Some(expected)) = (held.ever(name), expected)
-            && expected != *ever
+        let name = &config.name;
+        let (looked, fetched) = config.look(http, cache)?;
+        if let (Some(ever), Some(sha256)) = (held.ever(name), looked.sha256.or(config.sha256))
+            && sha256 != *ever
         {
             return Err(changed(name));
         }
@@ -171,23 +201,8 @@ pub fn count(
             continue;
         }
         counted.new += 1;
-        let (size, fetched) = match &config.place {
-            Place::Path(path) => {
-                let file = open(path).map_err(Error::file("read", path))?;
-                let meta = file.metadata().map_err(Error::file("read", path))?;
-                (Ok(meta.len()), false)
-            }
-            Place::Url(url) => {
-                let kept = expected.map(|sha256| cache.root().join(FOLDER).join(hex(&sha256)));
-                match kept.and_then(|path| std::fs::metadata(path).ok()) {
-                    Some(meta) => (Ok(meta.len()), false),
-                    None => (remote(&config.key(), url, expected).size(http)?, true),
-                }
-            }
-        };
-        match size {
+        match looked.size {
             Ok(size) => {
-                config.admit(size)?;
                 counted.new_bytes += size;
                 counted.fetch_bytes += if fetched { size } else { 0 };
             }

@@ -4,13 +4,16 @@
 //! can put another file in its place, it is only taken with a SHA-256; what never leaves this machine is excepted. And its
 //! bytes must be its own: a body that the server says to be coded is refused.
 
+use std::io;
+
 use modferry_cli::{Exit, Fault};
+use sha2::{Digest as _, Sha256};
 use tempfile::NamedTempFile;
 
 use crate::cache::{Cache, Download, hex};
 use crate::error::Error;
-use crate::upstream::goproxy::{self, GetError};
-use crate::upstream::http::Http;
+use crate::upstream::goproxy::{self, GetError, Unavailable};
+use crate::upstream::http::{Http, Sink};
 use crate::upstream::url::{Base, without_user};
 
 /// A file to fetch.
@@ -37,6 +40,29 @@ pub struct Got {
     pub sha256: [u8; 32],
 }
 
+/// What is known of a file before it is fetched.
+#[derive(Debug)]
+pub struct Looked {
+    /// How many bytes it has; or why that is not known, in words.
+    pub size: Result<u64, String>,
+    /// Their SHA-256, if it is on this machine.
+    pub sha256: Option<[u8; 32]>,
+}
+
+/// Hashes, and keeps nothing.
+struct Hashing(Sha256);
+
+impl Sink for Hashing {
+    fn restart(&mut self) -> io::Result<()> {
+        self.0 = Sha256::new();
+        Ok(())
+    }
+    fn take(&mut self, bytes: &[u8]) -> io::Result<()> {
+        self.0.update(bytes);
+        Ok(())
+    }
+}
+
 impl Remote<'_> {
     /// Where it is, if it may be fetched from there.
     fn base(&self) -> Result<Base, Error> {
@@ -58,20 +84,34 @@ impl Remote<'_> {
         Ok(base)
     }
 
-    /// How many bytes it has, where the server says so; an answer without that, or none, is told in words.
-    pub fn size(&self, http: &Http) -> Result<Result<u64, String>, Error> {
-        let told = |why: String| format!("{}: its size is not known: {why}", self.key);
-        let size = match self.base()? {
-            Base::Http(at) => match http.size(&at, "") {
-                Ok(size) => size.ok_or_else(|| "the server does not say it".into()),
-                Err(error) => Err(modferry_cli::in_one_line(&error)),
-            },
-            Base::File(path) => match std::fs::metadata(&path) {
-                Ok(meta) => Ok(meta.len()),
-                Err(error) => Err(format!("{}: {error}", path.display())),
-            },
+    /// What can be known of it before it is fetched. That it cannot be had is an error, as when it is fetched; an answer
+    /// that does not tell its size, or none, is told in words.
+    pub fn look(&self, http: &Http) -> Result<Looked, Error> {
+        let base = self.base()?;
+        let Base::Http(at) = &base else {
+            let mut hasher = Hashing(Sha256::new());
+            let size = goproxy::get_verbatim_into(http, &base, self.limit, &mut hasher)
+                .map_err(|error| self.refused(&error.refused()))?;
+            return Ok(Looked {
+                size: Ok(size),
+                sha256: Some(hasher.0.finalize().into()),
+            });
         };
-        Ok(size.map_err(told))
+        let size = match goproxy::size_of(http, at, "") {
+            Ok(size) => size.ok_or_else(|| "the server does not say it".to_owned()),
+            Err(why) if why.is_denial() => return Err(self.refused(&why)),
+            Err(why) => Err(why.text),
+        };
+        let told = |why| format!("{}: its size is not known: {why}", self.key);
+        Ok(Looked {
+            size: size.map_err(told),
+            sha256: None,
+        })
+    }
+
+    fn refused(&self, why: &Unavailable) -> Error {
+        let text = format!("{}: {}: {why}", self.key, without_user(self.url));
+        Fault::new(Exit::Upstream, text).into()
     }
 
     /// Fetches it. What has another SHA-256 than it must have is refused.
@@ -83,10 +123,7 @@ impl Remote<'_> {
         match goproxy::get_verbatim_into(http, &base, self.limit, &mut download) {
             Ok(_) => {}
             Err(GetError::Local(source)) => return Err(keep(source)),
-            Err(GetError::Refused(why)) => {
-                let text = format!("{}: {}: {why}", self.key, without_user(self.url));
-                return Err(Fault::new(Exit::Upstream, text).into());
-            }
+            Err(GetError::Refused(why)) => return Err(self.refused(&why)),
         }
         let (file, size, sha256) = download.finish();
         hold(self.key, self.sha256, sha256)?;

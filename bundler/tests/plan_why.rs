@@ -3,6 +3,9 @@
 
 mod common;
 
+use std::io::{BufRead, BufReader, Write};
+use std::net::TcpListener;
+
 use common::{World, version};
 use modferry_checker::testing::TestModule;
 use serde_json::{Value, json};
@@ -253,15 +256,27 @@ fn other_files_are_counted_before_they_are_fetched() {
     common::write(&world.path("up/tool.tgz"), &[7; 3000]);
     common::write(&world.path("ca.pem"), &[7; 500]);
     let url = format!("file://{}", world.text("up"));
+    // It knows GET only.
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let nowhere = format!("url: 'http://{}/x'", listener.local_addr().unwrap());
+    std::thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream = stream.unwrap();
+            let mut lines = BufReader::new(stream.try_clone().unwrap()).lines();
+            while lines.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+            let answer = b"HTTP/1.1 405 X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n";
+            stream.write_all(answer).unwrap();
+        }
+    });
     let files = format!(
-        "files:\n  - {{name: ca.pem, path: ca.pem}}\n  - {{name: tool.tgz, url: '{url}/tool.tgz'}}\n  - {{name: gone, url: \
-         '{url}/gone'}}\n"
+        "files:\n  - {{name: ca.pem, path: ca.pem}}\n  - {{name: tool.tgz, url: '{url}/tool.tgz'}}\n  - {{name: away, \
+         {nowhere}}}\n"
     );
     common::write(&world.path("modferry.yaml"), files.as_bytes());
     let args = ["--config", "modferry.yaml", "m.test/a@v1.0.0"];
     let told = world.run(&[&["plan"], &args[..]].concat()).ok();
     told.tells("        3  other files, of 3 named: 3.5 kB, and 1 whose size is not known; 3.0 kB to fetch\n")
-        .tells("note: files: gone: its size is not known: ");
+        .tells("note: files: away: its size is not known: ");
     let before = json_of(&world, &["m.test/a@v1.0.0"])["carried_bytes_estimate"].as_u64();
     let plan = json_of(&world, &args);
     assert_eq!(

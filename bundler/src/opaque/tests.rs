@@ -2,6 +2,7 @@
 use super::*;
 use crate::upstream::http::{HttpOptions, Retry};
 use crate::upstream::testing::{Answer, TestServer};
+use modferry_cli::Failure as _;
 
 /// The value of `files`.
 #[derive(serde::Deserialize)]
@@ -32,13 +33,17 @@ impl Site {
         }
     }
 
-    fn gather(&self, text: &str) -> Result<Vec<Opaque>, String> {
+    fn configs(&self, text: &str) -> Result<Vec<FileConfig>, String> {
         let Files(mut configs) =
             modferry_cli::parse_config("test", text).map_err(|error| error.to_string())?;
         for config in &mut configs {
             config.in_folder(self.dir.path());
         }
-        let held = Holdings::default();
+        Ok(configs)
+    }
+
+    fn gather(&self, text: &str) -> Result<Vec<Opaque>, String> {
+        let (configs, held) = (self.configs(text)?, Holdings::default());
         let selected = gather(&configs, &self.http, &self.cache, &held);
         selected
             .map(|selected| selected.carried)
@@ -88,6 +93,58 @@ fn a_file_is_fetched_once_where_its_hash_is_known() {
     let absent = format!("[{{name: go.tgz, url: '{}/dl/other'}}]", server.url);
     let error = site.gather(&absent).unwrap_err();
     assert!(error.contains("404"), "{error}");
+}
+
+#[test]
+fn a_plan_refuses_what_an_export_would_without_fetching_it() {
+    let site = Site::new();
+    std::fs::create_dir(site.dir.path().join("folder")).unwrap();
+    std::fs::write(site.dir.path().join("empty"), b"").unwrap();
+    let server = TestServer::new(|asked| match asked.path.trim_start_matches('/').parse() {
+        Ok(status) => Answer::status(status),
+        Err(_) => Answer::ok("go"),
+    });
+    let (http, file) = (&server.url, format!("file://{}", site.dir.path().display()));
+    let other = hex(&sha256(b"other"));
+    let held = Holdings::default();
+    for (entry, exit) in [
+        ("path: folder".into(), Exit::Usage),
+        ("path: nothing".into(), Exit::Usage),
+        ("path: empty".into(), Exit::Usage),
+        (format!("path: a.tar, sha256: {other}"), Exit::Damaged),
+        (format!("url: '{file}/nothing'"), Exit::Upstream),
+        (format!("url: '{file}/folder'"), Exit::Upstream),
+        (
+            format!("url: '{file}/a.tar', sha256: {other}"),
+            Exit::Damaged,
+        ),
+        (format!("url: '{http}/401'"), Exit::Upstream),
+        (format!("url: '{http}/403'"), Exit::Upstream),
+        (
+            format!("url: '{http}/404', sha256: {other}"),
+            Exit::Upstream,
+        ),
+        (format!("url: '{http}/410'"), Exit::Upstream),
+    ] {
+        let configs = site.configs(&format!("[{{name: a, {entry}}}]")).unwrap();
+        let planned = count(&configs, &site.http, &site.cache, &held).unwrap_err();
+        let error = gather(&configs, &site.http, &site.cache, &held).unwrap_err();
+        assert_eq!(planned.to_string(), error.to_string(), "{entry}");
+        assert_eq!((planned.exit(), error.exit()), (exit, exit), "{entry}");
+    }
+    // What a server says of HEAD only is no word about the file.
+    for (path, size) in [("405", None), ("501", None), ("go", Some(2))] {
+        let configs = site
+            .configs(&format!("[{{name: a, url: '{http}/{path}'}}]"))
+            .unwrap();
+        let counted = count(&configs, &site.http, &site.cache, &held).unwrap();
+        assert_eq!(
+            (counted.new, counted.new_bytes),
+            (1, size.unwrap_or(0)),
+            "{path}"
+        );
+        assert_eq!(counted.unknown_sizes, usize::from(size.is_none()), "{path}");
+    }
 }
 
 #[test]

@@ -15,7 +15,7 @@ use serde::{Deserialize, Deserializer};
 
 use super::http::{Http, HttpError, Sink};
 use super::private::PrivateRoute;
-use super::url::{Base, BaseError};
+use super::url::{Base, BaseError, HttpBase};
 use crate::policy::Rule;
 use crate::select::text;
 
@@ -310,7 +310,7 @@ impl Upstream {
         }
         let path = request.url_path();
         self.first(|base| match base {
-            Base::Http(http) => self.http.size(http, &path).map_err(failed),
+            Base::Http(http) => size_of(&self.http, http, &path).map_err(GetError::Refused),
             Base::File(_) => match base.join(&path) {
                 Base::File(file) => std::fs::metadata(&file)
                     .map(|meta| Some(meta.len()))
@@ -448,6 +448,12 @@ pub fn get_into(
             Base::Http(_) => Ok(0),
         },
     }
+}
+
+/// How large `base` + `path` is, where the server says it: see [`Http::size`].
+pub fn size_of(http: &Http, base: &HttpBase, path: &str) -> Result<Option<u64>, Unavailable> {
+    let size = http.size(base, path);
+    size.map_err(|error| failed(error).refused())
 }
 
 /// As [`get_into`], of a file that counts byte for byte: see [`Http::get_verbatim_into`].
