@@ -16,6 +16,9 @@ use crate::upstream::goproxy::Unavailable;
 /// No more notes than this about things that would be nice to have.
 const MAX_NOTES: usize = 10;
 
+/// What is said of these. Whether anything that was asked for needs them, only a build tells.
+const LACKING: &str = "not carried, though a build may need it";
+
 /// A module that was fetched and verified against its record.
 #[derive(Clone, Debug)]
 pub struct Module {
@@ -106,8 +109,12 @@ impl Session<'_> {
             if !needed {
                 // What it requires would be selected, too.
                 fetched.uncertain |= matches!(part, Part::Module | Part::Record | Part::GoMod);
+                let wanted_for = match self.because(&module, None).line() {
+                    line if line.is_empty() => line,
+                    line => format!("; wanted for {line}"),
+                };
                 optional.insert(format!(
-                    "not carried, and no build needs it: {} of {module}: {}",
+                    "{LACKING}: {} of {module} (nobody named it{wanted_for}): {}",
                     part.name(),
                     why.text
                 ));
@@ -130,7 +137,7 @@ impl Session<'_> {
             failure.dependents = of.cloned().unwrap_or_default();
         }
         let notes = &mut fetched.notes;
-        first_of(notes, optional, "not carried, and no build needs it");
+        first_of(notes, optional, LACKING);
         first_of(
             notes,
             state.unasked,
