@@ -207,20 +207,14 @@ impl Asked {
         };
         let oracle = Oracle::new(sources, &choice.exclude);
         let mut steps = Steps::new(&oracle, &choice, held, earlier, self.lines);
-        let stops = |steps: &Steps<'_>| match config.keep_going.unwrap_or(false) {
-            true => Ok(()),
-            false => steps.refusal(),
-        };
         let mut wants = self.wants;
         wants.extend(steps.first(self.sought)?);
-        stops(&steps)?;
+        // Nothing will be written then, but all else that cannot be had is to be told with it, and no zip is fetched for that.
+        let in_vain = steps.has_unanswered() && !config.keep_going.unwrap_or(false);
         let session = Session::new(sources, &oracle, progress, wants, held)
-            .thorough(config.prune.unwrap_or(false));
-        let mut fetched = session.run(|selected| {
-            let wants = steps.next(selected)?;
-            stops(&steps)?;
-            Ok::<_, Error>(wants)
-        })?;
+            .thorough(config.prune.unwrap_or(false))
+            .with_zips(sources.zips && !in_vain);
+        let mut fetched = session.run(|selected| Ok::<_, Error>(steps.next(selected)?))?;
         let mut told = steps.told();
         fetched.answers = std::mem::take(&mut told.answers);
         fetched.uncertain |= told.uncertain;

@@ -21,7 +21,7 @@ use crate::pack::Packing;
 use crate::pack::base::{self, Candidates};
 use crate::policy::Judge;
 use crate::policy::vulnerable::Known;
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, refuse_nothing};
 use crate::progress::Progress;
 use crate::select::resolve::Unanswered;
 use crate::settings::Config;
@@ -117,10 +117,7 @@ pub fn export(config: &Config, progress: &Progress) -> Result<Exported, Error> {
     let (mut fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
     notes.extend(told.notes);
     stop_at(&fetched, &told.unanswered, keep_going)?;
-    if fetched.modules.is_empty() && config.files.is_empty() && vulndb.is_none() {
-        let text = "nothing to export: what was asked for names no module";
-        return Err(Error::usage(text));
-    }
+    refuse_nothing(config, &fetched, vulndb.as_ref())?;
 
     progress.phase("prove");
     claims.records = records(&fetched, &sources);

@@ -5,7 +5,7 @@ pub mod why;
 use std::collections::BTreeMap;
 
 use modferry_cli::Rate;
-use modferry_protocol::bundle::Gone;
+use modferry_protocol::bundle::{CutError, Gone, cut, front_size};
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::closure;
 use serde::Serialize;
@@ -18,7 +18,7 @@ use crate::fetch::{Because, Failure, Level};
 use crate::opaque;
 use crate::policy::Judge;
 use crate::policy::vulnerable::Known;
-use crate::prepare::Prepared;
+use crate::prepare::{Prepared, refuse_nothing};
 use crate::progress::Progress;
 use crate::select::resolve::Unanswered;
 use crate::select::withdrawn::Withdrawn;
@@ -26,6 +26,7 @@ use crate::settings::Config;
 use crate::snapshot::Carrying;
 use crate::state::State;
 use crate::trust;
+use crate::volume_size::VolumeSize;
 
 /// What an export would come to.
 #[derive(Debug, Serialize)]
@@ -131,8 +132,22 @@ impl CountedVulndb {
     }
 }
 
+/// An error, if volumes of that size are too small for so many bytes, whatever else is in them: each has at least a byte of the
+/// manifest and of the index.
+fn volumes(size: VolumeSize, carried: u64) -> Result<(), CutError> {
+    let plans = cut(front_size(1, 1), std::iter::once(carried), Some(size.0));
+    plans.map(drop)
+}
+
 /// Selects, and asks for sizes.
 pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
+    if let Some(size) = config.volume_size
+        && volumes(size, 1).is_err()
+    {
+        return Err(Error::usage(format!(
+            "--volume-size: volumes of {size} are too small for any bundle"
+        )));
+    }
     let trust = trust::carried(&config.trust)?;
     let stream = config.stream()?;
     let state = State::read(&config.state_folder(&stream)?, &stream);
@@ -149,9 +164,18 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
     let db = sources.sumdb.spec().name.clone();
     let carrying = Carrying::at_hand(vulndb.as_ref(), &holdings)?;
     notes.extend(carrying.iter().flat_map(|it| it.notes.iter().cloned()));
+    let counted = opaque::count(
+        &config.files,
+        sources.upstream.http(),
+        &sources.cache,
+        &holdings,
+    )?;
     progress.phase("plan");
     let (mut fetched, told) = asked.fetch(config, &sources, &holdings, &exported, progress)?;
     notes.extend(told.notes);
+    if fetched.failures.is_empty() && told.unanswered.is_empty() {
+        refuse_nothing(config, &fetched, vulndb.as_ref())?;
+    }
 
     let judge = Judge {
         policy: &config.policy,
@@ -198,12 +222,7 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         unsized_zips: 0,
         cached_zips: 0,
         fetch_bytes: 0,
-        files: opaque::count(
-            &config.files,
-            sources.upstream.http(),
-            &sources.cache,
-            &holdings,
-        )?,
+        files: counted,
         vulndb: carrying.map(CountedVulndb::of).transpose()?,
         new_tiles: portion.tiles.len(),
         new_tile_bytes: portion.tiles.iter().map(|tile| tile.size() as u64).sum(),
@@ -269,6 +288,13 @@ pub fn plan(config: &Config, progress: &Progress) -> Result<Plan, Error> {
         plan.notes.push(format!(
             "that is more than the policy (max-size: bundle) allows, {limit}: an export will refuse to write it, unless \
              the estimate is wrong"
+        ));
+    }
+    if let Some(size) = config.volume_size
+        && let Err(error) = volumes(size, carried)
+    {
+        plan.notes.push(format!(
+            "{error}: an export will refuse to write it, unless the estimate is wrong"
         ));
     }
     plan.estimated_by = rule.words();

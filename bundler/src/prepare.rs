@@ -9,7 +9,7 @@ use modferry_protocol::sumdb::SignedHead;
 use crate::asked::Asked;
 use crate::basis::{self, Basis, Holdings};
 use crate::error::Error;
-use crate::fetch::Sources;
+use crate::fetch::{Fetched, Sources};
 use crate::files;
 use crate::settings::Config;
 use crate::state::{Exported, State};
@@ -68,6 +68,20 @@ impl Prepared {
             vulndb,
             notes,
         })
+    }
+}
+
+/// An error, if what was asked for has come to nothing at all.
+pub fn refuse_nothing(
+    config: &Config,
+    fetched: &Fetched,
+    vulndb: Option<&Database>,
+) -> Result<(), Error> {
+    match fetched.modules.is_empty() && config.files.is_empty() && vulndb.is_none() {
+        true => Err(Error::usage(
+            "nothing to export: what was asked for names no module",
+        )),
+        false => Ok(()),
     }
 }
 

@@ -405,6 +405,103 @@ fn a_killed_run_is_finished_by_the_next() {
 }
 
 #[test]
+fn a_plan_ends_as_the_export_where_nothing_could_be_written() {
+    let world = World::of(GRAPH);
+    write(&world.path("empty.sum"), b"");
+    for (args, words) in [
+        (&["--go-sum", "empty.sum"][..], "names no module"),
+        (&["m.test/none/...@latest"], "nothing to export"),
+        (
+            &["m.test/c@v1.0.0", "--volume-size", "1"],
+            "are too small for ",
+        ),
+    ] {
+        world.run(&[&["plan"], args].concat()).exits(2).says(words);
+        world.export(args).exits(2).says(words);
+    }
+    // What the estimate says of volumes is no more than that.
+    let small = ["m.test/c@v1.0.0", "--volume-size", "20 kB"];
+    let planned = world.run(&[&["plan"], &small[..]].concat()).ok();
+    assert!(!planned.stdout.contains("refuse"), "{}", planned.stdout);
+    world.export(&small).ok();
+}
+
+#[test]
+fn all_that_cannot_be_had_is_told_at_once_failed_queries_included() {
+    let world = World::of(GRAPH);
+    write(&world.path("up/m.test/c/@v/list"), b"v1.0.0\n");
+    let gone = version("m.test/d@v1.0.0");
+    for kind in ["mod", "zip"] {
+        fs::remove_file(world.file(&gone, kind)).unwrap();
+    }
+    let args = ["m.test/nowhere@latest", "m.test/c@v9", "m.test/a@v1.0.0"];
+    let count = |done: &common::Done| {
+        done.stderr
+            .lines()
+            .filter(|line| line.starts_with("  - "))
+            .count()
+    };
+    for keep_going in [&[][..], &["--keep-going"]] {
+        let planned = world
+            .run(&[&["plan"], &args[..], keep_going].concat())
+            .exits(9);
+        let planned = planned
+            .says("3 things cannot be had from upstream")
+            .says("m.test/nowhere@latest: ")
+            .says("m.test/c@v9: no version of it fits")
+            .says("m.test/d@v1.0.0: go.mod: ")
+            .tells("an export would write")
+            .tells("2  things that cannot be carried: not there (404)")
+            .tells("1  things that cannot be carried: no version is what was asked for");
+        assert_eq!(count(&planned), 3, "{}", planned.stderr);
+        let json = world.run(&[&["plan", "--json"], &args[..], keep_going].concat());
+        let plan: serde_json::Value = serde_json::from_str(&json.stdout).unwrap();
+        let missing: Vec<&str> = plan["missing"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|one| one["module"].as_str().unwrap())
+            .collect();
+        assert_eq!(
+            missing,
+            ["m.test/nowhere@latest", "m.test/c@v9", "m.test/d@v1.0.0"]
+        );
+    }
+    // Nothing will be written: no zip is fetched for it.
+    let done = world.export(&args).exits(9).says("3 things cannot be had");
+    assert_eq!(count(&done), 3, "{}", done.stderr);
+    assert!(
+        !world
+            .path(".cache/modferry/download/m.test/a/@v/v1.0.0.zip")
+            .exists()
+    );
+    assert_eq!(world.out(), [""; 0]);
+    world
+        .export(&[&args[..], &["--keep-going"]].concat())
+        .exits(9)
+        .says("the bundle has the rest");
+    assert_eq!(world.out().len(), 2);
+    // Why something is selected is no answer to a query.
+    world
+        .run(&[&["plan", "--why", "m.test/a"], &args[..]].concat())
+        .exits(9);
+}
+
+#[test]
+fn notes_are_hidden_where_quiet_is_asked_for_in_plans_as_in_exports() {
+    let world = World::of(GRAPH);
+    write(&world.path("up/m.test/c/@v/list"), b"v1.0.0\n");
+    let note = "note: m.test/c@latest is v1.0.0";
+    for _ in 0..2 {
+        world.run(&["plan", "m.test/c@latest"]).ok().tells(note);
+        let quiet = world.run(&["plan", "m.test/c@latest", "-q"]).ok();
+        assert!(!quiet.tells("an export would ").stdout.contains("note: "));
+        let quiet = world.export(&["m.test/c@latest", "-q"]).ok();
+        assert_eq!((quiet.stdout.as_str(), quiet.stderr.as_str()), ("", ""));
+    }
+}
+
+#[test]
 fn two_runs_share_a_cache() {
     let world = World::of(GRAPH);
     let start = |stream: &str| {

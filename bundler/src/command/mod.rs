@@ -74,9 +74,13 @@ fn command(cli: &Cli, progress: &Progress) -> Result<Exit, Error> {
             progress.finish();
             if !flags.why.is_empty() {
                 tell::plan_why(&plan, &flags.why, cli)?;
-                return Ok(Exit::Done);
+                // Of what a query would have come to nothing is known: that is no answer to it.
+                if plan.unanswered.is_empty() {
+                    return Ok(Exit::Done);
+                }
+            } else {
+                tell::plan(&plan, &config, flags.each, cli)?;
             }
-            tell::plan(&plan, &config, flags.each, cli)?;
             if !plan.failures.is_empty() || !plan.unanswered.is_empty() {
                 return Err(Error::Unavailable {
                     failures: plan.failures,

@@ -22,9 +22,10 @@ use super::flags::Cli;
 use super::stdout;
 use crate::error::Error;
 use crate::export::Exported;
-use crate::fetch::Failure;
+use crate::fetch::{Dependents, Failure};
 use crate::keygen::Made;
 use crate::pack::Packing;
+use crate::select::resolve::Unanswered;
 use crate::settings::Config;
 use crate::write::Written;
 
@@ -92,7 +93,7 @@ pub fn export(
             "tiles": totals.tiles, "zip_bytes": totals.zip_bytes, "carried_bytes": totals.carried_bytes,
             "pack": written.packing, "contents": totals.contents,
             "content_bytes": totals.content_bytes, "bases": manifest.bases, "verbatim": verbatim(written), "heads": heads,
-            "older_heads_proven": exported.older_heads, "missing": missing(&exported.failures),
+            "older_heads_proven": exported.older_heads, "missing": missing(&exported.failures, &exported.unanswered),
             "vulnerabilities": exported.known, "notes": exported.notes, "seconds": took.as_secs_f64(),
             "signer": exported.signer.verifier().to_string(),
             "media_rate": config.media_rate, "media_seconds": seconds_to_carry(config, written.bytes),
@@ -194,7 +195,7 @@ fn nothing_new(
         return print_json(&json!({
             "stream": stream.to_string(), "basis": exported.basis, "nothing_new": true,
             "files": [], "bytes": 0, "selected": exported.selected, "tree_size": exported.tree_size,
-            "missing": missing(&exported.failures), "vulnerabilities": exported.known,
+            "missing": missing(&exported.failures, &exported.unanswered), "vulnerabilities": exported.known,
             "notes": exported.notes, "seconds": took.as_secs_f64(),
         }))
         .map_err(stdout);
@@ -213,7 +214,14 @@ fn nothing_new(
     say(&text)
 }
 
-fn missing(failures: &[Failure]) -> Vec<serde_json::Value> {
+/// All that cannot be had: queries that come to nothing, then parts of modules.
+fn missing(failures: &[Failure], unanswered: &[Unanswered]) -> Vec<serde_json::Value> {
+    let query = |why: &Unanswered| {
+        json!({
+            "module": why.asked(), "part": "query", "reason": why.token(), "text": why.to_string(),
+            "required_by": "", "dependents": Dependents::default(),
+        })
+    };
     let one = |failure: &Failure| {
         json!({
             "module": failure.module.to_string(), "part": failure.part.name(),
@@ -221,7 +229,8 @@ fn missing(failures: &[Failure]) -> Vec<serde_json::Value> {
             "required_by": failure.required_by, "dependents": failure.dependents,
         })
     };
-    failures.iter().map(one).collect()
+    let queries = unanswered.iter().map(query);
+    queries.chain(failures.iter().map(one)).collect()
 }
 
 /// The seconds that so many bytes take on the way; `None` where nobody has said how fast it is.

@@ -158,7 +158,7 @@ impl Session<'_> {
         self.want(pool, module, Level::Mod, None, optional);
         if let Some(slot) = self.lock().slots.get_mut(module) {
             slot.readers.push(index);
-            if slot.left_out && self.sources.zips && self.has_to_be_read(slot) {
+            if slot.left_out && self.zips && self.has_to_be_read(slot) {
                 slot.left_out = false;
                 slot.zip_begun = false;
                 slot.zip_ended = false;
@@ -191,7 +191,7 @@ impl Session<'_> {
             pool.spawn(move |pool| {
                 let load = &self.loads[index];
                 let packages = self.packages(&module, &load.tags);
-                if packages.is_none() && !self.sources.zips {
+                if packages.is_none() && !self.zips {
                     let mut state = self.lock();
                     match load.completes() {
                         true => state.unread_imports.insert(module.clone()),
@@ -214,7 +214,7 @@ impl Session<'_> {
             }
             match &slot.zip {
                 Some(zip) => (zip.path.clone(), true),
-                None if self.sources.zips && !slot.left_out => return None,
+                None if self.zips && !slot.left_out => return None,
                 None => (self.sources.cache.path(module, "zip"), false),
             }
         };

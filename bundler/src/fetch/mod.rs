@@ -65,6 +65,8 @@ pub struct Session<'s> {
     held: &'s Holdings,
     /// Whether all is read that says what else is selected.
     thorough: bool,
+    /// Whether zips are fetched; otherwise only their sizes are asked for.
+    zips: bool,
     state: Mutex<State>,
     checkers: Mutex<Vec<modferry_protocol::zip::Checker>>,
 }
@@ -104,6 +106,7 @@ impl<'s> Session<'s> {
             exactly: Vec::new(),
             held,
             thorough: false,
+            zips: sources.zips,
             state: Mutex::new(State::default()),
             checkers: Mutex::new(Vec::new()),
         };
@@ -114,6 +117,11 @@ impl<'s> Session<'s> {
     /// The same, where all that says what else is selected has to be known, since the rest is taken back.
     pub fn thorough(self, thorough: bool) -> Session<'s> {
         Session { thorough, ..self }
+    }
+
+    /// The same; `zips` says whether zips are fetched, or only their sizes asked for.
+    pub fn with_zips(self, zips: bool) -> Session<'s> {
+        Session { zips, ..self }
     }
 
     fn add(&mut self, wants: Vec<Want>) {
@@ -346,13 +354,13 @@ impl<'s> Session<'s> {
         }
         if due.zip {
             let of = module.clone();
-            pool.spawn_later(move |pool| match self.sources.zips {
+            pool.spawn_later(move |pool| match self.zips {
                 true => self.zip(pool, &of),
                 false => self.zip_size(pool, &of),
             });
         }
         // A plan counts no infos.
-        if due.info && self.sources.zips {
+        if due.info && self.zips {
             let of = module.clone();
             pool.spawn_later(move |pool| self.info(pool, &of));
         }
@@ -367,7 +375,7 @@ impl<'s> Session<'s> {
             let slot = state.slots.get(module);
             slot.is_some_and(|slot| self.has_to_be_read(slot))
         };
-        self.held.parts(module).has(Parts::WHOLE) && !(self.sources.zips && (named() || read()))
+        self.held.parts(module).has(Parts::WHOLE) && !(self.zips && (named() || read()))
     }
 
     fn fail(&self, module: &ModuleVersion, part: Part, why: Unavailable) {

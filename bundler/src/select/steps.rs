@@ -21,7 +21,6 @@ use super::resolve::{Answer, Oracle, QueryAnswer, Question, Unanswered};
 use super::sought::Sought;
 use super::toolchains::{self, Lines, Platform, Toolchains};
 use crate::basis::{Holdings, Parts};
-use crate::error::Error;
 use crate::fetch::{Fatal, Level, Selected, Want};
 
 /// No more notes than this about newest versions that are not known.
@@ -157,16 +156,9 @@ impl<'s> Steps<'s> {
         self.told
     }
 
-    /// An error, if any query came to nothing so far.
-    pub fn refusal(&self) -> Result<(), Error> {
-        match self.told.unanswered.as_slice() {
-            [] => Ok(()),
-            unanswered => Err(Error::Unavailable {
-                failures: Vec::new(),
-                unanswered: unanswered.to_vec(),
-                written: false,
-            }),
-        }
+    /// Whether any query came to nothing so far.
+    pub fn has_unanswered(&self) -> bool {
+        !self.told.unanswered.is_empty()
     }
 
     /// Asks, and wants what that comes to.

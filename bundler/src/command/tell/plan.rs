@@ -12,6 +12,7 @@ use crate::fetch::Level;
 use crate::plan::Plan;
 use crate::plan::why::{Reasons, why};
 use crate::select::exclude::Exclude;
+use crate::select::resolve::Unanswered;
 use crate::settings::Config;
 
 /// `plan`
@@ -25,7 +26,8 @@ pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), E
         let mut value = serde_json::to_value(plan).map_err(|error| stdout(error.into()))?;
         if let Some(object) = value.as_object_mut() {
             object.insert("list".into(), items.into());
-            object.insert("missing".into(), missing(&plan.failures).into());
+            let missing = missing(&plan.failures, &plan.unanswered);
+            object.insert("missing".into(), missing.into());
         }
         return print_json(&value).map_err(stdout);
     }
@@ -102,7 +104,9 @@ pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), E
             }
         );
     }
-    text += &notes(&plan.notes);
+    if !cli.quiet {
+        text += &notes(&plan.notes);
+    }
     text += "What tests of dependencies need, which a named module's own go.sum tells, is found by export only.\n";
     say(&text)
 }
@@ -163,8 +167,12 @@ fn listed(plan: &Plan) -> String {
 /// What cannot be had, counted by reasons. Each is told with the error that the command ends in.
 fn unavailable(plan: &Plan) -> String {
     let mut counts: BTreeMap<String, usize> = BTreeMap::new();
-    for failure in &plan.failures {
-        *counts.entry(failure.why.reason.words()).or_default() += 1;
+    let of_modules = plan
+        .failures
+        .iter()
+        .map(|failure| failure.why.reason.words());
+    for words in of_modules.chain(plan.unanswered.iter().map(Unanswered::words)) {
+        *counts.entry(words).or_default() += 1;
     }
     let counts = counts.iter();
     counts
@@ -200,19 +208,18 @@ pub fn plan_why(plan: &Plan, asked: &[Exclude], cli: &Cli) -> Result<(), Error> 
             let others: Vec<String> = answer.others.iter().map(ToString::to_string).collect();
             json!({ "asked": answer.asked.to_string(), "found": found.collect::<Vec<_>>(), "other_versions": others })
         });
-        return print_json(
-            &json!({ "why": answers.collect::<Vec<_>>(), "missing": missing(&plan.failures) }),
-        )
-        .map_err(stdout);
+        let missing = missing(&plan.failures, &plan.unanswered);
+        return print_json(&json!({ "why": answers.collect::<Vec<_>>(), "missing": missing }))
+            .map_err(stdout);
     }
     let mut text = String::new();
     for answer in &answers {
         text += &in_words(answer);
     }
-    if !plan.failures.is_empty() {
+    let lacking = plan.failures.len() + plan.unanswered.len();
+    if lacking > 0 {
         text += &format!(
-            "note: {} things cannot be had, and what those require is not known: see plan without --why\n",
-            plan.failures.len()
+            "note: {lacking} things cannot be had, and what those require is not known: see plan without --why\n",
         );
     }
     say(&text)

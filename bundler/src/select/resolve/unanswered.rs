@@ -74,6 +74,42 @@ pub enum Unanswered {
 }
 
 impl Unanswered {
+    /// What was asked: `path@query`.
+    pub fn asked(&self) -> String {
+        match self {
+            Unanswered::Unavailable { module, query, .. }
+            | Unanswered::NoVersion { module, query, .. }
+            | Unanswered::Malformed { module, query, .. }
+            | Unanswered::Excluded { module, query, .. } => format!("{module}@{query}"),
+            Unanswered::NoCurrent { module } => format!("{module}@patch"),
+            Unanswered::Toolchain { wanted, .. } => format!("toolchain@{wanted}"),
+        }
+    }
+
+    /// The reason in one word: `404`, `no-version`, …
+    pub fn token(&self) -> String {
+        match self {
+            Unanswered::Unavailable { why, .. } => why.reason.token(),
+            Unanswered::NoVersion { .. } | Unanswered::Toolchain { .. } => "no-version".into(),
+            Unanswered::NoCurrent { .. } => "no-current".into(),
+            Unanswered::Malformed { .. } => Reason::Malformed.token(),
+            Unanswered::Excluded { .. } => "excluded".into(),
+        }
+    }
+
+    /// The reason in words, for a report that counts them.
+    pub fn words(&self) -> String {
+        match self {
+            Unanswered::Unavailable { why, .. } => why.reason.words(),
+            Unanswered::NoVersion { .. } | Unanswered::Toolchain { .. } => {
+                "no version is what was asked for".into()
+            }
+            Unanswered::NoCurrent { .. } => "no version is there that a patch could be of".into(),
+            Unanswered::Malformed { .. } => Reason::Malformed.words(),
+            Unanswered::Excluded { .. } => "excluded".into(),
+        }
+    }
+
     /// Whether it is up to whoever asked, and no upstream has a say in it.
     pub fn is_usage(&self) -> bool {
         matches!(
