@@ -1,6 +1,6 @@
 //! A file by URL that no checksum database knows: an opaque file, a vulnerability database.
 //!
-//! What vouches for such a file is the SHA-256 in modferry.yaml, or else TLS. So over plain http, where anybody on the way
+//! What vouches for such a file is the SHA-256 in the settings, or else TLS. So over plain http, where anybody on the way
 //! can put another file in its place, it is only taken with a SHA-256; what never leaves this machine is excepted. And its
 //! bytes must be its own: a body that the server says to be coded is refused.
 

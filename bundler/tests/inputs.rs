@@ -218,6 +218,46 @@ fn a_folder_in_place_of_a_file_is_an_error_of_usage_and_the_other_way_round() {
 }
 
 #[test]
+fn flags_name_files_and_private_upstreams_as_the_file_does() {
+    let world = world();
+    let ours = common::module("git.test/ours@v1.0.0", None, &[]);
+    for (kind, bytes) in [
+        ("info", &ours.info),
+        ("mod", &ours.go_mod),
+        ("zip", &ours.zip),
+    ] {
+        write(
+            &world.path(&format!("own/git.test/ours/@v/v1.0.0.{kind}")),
+            bytes,
+        );
+    }
+    write(&world.path("note"), b"read me");
+    let private = format!("git.test=file://{}", world.path("own").display());
+    // As sha256sum says of the text above.
+    let sha256 = "3f22095641508576e91dc7c6c7f7e08a093985d53ea998043c6619ad240dc92c";
+    let file = format!("note-1.txt=note,sha256={sha256}");
+    let args = ["git.test/ours@v1.0.0", "--private", &private];
+    // Nobody else is asked for it.
+    world.export(&args[..1]).exits(9);
+    world.export(&[&args[..], &["--file", &file]].concat()).ok();
+    assert_eq!(world.carried("out", "zip"), "git.test/ours@v1.0.0");
+    assert_eq!(world.carried("out", "file"), "note-1.txt");
+    let wrong = file.replace("=3f", "=00");
+    world
+        .export(&["--file", &wrong, "--basis", "none"])
+        .exits(4)
+        .says("files: note-1.txt: its SHA-256 is");
+    world
+        .export(&["--file", "note"])
+        .exits(2)
+        .says("want NAME=PATH or NAME=URL");
+    world
+        .export(&["--private", "git.test=off"])
+        .exits(2)
+        .says("git.test: GOPROXY begins with off");
+}
+
+#[test]
 fn a_go_sum_is_carried_exactly() {
     let world = world();
     let (b, c) = (

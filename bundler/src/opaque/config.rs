@@ -157,3 +157,53 @@ enum EntryError {
     #[error("{0} is there twice")]
     Twice(FileName),
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[derive(Deserialize)]
+    struct Files(#[serde(deserialize_with = "files")] Vec<FileConfig>);
+
+    #[test]
+    fn a_flag_says_what_an_entry_says() {
+        let hash = "0A".repeat(32);
+        for (flag, entry) in [
+            ("a.pem=b/a.pem", "{name: a.pem, path: b/a.pem}".to_owned()),
+            ("a=b=c,d", "{name: a, path: 'b=c,d'}".to_owned()),
+            (
+                "go.tgz=https://h.test/a=b/go.tgz",
+                "{name: go.tgz, url: 'https://h.test/a=b/go.tgz'}".to_owned(),
+            ),
+            (
+                &format!("a=b,sha256={hash}"),
+                format!("{{name: a, path: b, sha256: {hash}}}"),
+            ),
+        ] {
+            let Files(entries) = modferry_cli::parse_config("y", &format!("[{entry}]")).unwrap();
+            assert_eq!(entries, [flag.parse().unwrap()], "{flag}");
+        }
+    }
+
+    #[test]
+    fn a_flags_tilde_was_the_shells() {
+        let file: FileConfig = "a=~/b".parse().unwrap();
+        assert_eq!(file.place, Place::Path("~/b".into()));
+    }
+
+    #[test]
+    fn a_flag_that_names_no_file_is_told_what_to_write() {
+        for (flag, told) in [
+            ("a.pem", "want NAME=PATH or NAME=URL"),
+            ("../a=b", "file name"),
+            ("a=", "want a path or a URL"),
+            ("a=ftp://h.test/a", "unusable URL: "),
+            ("a=b,sha256=0a", "sha256: want 64 hexadecimal digits"),
+        ] {
+            let error = flag.parse::<FileConfig>().unwrap_err();
+            let error = modferry_cli::in_one_line(&error);
+            assert!(error.contains(told), "{flag}: {error}");
+        }
+    }
+}

@@ -54,7 +54,8 @@ impl Config {
             trust: list(self.trust, file.trust),
             files: list(self.files, file.files),
             vulndb: self.vulndb.or(file.vulndb),
-            private: list(self.private, file.private),
+            // Without the file's, what they are about would be named to the public upstream.
+            private: [self.private, file.private].concat(),
             keep_going: self.keep_going.or(file.keep_going),
             transfers: self.transfers.or(file.transfers),
             volume_size: self.volume_size.or(file.volume_size),

@@ -296,6 +296,21 @@ fn flags_count_before_the_file() {
 }
 
 #[test]
+fn what_the_file_calls_private_stays_so_whatever_flags_say() {
+    let private = |text: &str| vec![text.parse::<PrivateConfig>().unwrap()];
+    let flags = Config {
+        private: private("a.test=direct"),
+        ..Config::default()
+    };
+    let file = Config {
+        private: private("b.test=direct"),
+        ..Config::default()
+    };
+    let both = [private("a.test=direct"), private("b.test=direct")].concat();
+    assert_eq!(flags.or(file).private, both);
+}
+
+#[test]
 fn the_files_prune_goes_with_the_files_selection() {
     let file = Config {
         go_mod: vec![Ask::from(PathBuf::from("go.mod"))],

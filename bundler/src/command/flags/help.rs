@@ -59,6 +59,12 @@ Configuration (--config FILE), in YAML; relative paths are relative to the file,
   receipt-key: identity.pub        # --receipt-key
   prune: false                     # --prune
   vulndb: vulndb.zip               # --vulndb, --vulndb-sha256
+  files:                           # --file
+    - {name: ca.pem, path: ca.pem}
+    - {name: go.tgz, url: https://dl.corp.example/go.tgz}   # and sha256: HEX
+  private:                         # --private; what has more than one pattern, or credentials, only here
+    - {patterns: [git.corp.example], goproxy: https://athens.corp.example, netrc: private.netrc}
+    - {patterns: [code.corp.example/*], direct: true}
   policy:                          # what is refused, whatever is asked for
     deny: [example.com/b/...]      # --deny
     minimum-age: 14                # --minimum-age, in days
@@ -121,22 +127,59 @@ folder does not outlive the machine.";
 
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
     use super::*;
+    use crate::command::flags::Cli;
     use crate::settings::{Config, Transfers};
+    use clap::CommandFactory;
 
-    #[test]
-    fn the_documented_configuration_is_one() {
-        let yaml: String = LONG
-            .lines()
+    /// The lines of the configuration that `--help` shows.
+    fn documented() -> impl Iterator<Item = &'static str> {
+        LONG.lines()
             .skip_while(|line| !line.starts_with("Configuration"))
             .skip(1)
             .take_while(|line| !line.is_empty())
-            .map(|line| format!("{}\n", line.strip_prefix("  ").unwrap_or(line)))
+            .map(|line| line.strip_prefix("  ").unwrap_or(line))
+    }
+
+    #[test]
+    fn each_key_is_documented_with_flags_that_there_are() {
+        let unknown = modferry_cli::parse_config::<Config>("help", "no-such-key: 1").unwrap_err();
+        let unknown = unknown.to_string();
+        let keys: Vec<&str> = unknown.split('`').skip(3).step_by(2).collect();
+        assert!(keys.len() > 30, "{unknown}");
+        for key in keys {
+            let is_key = |line: &&str| line.split(':').next() == Some(key);
+            assert!(documented().any(|line| is_key(&line)), "{key}");
+        }
+        let mut command = Cli::command();
+        let export = command.find_subcommand_mut("export").unwrap();
+        let flags: Vec<&str> = export
+            .get_arguments()
+            .filter_map(|arg| arg.get_long())
             .collect();
+        let named = documented().filter_map(|line| line.split_once('#'));
+        let named = named.flat_map(|(_, comment)| comment.split("--").skip(1));
+        let named: Vec<&str> = named
+            .filter_map(|name| {
+                name.split(|c: char| c != '-' && !c.is_ascii_lowercase() && !c.is_ascii_digit())
+                    .next()
+            })
+            .collect();
+        assert!(named.len() > 30, "{named:?}");
+        for name in named {
+            assert!(flags.contains(&name), "--{name}");
+        }
+    }
+
+    #[test]
+    fn the_documented_configuration_is_one() {
+        let yaml: String = documented().map(|line| format!("{line}\n")).collect();
         let config: Config =
             modferry_cli::parse_config("help", &yaml).unwrap_or_else(|e| panic!("{e}\n{yaml}"));
         assert_eq!(config.stream.as_deref(), Some("platform"));
         assert_eq!(config.transfers, Some(Transfers::default()));
         assert_eq!(config.known_head, ["41234567"]);
+        assert_eq!((config.files.len(), config.private.len()), (2, 2));
     }
 }

@@ -1,6 +1,8 @@
 //! What to carry, and how: the flags of `export` and `plan`.
 
+use std::error::Error as StdError;
 use std::path::PathBuf;
+use std::str::FromStr;
 
 use clap::Args;
 
@@ -10,6 +12,7 @@ use modferry_protocol::bundle::Sequence;
 
 use super::policy::PolicyFlags;
 use crate::error::Error;
+use crate::opaque::FileConfig;
 use crate::pack::Packing;
 use crate::place::Sha256;
 use crate::select::ask::Ask;
@@ -18,6 +21,7 @@ use crate::select::sought::SoughtError;
 use crate::select::steps::Newest;
 use crate::select::toolchains::{Platform, Toolchains};
 use crate::settings::{Config, Transfers};
+use crate::upstream::private::PrivateConfig;
 use crate::volume_size::VolumeSize;
 use crate::vulndb::config::VulndbConfig;
 
@@ -133,11 +137,18 @@ pub struct Selection {
     pub prune: bool,
     /// Carry this copy of the Go vulnerability database (some MB each time it has changed), and ask it about what is carried: its zip
     /// or folder, or a server that has it
-    #[arg(long, value_name = "PATH|URL")]
+    #[arg(long, value_name = "PATH|URL", value_parser = word::<VulndbConfig>)]
     pub vulndb: Option<VulndbConfig>,
     /// The SHA-256 that its zip must have, in hexadecimal
     #[arg(long, value_name = "HEX", requires = "vulndb")]
     pub vulndb_sha256: Option<Sha256>,
+    /// Carry this file too, under this name; with the SHA-256 that it must have, if one is known: over plain http it is needed
+    #[arg(long = "file", value_name = "NAME=PATH|URL[,sha256=HEX]", value_parser = word::<FileConfig>)]
+    pub files: Vec<FileConfig>,
+    /// Fetch what matches from these proxies only, in GOPROXY's form, or from version control, besides what modferry.yaml says;
+    /// credentials (netrc, header) are for entries there
+    #[arg(long, value_name = "PATTERN=URL|direct", value_parser = word::<PrivateConfig>)]
+    pub private: Vec<PrivateConfig>,
     #[command(flatten)]
     /// What is refused.
     pub policy: PolicyFlags,
@@ -172,6 +183,12 @@ pub struct Selection {
     /// So many transfers at once [default: 24]
     #[arg(long, value_name = "N")]
     pub transfers: Option<Transfers>,
+}
+
+/// Of a word that says several things: what is wrong with one of them, too.
+fn word<T: FromStr<Err: StdError>>(text: &str) -> Result<T, String> {
+    text.parse()
+        .map_err(|error: T::Err| modferry_cli::in_one_line(&error))
 }
 
 /// Flags of `plan`.
@@ -237,12 +254,12 @@ impl Selection {
             pack: flags.pack,
             deltas: flags.no_deltas.then_some(false),
             receipt_key: flags.receipt_key,
-            files: Vec::new(),
+            files: flags.files,
             vulndb: flags.vulndb.map(|vulndb| VulndbConfig {
                 sha256: flags.vulndb_sha256.map(|Sha256(hash)| hash),
                 ..vulndb
             }),
-            private: Vec::new(),
+            private: flags.private,
             prune: flags.prune.then_some(true),
             policy: flags.policy.policy(),
             receipt: flags.receipt,

@@ -229,3 +229,45 @@ fn keeps_a_secret(list: &ProxyList) -> bool {
         _ => false,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+    use super::*;
+
+    #[test]
+    fn a_flag_says_what_an_entry_says() {
+        for (flag, entry) in [
+            (
+                "git.test=https://a.test,http://b.test",
+                "{patterns: [git.test], goproxy: 'https://a.test,http://b.test'}",
+            ),
+            (
+                "*.corp.test/x=direct",
+                "{patterns: ['*.corp.test/x'], direct: true}",
+            ),
+        ] {
+            let config: PrivateConfig = modferry_cli::parse_config("y", entry).unwrap();
+            assert_eq!(flag.parse::<PrivateConfig>().unwrap(), config);
+        }
+    }
+
+    #[test]
+    fn a_flag_that_names_no_upstream_is_told_what_to_write() {
+        for (flag, told) in [
+            ("git.test", "want PATTERN=URL or PATTERN=direct"),
+            ("*=direct", "is no pattern of module paths"),
+            ("a.test,b.test=direct", "is no pattern of module paths"),
+            ("git.test=", "git.test: GOPROXY contains no entries"),
+            ("git.test=off", "git.test: GOPROXY begins with off"),
+            (
+                "git.test=Direct",
+                "git.test: GOPROXY has an element that is no proxy: ",
+            ),
+        ] {
+            let error = flag.parse::<PrivateConfig>().unwrap_err();
+            let error = modferry_cli::in_one_line(&error);
+            assert!(error.contains(told), "{flag}: {error}");
+        }
+    }
+}
