@@ -38,9 +38,9 @@ fn both_directions_in_words_and_in_json() {
             "- zip m.test/a@v1.0.0",
             "+ zip m.test/c@v1.0.0",
             "+ zip m.test/x@v1.0.0 (the other has its go.mod)",
-            "- only in one: 1 zips, 0 go.mod files, 0 tiles, 0 tree heads",
+            "- only in one: 1 zip, 0 go.mod files, 0 tiles, 0 tree heads",
             "+ only in two: 2 zips, 0 go.mod files, 0 tiles, 0 tree heads",
-            "1 module versions are the same in both",
+            "1 module version is the same in both",
         ]
     );
     let done = world
@@ -86,7 +86,7 @@ fn a_folder_of_bundles_is_one_side_and_a_list_is_another() {
     let done = world.run(&["diff", "all", "two"]).ok();
     assert!(
         done.stdout
-            .starts_with("- zip m.test/a@v1.0.0\n- only in all: 1 zips"),
+            .starts_with("- zip m.test/a@v1.0.0\n- only in all: 1 zip,"),
         "{}",
         done.stdout
     );

@@ -3,7 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use modferry_cli::{bytes, duration};
+use modferry_cli::{bytes, count, duration};
 use modferry_protocol::bundle::{Basis, Manifest};
 use modferry_protocol::sumdb::{DbName, TreeHead};
 use serde::{Serialize, Serializer};
@@ -207,109 +207,208 @@ impl fmt::Display for Report {
         )?;
         writeln!(f, "fingerprint {}", self.manifest.spoken())?;
         for (db, head) in &self.served {
-            writeln!(f, "checksum database {db}: a tree of {} records", head.size)?;
+            let records = count(head.size, "record");
+            writeln!(f, "checksum database {db}: a tree of {records}")?;
         }
-        let mut line = |count: u64, what: &str| writeln!(f, "{count:>9}  {what}");
+        // What holds of one, and of more.
+        let mut line = |count: u64, [one, more]: [&str; 2]| {
+            let what = if count == 1 { one } else { more };
+            writeln!(f, "{count:>9}  {what}")
+        };
         line(
             self.signers.len() as u64,
-            "trusted keys have signed the manifest",
+            [
+                "trusted key has signed the manifest",
+                "trusted keys have signed the manifest",
+            ],
         )?;
         line(
             self.volumes,
-            "volumes have the signed manifest and index, and follow on one another",
+            [
+                "volume has the signed manifest and index",
+                "volumes have the signed manifest and index, and follow on one another",
+            ],
         )?;
         line(
             self.entries,
-            &format!(
-                "entries ({}) have the SHA-256 of the signed index",
-                bytes(self.entry_bytes)
-            ),
+            [
+                &format!(
+                    "entry ({}) has the SHA-256 of the signed index",
+                    bytes(self.entry_bytes)
+                ),
+                &format!(
+                    "entries ({}) have the SHA-256 of the signed index",
+                    bytes(self.entry_bytes)
+                ),
+            ],
         )?;
         line(
             self.needs,
-            "module versions that this bundle builds on are held",
+            [
+                "module version that this bundle builds on is held",
+                "module versions that this bundle builds on are held",
+            ],
         )?;
         line(
             self.bases,
-            "zips that this bundle is packed against are held with those bytes",
+            [
+                "zip that this bundle is packed against is held with those bytes",
+                "zips that this bundle is packed against are held with those bytes",
+            ],
         )?;
         line(
             self.tombstones,
-            "tombstones contradict nothing that the bundle needs or carries",
+            [
+                "tombstone contradicts nothing that the bundle needs or carries",
+                "tombstones contradict nothing that the bundle needs or carries",
+            ],
         )?;
         line(
             self.needed_files,
-            "files that this bundle builds on are held with those bytes",
+            [
+                "file that this bundle builds on is held with those bytes",
+                "files that this bundle builds on are held with those bytes",
+            ],
         )?;
         line(
             self.gone_files,
-            "files are taken back that it neither needs nor carries",
+            [
+                "file is taken back that it neither needs nor carries",
+                "files are taken back that it neither needs nor carries",
+            ],
         )?;
         line(
             self.trust_notes,
-            "trust notes are well-formed and of their number",
+            [
+                "trust note is well-formed and of its number",
+                "trust notes are well-formed and of their number",
+            ],
         )?;
         line(
             self.heads,
-            "tree heads are signed by their checksum database",
+            [
+                "tree head is signed by its checksum database",
+                "tree heads are signed by their checksum database",
+            ],
         )?;
         line(
             self.older_heads,
-            "older tree heads are continued by the new ones",
+            [
+                "older tree head is continued by the new one",
+                "older tree heads are continued by the new ones",
+            ],
         )?;
-        line(self.tiles, "tiles lead to a signed tree head")?;
-        line(self.records, "records are in a signed tree")?;
+        line(
+            self.tiles,
+            [
+                "tile leads to a signed tree head",
+                "tiles lead to a signed tree head",
+            ],
+        )?;
+        line(
+            self.records,
+            ["record is in a signed tree", "records are in a signed tree"],
+        )?;
         line(
             self.pins,
-            "private module versions are pinned by a key that may vouch for them here",
+            [
+                "private module version is pinned by a key that may vouch for them here",
+                "private module versions are pinned by a key that may vouch for them here",
+            ],
         )?;
-        line(self.infos, "infos are of their version")?;
-        line(self.mods, "go.mod files have the h1 of their record or pin")?;
+        line(
+            self.infos,
+            ["info is of its version", "infos are of their version"],
+        )?;
+        line(
+            self.mods,
+            [
+                "go.mod file has the h1 of its record or pin",
+                "go.mod files have the h1 of their record or pin",
+            ],
+        )?;
         line(
             self.queries,
-            "answers to queries name a version that is whole here",
+            [
+                "answer to a query names a version that is whole here",
+                "answers to queries name a version that is whole here",
+            ],
         )?;
         line(
             self.documents,
-            "documents of a vulnerability database are what their names say, and all of it",
+            [
+                "document of a vulnerability database is what its name says, and all of it",
+                "documents of a vulnerability database are what their names say, and all of it",
+            ],
         )?;
         line(
             self.contents,
-            &format!(
-                "frames of contents ({}) are as the format has them",
-                bytes(self.content_bytes)
-            ),
+            [
+                &format!(
+                    "frame of contents ({}) is as the format has them",
+                    bytes(self.content_bytes)
+                ),
+                &format!(
+                    "frames of contents ({}) are as the format has them",
+                    bytes(self.content_bytes)
+                ),
+            ],
         )?;
         line(
             self.deflated,
-            &format!(
-                "deflate streams ({}) were written of them, and inflate to them",
-                bytes(self.deflated_bytes)
-            ),
+            [
+                &format!(
+                    "deflate stream ({}) was written of them, and inflates to them",
+                    bytes(self.deflated_bytes)
+                ),
+                &format!(
+                    "deflate streams ({}) were written of them, and inflate to them",
+                    bytes(self.deflated_bytes)
+                ),
+            ],
         )?;
         line(
             self.packed_zips,
-            "zips were put together from them, and have the SHA-256 of the signed index",
+            [
+                "zip was put together from them, and has the SHA-256 of the signed index",
+                "zips were put together from them, and have the SHA-256 of the signed index",
+            ],
         )?;
         line(
             self.zips,
-            &format!(
-                "zips ({}, unpacked {}) keep the rules and have the h1 of their record or pin",
-                bytes(self.zip_bytes),
-                bytes(self.unpacked_bytes)
-            ),
+            [
+                &format!(
+                    "zip ({}, unpacked {}) keeps the rules and has the h1 of its record or pin",
+                    bytes(self.zip_bytes),
+                    bytes(self.unpacked_bytes)
+                ),
+                &format!(
+                    "zips ({}, unpacked {}) keep the rules and have the h1 of their record or pin",
+                    bytes(self.zip_bytes),
+                    bytes(self.unpacked_bytes)
+                ),
+            ],
         )?;
         line(
             self.files,
-            &format!(
-                "opaque files ({}) have the SHA-256 of the signed index",
-                bytes(self.file_bytes)
-            ),
+            [
+                &format!(
+                    "opaque file ({}) has the SHA-256 of the signed index",
+                    bytes(self.file_bytes)
+                ),
+                &format!(
+                    "opaque files ({}) have the SHA-256 of the signed index",
+                    bytes(self.file_bytes)
+                ),
+            ],
         )?;
         if !self.manifest.missing.is_empty() {
             line(
                 self.manifest.missing.len() as u64,
-                "module versions could not be had when this was exported, and are not in it",
+                [
+                    "module version could not be had when this was exported, and is not in it",
+                    "module versions could not be had when this was exported, and are not in it",
+                ],
             )?;
         }
         writeln!(

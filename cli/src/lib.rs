@@ -25,4 +25,4 @@ pub use logging::init_tracing;
 pub use memory::give_back_what_is_freed;
 pub use path::folder_of;
 pub use rate::{Rate, RateError};
-pub use units::{ByteSize, UnitError, bytes, duration, parse_bytes};
+pub use units::{ByteSize, UnitError, bytes, count, duration, parse_bytes};

@@ -1,4 +1,4 @@
-//! Sizes and times as people write and read them.
+//! Sizes, times and numbers of things as people write and read them.
 //!
 //! Sizes are printed in powers of ten ("1.2 GB", as disks and sticks are sold) and read in either kind:
 //! "700MB" is 700,000,000 bytes, "4 GiB" is 4 × 2^30. A bare "4G" means one thing to `dd` and another to
@@ -32,6 +32,18 @@ pub fn bytes(n: u64) -> String {
             (u128::from(n) + u128::from(scale) / 2) / u128::from(scale),
             UNITS[unit]
         )
+    }
+}
+
+/// So many of them: "1 zip", "2 zips", "3 entries". `one` is the word, or the words, for one.
+pub fn count(n: impl fmt::Display, one: &str) -> String {
+    let n = n.to_string();
+    let stem = one.strip_suffix('y');
+    let consonant = |stem: &&str| !stem.ends_with(['a', 'e', 'i', 'o', 'u']);
+    match stem.filter(consonant) {
+        _ if n == "1" => format!("1 {one}"),
+        Some(stem) => format!("{n} {stem}ies"),
+        None => format!("{n} {one}s"),
     }
 }
 
@@ -183,6 +195,21 @@ mod tests {
         ] {
             assert_eq!(bytes(n), text, "{n}");
         }
+    }
+
+    #[test]
+    fn one_is_no_plural() {
+        for (n, one, text) in [
+            (0, "go.mod file", "0 go.mod files"),
+            (1, "module version", "1 module version"),
+            (2, "module version", "2 module versions"),
+            (1, "entry", "1 entry"),
+            (11, "entry", "11 entries"),
+            (2, "key", "2 keys"),
+        ] {
+            assert_eq!(count(n, one), text);
+        }
+        assert_eq!(count(u64::MAX, "B"), "18446744073709551615 Bs");
     }
 
     #[test]

@@ -4,6 +4,7 @@
 //! that cannot be served is worded here, where it is known why: `go` prints these texts.
 
 use modferry_appliance::store::{Reader, StoreError, Value, hex};
+use modferry_cli::count;
 use modferry_protocol::bundle::DocumentName;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::module::pattern::match_prefix_patterns;
@@ -199,9 +200,11 @@ fn read_tile(
     if needed > u128::from(size) {
         ahead();
         return Err(Refusal::NotCarried(format!(
-            "{name} {tile} lies past the newest tree here, which has {size} records: this client has seen a newer tree; \
-             import a bundle with a tree of at least {needed} records, or remove the client's stored head, \
-             the file GOPATH/pkg/sumdb/{name}/latest"
+            "{name} {tile} lies past the newest tree here, which has {}: this client has seen a newer tree; \
+             import a bundle with a tree of at least {}, or remove the client's stored head, \
+             the file GOPATH/pkg/sumdb/{name}/latest",
+            count(size, "record"),
+            count(needed, "record")
         )));
     }
     Err(Refusal::NotCarried(format!(

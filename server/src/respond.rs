@@ -149,7 +149,10 @@ impl Exchange<'_> {
                 return self.tell(StatusCode::PRECONDITION_FAILED, text, |_| {});
             }
             Sent::Unsatisfiable => {
-                let text = format!("range not satisfiable: there are {size} bytes");
+                let text = format!(
+                    "range not satisfiable: there are {}",
+                    modferry_cli::count(size, "byte")
+                );
                 return self.tell(StatusCode::RANGE_NOT_SATISFIABLE, &text, |headers| {
                     put(headers, header::CONTENT_RANGE, &format!("bytes */{size}"));
                 });

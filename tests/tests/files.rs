@@ -47,7 +47,7 @@ fn files_are_carried_and_served_with_their_hashes() {
     let (exported, out) = site.export(&["--config", &config, "--volume-size", "1 MB"]);
     exported.ok();
     site.appliance(&["verify", &out]).ok();
-    site.appliance(&["import", &out]).ok().says("opaque files");
+    site.appliance(&["import", &out]).ok().says("opaque file");
     site.appliance(&["fsck"]).ok();
     site.appliance(&["list"]).ok().says("file tool.tar (");
 
@@ -125,10 +125,10 @@ fn files_that_are_taken_back_are_removed_by_gc() {
     site.appliance(&["gc"])
         .expect(2)
         .says("goes: the file b.pem");
-    site.appliance(&["gc", "--yes"]).ok().says("1 files (5 B)");
+    site.appliance(&["gc", "--yes"]).ok().says("1 file (5 B)");
     site.appliance(&["status"])
         .ok()
-        .says("0 zips removed, 0 B; 1 opaque files, 5 B");
+        .says("0 zips removed, 0 B; 1 opaque file, 5 B");
     site.appliance(&["fsck"]).ok();
     let server = site.serve();
     let (_, list) = get(server.address(), "/files/", "");

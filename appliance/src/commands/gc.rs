@@ -6,7 +6,7 @@ use crate::Failed;
 use crate::args::{Args, Gc};
 use modferry_appliance::import;
 use modferry_appliance::store::{Extent, Found, FoundFile, Store, StoreError};
-use modferry_cli::{Exit, Fault, bytes, print_json};
+use modferry_cli::{Exit, Fault, bytes, count, print_json};
 use serde_json::{Map, Value, json};
 use std::io::{self, IsTerminal, Write};
 use std::path::Path;
@@ -47,13 +47,13 @@ pub fn gc(args: &Args, store: &Path, what: &Gc) -> Result<(), Failed> {
     let removed = collection.removed().clone();
     if !args.json {
         let all = format!(
-            "{} module versions: {} zips ({}), {} go.mod files; {} modules wholly; {} files ({})",
-            collection.versions(),
-            removed.zips,
+            "{}: {} ({}), {}; {} wholly; {} ({})",
+            count(collection.versions(), "module version"),
+            count(removed.zips, "zip"),
             bytes(removed.zip_bytes),
-            removed.mods,
-            removed.modules,
-            removed.files,
+            count(removed.mods, "go.mod file"),
+            count(removed.modules, "module"),
+            count(removed.files, "file"),
             bytes(removed.file_bytes)
         );
         print(&all).map_err(unwritable)?;
@@ -117,8 +117,10 @@ fn vulndb(args: &Args, store: &Store, yes: bool) -> Result<(), Failed> {
     let modified = &held.snapshot.modified;
     if !args.json {
         let all = format!(
-            "goes: the vulnerability database of {modified}, which bundle {} of {} brought: {} documents",
-            held.sequence, held.stream, held.snapshot.documents
+            "goes: the vulnerability database of {modified}, which bundle {} of {} brought: {}",
+            held.sequence,
+            held.stream,
+            count(held.snapshot.documents, "document")
         );
         print(&all).map_err(unwritable)?;
     }

@@ -4,7 +4,7 @@ use super::{failed, print, reader, unwritable};
 use crate::Failed;
 use crate::args::Args;
 use modferry_appliance::store::{Answered, HeldVulndb, Reader, StoreError, Zip, hex};
-use modferry_cli::{bytes, print_json};
+use modferry_cli::{bytes, count, print_json};
 use modferry_protocol::bundle::FileName;
 use modferry_protocol::module::ModuleVersion;
 use serde_json::json;
@@ -75,8 +75,9 @@ fn print_vulndb(args: &Args, held: &HeldVulndb) -> io::Result<()> {
             "sequence": held.sequence,
         })),
         false => print(&format!(
-            "vulnerability database of {} ({} documents, SHA-256 {sha256})",
-            snapshot.modified, snapshot.documents
+            "vulnerability database of {} ({}, SHA-256 {sha256})",
+            snapshot.modified,
+            count(snapshot.documents, "document")
         )),
     }
 }

@@ -10,7 +10,7 @@ use modferry_appliance::store::{Event, LedgerEntry, SCHEMA, StoreError, Totals, 
 use modferry_appliance::trust::{
     Kind, PendingNote, SignedImport, Taken, TrustStore, imports_text, signed_by,
 };
-use modferry_cli::bytes;
+use modferry_cli::{bytes, count};
 use serde::Serialize;
 use std::fmt::Write as _;
 use std::path::Path;
@@ -138,25 +138,25 @@ fn look(view: &View, entries: u64) -> Result<Status, StoreError> {
 fn text(status: &Status) -> String {
     let counts = &status.totals.counts;
     let mut text = format!(
-        "store {} ({})\n  module versions  {} of {} modules\n  go.mod files     {}\n  zips             {} ({})\n  \
-         sumdb            {} records, {} tiles\n  trusted keys     {} for bundles",
+        "store {} ({})\n  module versions  {} of {}\n  go.mod files     {}\n  zips             {} ({})\n  \
+         sumdb            {}, {}\n  trusted keys     {} for bundles",
         status.store,
         status.schema,
         counts.versions,
-        counts.modules,
+        count(counts.modules, "module"),
         counts.mods,
         counts.zips,
         bytes(counts.zip_bytes),
-        counts.records,
-        counts.tiles,
+        count(counts.records, "record"),
+        count(counts.tiles, "tile"),
         status.trusted_bundle_keys
     );
     // Writing to a String cannot fail.
     if status.totals.gone > 0 {
         let _ = write!(
             text,
-            "\n  gone             {} module versions that no stream names any more (modferry-appliance gc)",
-            status.totals.gone
+            "\n  gone             {} that no stream names any more (modferry-appliance gc)",
+            count(status.totals.gone, "module version")
         );
     }
     if status.totals.gone_files > 0 {
@@ -169,15 +169,21 @@ fn text(status: &Status) -> String {
     for head in &status.tree_heads {
         let _ = write!(
             text,
-            "\ntree head {}: {} records, {} (heads so far: {})",
-            head.database, head.size, head.hash, head.heads
+            "\ntree head {}: {}, {} (heads so far: {})",
+            head.database,
+            count(head.size, "record"),
+            head.hash,
+            head.heads
         );
     }
     if let Some(vulndb) = &status.vulnerability_database {
         let _ = write!(
             text,
-            "\nvulnerability database of {}: {} documents (stream {}, bundle {})",
-            vulndb.modified, vulndb.documents, vulndb.stream, vulndb.sequence
+            "\nvulnerability database of {}: {} (stream {}, bundle {})",
+            vulndb.modified,
+            count(vulndb.documents, "document"),
+            vulndb.stream,
+            vulndb.sequence
         );
     }
     for (name, stream) in &status.totals.streams {
@@ -225,23 +231,24 @@ fn text(status: &Status) -> String {
 fn told(entry: &LedgerEntry) -> String {
     match &entry.event {
         Event::Import(import) => format!(
-            "import {} {}: {} new module versions, {}",
+            "import {} {}: {}, {}",
             import.source.stream,
             import.source.sequence,
-            import.added.versions,
+            count(import.added.versions, "new module version"),
             bytes(import.added.zip_bytes)
         ),
         Event::Gc(gc) => {
             let modules = format!(
-                "gc: {} go.mod files and {} zips removed, {}",
-                gc.removed.mods,
-                gc.removed.zips,
+                "gc: {} and {} removed, {}",
+                count(gc.removed.mods, "go.mod file"),
+                count(gc.removed.zips, "zip"),
                 bytes(gc.removed.zip_bytes)
             );
             match gc.removed.files {
                 0 => modules,
                 files => format!(
-                    "{modules}; {files} opaque files, {}",
+                    "{modules}; {}, {}",
+                    count(files, "opaque file"),
                     bytes(gc.removed.file_bytes)
                 ),
             }

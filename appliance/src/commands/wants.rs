@@ -6,7 +6,7 @@ use crate::args::{Args, Wants};
 use modferry_appliance::identity::identity;
 use modferry_appliance::wants::{Filter, Listed, Listing, file, list};
 use modferry_cli::wants::{self as format, Time};
-use modferry_cli::{Exit, Fault, print_json};
+use modferry_cli::{Exit, Fault, count, print_json};
 use modferry_protocol::note::SigningKey;
 use serde_json::json;
 use std::fmt::Write as _;
@@ -87,9 +87,9 @@ fn summary(listing: &Listing, private: bool) -> String {
         (0, Some(_)) => "nothing is wanted".into(),
         (_, _) => format!("{wanted} wanted: times asked, last time, what"),
     };
-    let mut line = |what: &str, count: u64, words: &str| {
-        if count > 0 {
-            let _ = write!(text, "\n  {what}: {count} {words}");
+    let mut line = |what: &str, all: u64, words: &str| {
+        if all > 0 {
+            let _ = write!(text, "\n  {what}: {all} {words}");
         }
     };
     let left = "left out";
@@ -114,18 +114,20 @@ fn summary(listing: &Listing, private: bool) -> String {
         listing.not_of_one as u64,
         "of more than one version each: no go command asks for that",
     );
-    let others = match (private, listing.others) {
-        (true, 1) => "public want, which is listed without --private",
-        (true, _) => "public wants, which are listed without --private",
-        (false, 1) => "private want, which --private lists",
-        (false, _) => "private wants, which --private lists",
-    };
-    line("kept apart", listing.others as u64, others);
-    line(
-        "not taken down",
-        listing.left_out,
-        "requests, by the server's limits",
-    );
+    if listing.others > 0 {
+        let others = match private {
+            true => count(listing.others, "public want") + ", listed without --private",
+            false => count(listing.others, "private want") + ", which --private lists",
+        };
+        let _ = write!(text, "\n  kept apart: {others}");
+    }
+    if listing.left_out > 0 {
+        let requests = count(listing.left_out, "request");
+        let _ = write!(
+            text,
+            "\n  not taken down: {requests}, by the server's limits"
+        );
+    }
     text
 }
 
@@ -156,12 +158,12 @@ fn write(
         listing.told.add(&listed.missed);
     }
     listing.told.write(store).map_err(failed)?;
-    let (count, left) = (written.wants.len(), written.without_room);
+    let (wants, left) = (written.wants.len(), written.without_room);
     let told = json!({
-        "file": path, "wants": count, "without_room": left, "key": key.verifier().to_string(),
+        "file": path, "wants": wants, "without_room": left, "key": key.verifier().to_string(),
     });
     say(args, &told, || {
-        let mut text = signed(path, count, &key);
+        let mut text = signed(path, wants, &key);
         if left > 0 {
             let _ = write!(
                 text,
@@ -178,10 +180,11 @@ fn forget(args: &Args, store: &Path, mut listing: Listing) -> Result<(), Failed>
         listing.told.add(&listed.missed);
     }
     listing.told.write(store).map_err(failed)?;
-    let count = listing.wants.len();
-    say(args, &json!({ "forgotten": count }), || {
-        let are = if count == 1 { "want is" } else { "wants are" };
-        format!("{count} {are} left out from now on, until somebody asks again")
+    let forgotten = listing.wants.len();
+    say(args, &json!({ "forgotten": forgotten }), || {
+        let are = if forgotten == 1 { "is" } else { "are" };
+        let wants = count(forgotten, "want");
+        format!("{wants} {are} left out from now on, until somebody asks again")
     })
 }
 
@@ -191,19 +194,18 @@ fn sign(args: &Args, store: &Path, path: &Path, what: &Wants) -> Result<(), Fail
     let key = own_key(args, store, what)?;
     let (wants, note) = format::sign(path, &bytes, &key).map_err(failed)?;
     write_note(path, &note)?;
-    let count = wants.wants.len();
-    let told = json!({ "file": path, "wants": count, "key": key.verifier().to_string() });
-    say(args, &told, || signed(path, count, &key))
+    let wants = wants.wants.len();
+    let told = json!({ "file": path, "wants": wants, "key": key.verifier().to_string() });
+    say(args, &told, || signed(path, wants, &key))
 }
 
-fn signed(path: &Path, count: usize, key: &SigningKey) -> String {
-    let count = match count {
+fn signed(path: &Path, wants: usize, key: &SigningKey) -> String {
+    let wants = match wants {
         0 => "empty, nothing is wanted".into(),
-        1 => "1 want".into(),
-        count => format!("{count} wants"),
+        wants => count(wants, "want"),
     };
     let (path, key) = (path.display(), key.verifier().short_name());
-    format!("{path}: {count}, signed by {key}")
+    format!("{path}: {wants}, signed by {key}")
 }
 
 /// The store's own key, told of where it is new.

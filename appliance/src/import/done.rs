@@ -4,7 +4,7 @@ use super::ImportError;
 use crate::store::{Counts, Kept, VulndbTaken, hex};
 use crate::trust::{SignedImport, Taken, imports_text};
 use modferry_checker::Report;
-use modferry_cli::{bytes, duration};
+use modferry_cli::{bytes, count, duration};
 use modferry_protocol::bundle::Manifest;
 use serde::Serialize;
 use std::fmt;
@@ -155,15 +155,15 @@ impl fmt::Display for Done {
             )?;
             write!(
                 f,
-                "\n  new: {} module versions of {} new modules, {} zips ({}), {} go.mod files, {} records, {} tiles, {} tree heads",
-                added.versions,
-                added.modules,
-                added.zips,
+                "\n  new: {} of {}, {} ({}), {}, {}, {}, {}",
+                count(added.versions, "module version"),
+                count(added.modules, "new module"),
+                count(added.zips, "zip"),
                 bytes(added.zip_bytes),
-                added.mods,
-                added.records,
-                added.tiles,
-                added.heads
+                count(added.mods, "go.mod file"),
+                count(added.records, "record"),
+                count(added.tiles, "tile"),
+                count(added.heads, "tree head")
             )?;
         }
         if let Some(kept) = &self.kept
@@ -172,15 +172,21 @@ impl fmt::Display for Done {
             let all = kept.infos + kept.mods + kept.zips;
             write!(
                 f,
-                "\n  note: {all} things are held in other bytes already and stay as they are: {}",
+                "\n  note: {}: {}",
+                match all {
+                    1 => "1 thing is held in other bytes already and stays as it is".to_owned(),
+                    all =>
+                        format!("{all} things are held in other bytes already and stay as they are"),
+                },
                 kept.names.join(", ")
             )?;
         }
         if let Some(vulndb) = &self.vulndb {
             write!(
                 f,
-                "\n  vulnerability database of {} ({} documents): ",
-                vulndb.modified, vulndb.documents
+                "\n  vulnerability database of {} ({}): ",
+                vulndb.modified,
+                count(vulndb.documents, "document")
             )?;
             match &vulndb.before {
                 _ if vulndb.served => f.write_str("served from now on")?,

@@ -7,7 +7,7 @@
 
 use super::{Done, Outcome};
 use crate::store::{Import, LedgerEntry, StoreError, View};
-use modferry_cli::bytes;
+use modferry_cli::{bytes, count};
 use serde_json::json;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io::{self, Write};
@@ -81,14 +81,14 @@ fn from_ledger(entry: &LedgerEntry, import: &Import) -> String {
     }
     let added = &import.added;
     text + &format!(
-        "new: {} module versions, {} zips ({}), {} go.mod files, {} records, {} tiles, {} tree heads",
-        added.versions,
-        added.zips,
+        "new: {}, {} ({}), {}, {}, {}, {}",
+        count(added.versions, "module version"),
+        count(added.zips, "zip"),
         bytes(added.zip_bytes),
-        added.mods,
-        added.records,
-        added.tiles,
-        added.heads
+        count(added.mods, "go.mod file"),
+        count(added.records, "record"),
+        count(added.tiles, "tile"),
+        count(added.heads, "tree head")
     )
 }
 

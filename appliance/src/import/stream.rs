@@ -67,8 +67,8 @@ pub(super) fn notes(view: &View, manifest: &Manifest) -> Result<Vec<String>, Sto
     }
     if !manifest.missing.is_empty() {
         notes.push(format!(
-            "{} module versions could not be had when it was exported, and are not in it",
-            manifest.missing.len()
+            "not in it, since it could not be had when it was exported: {}",
+            modferry_cli::count(manifest.missing.len(), "module version")
         ));
     }
     Ok(notes)

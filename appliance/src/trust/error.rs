@@ -102,7 +102,7 @@ pub enum TrustStoreError {
         path: PathBuf,
     },
     /// More signatures required than there are keys to give them.
-    #[error("{required} signatures are required, and {keys} keys are trusted to sign bundles")]
+    #[error("{} required, and {} trusted to sign bundles", are(*required, "signature"), are(*keys, "key"))]
     TooFewKeys {
         /// How many are required.
         required: usize,
@@ -193,6 +193,12 @@ pub enum NotANote {
     /// A line names a key that is known here, and the signature is not that key's.
     #[error("a signature on it is false")]
     False(#[source] NoteError),
+}
+
+/// So many of them are.
+fn are(n: usize, one: &str) -> String {
+    let are = if n == 1 { "is" } else { "are" };
+    format!("{} {are}", modferry_cli::count(n, one))
 }
 
 impl Failure for TrustStoreError {

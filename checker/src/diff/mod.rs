@@ -16,7 +16,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::io;
 
-use modferry_cli::{Exit, Failure};
+use modferry_cli::{Exit, Failure, count};
 use modferry_protocol::bundle::Level;
 use modferry_protocol::module::ModuleVersion;
 use modferry_protocol::sumdb::{DbName, Tile, TreeHead};
@@ -195,18 +195,21 @@ impl fmt::Display for Summary {
         for (sign, name, only) in [('-', &self.a, &self.only_a), ('+', &self.b, &self.only_b)] {
             write!(
                 f,
-                "{sign} only in {name}: {} zips, {} go.mod files",
-                only.zips, only.mods
+                "{sign} only in {name}: {}, {}",
+                count(only.zips, "zip"),
+                count(only.mods, "go.mod file")
             )?;
-            for (count, what) in [(only.tiles, "tiles"), (only.heads, "tree heads")] {
-                match count {
-                    Some(count) => write!(f, ", {count} {what}")?,
-                    None => write!(f, ", {what} not known")?,
+            for (number, what) in [(only.tiles, "tile"), (only.heads, "tree head")] {
+                match number {
+                    Some(number) => write!(f, ", {}", count(number, what))?,
+                    None => write!(f, ", {what}s not known")?,
                 }
             }
             writeln!(f)?;
         }
-        write!(f, "{} module versions are the same in both", self.same)
+        let same = count(self.same, "module version");
+        let are = if self.same == 1 { "is" } else { "are" };
+        write!(f, "{same} {are} the same in both")
     }
 }
 

@@ -79,8 +79,8 @@ fn both_directions_and_both_levels() {
     assert_eq!((summary.only_a, summary.only_b), (only(1, 0), only(2, 1)));
     assert_eq!(
         summary.to_string(),
-        "- only in a: 1 zips, 0 go.mod files, tiles not known, tree heads not known\n\
-         + only in b: 2 zips, 1 go.mod files, tiles not known, tree heads not known\n\
+        "- only in a: 1 zip, 0 go.mod files, tiles not known, tree heads not known\n\
+         + only in b: 2 zips, 1 go.mod file, tiles not known, tree heads not known\n\
          2 module versions are the same in both"
     );
     let (lines, summary) = told(side("a", &[]), side("b", &[]));

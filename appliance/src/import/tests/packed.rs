@@ -117,7 +117,7 @@ fn a_patch_release_is_put_together_from_what_the_store_holds() {
     let done = site.import_one(&patch).unwrap();
     let text = done.to_string();
     assert!(
-        text.contains("1  zips that this bundle is packed against are held with those bytes"),
+        text.contains("1  zip that this bundle is packed against is held with those bytes"),
         "{text}"
     );
     let checks = done.checks.unwrap();

@@ -86,7 +86,10 @@ pub struct Check {
 
 /// The store is damaged.
 #[derive(Debug, thiserror::Error)]
-#[error("the store is damaged: {damaged} things are not what they should be")]
+#[error("the store is damaged: {}", match damaged {
+    1 => "1 thing is not what it should be".to_owned(),
+    more => format!("{more} things are not what they should be"),
+})]
 pub struct Damaged {
     /// How many.
     pub damaged: u64,

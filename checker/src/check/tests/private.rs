@@ -54,7 +54,7 @@ fn what_the_policy_lets_the_key_bring_comes_by_its_pin() {
     let report = world.check_on(&mut stage, &with(&world, &module)).unwrap();
     assert_eq!((report.pins, report.records, report.zips), (1, 3, 4));
     let line =
-        "        1  private module versions are pinned by a key that may vouch for them here\n";
+        "        1  private module version is pinned by a key that may vouch for them here\n";
     assert!(report.to_string().contains(line), "{report}");
     stage.commit(report.served);
 

@@ -34,7 +34,7 @@ fn an_answer_may_name_what_the_bundle_brings_or_what_is_held() {
     assert!(
         report
             .to_string()
-            .contains("        1  answers to queries name a version that is whole here\n"),
+            .contains("        1  answer to a query names a version that is whole here\n"),
         "{report}"
     );
     let item = query(&world.modules[0], "main");

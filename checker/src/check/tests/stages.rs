@@ -291,13 +291,13 @@ fn a_report_tells_what_passed() {
     );
     // Every check with its count, also where there was nothing to check.
     for line in [
-        "        1  trusted keys have signed the manifest",
+        "        1  trusted key has signed the manifest",
         "  entries (",
         "        0  module versions that this bundle builds on are held",
         "        0  zips that this bundle is packed against are held",
         "        0  tombstones contradict nothing",
         "        0  trust notes are well-formed",
-        "        1  tree heads are signed",
+        "        1  tree head is signed",
         "        0  older tree heads are continued",
         "  tiles lead to a signed tree head",
         "        3  records are in a signed tree",
