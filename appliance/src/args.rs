@@ -290,7 +290,7 @@ pub struct Wants {
     #[arg(long, value_name = "N", default_value_t = 1)]
     pub at_least: u64,
 
-    /// Private names instead of public ones: those that the server's `private` patterns match
+    /// Private names instead of public ones: those that the server's `private` patterns match; a file marks each as that
     #[arg(long)]
     pub private: bool,
 
