@@ -68,6 +68,36 @@ fn a_module_is_followed_as_far_as_it_is_said() {
 }
 
 #[test]
+fn what_is_gone_below_the_pruned_graph_is_told_and_fails_where_imports_are_all_that_counts() {
+    let mut world = World::new();
+    // a was never tidied: it does not list what the packages of b import.
+    for (name, requires) in [("a", Some("b")), ("b", Some("gone")), ("gone", None)] {
+        let mut go_mod = format!("module m.test/{name}\n\ngo 1.21\n");
+        let mut file = "package p\n".to_owned();
+        if let Some(required) = requires {
+            go_mod += &format!("\nrequire m.test/{required} v1.0.0\n");
+            file += &format!("\nimport _ \"m.test/{required}\"\n");
+        }
+        let files = [("go.mod", &*go_mod), ("p.go", &*file)];
+        world.add(&TestModule::new(&format!("m.test/{name}@v1.0.0"), &files));
+    }
+    world.publish();
+    std::fs::remove_dir_all(world.path("up/m.test/gone")).unwrap();
+    let export = ["export", "--key", "site.key", "--out", "out"];
+    for command in [&["plan"][..], &export, &["plan"]] {
+        let run = |more: &[&str]| world.run(&[command, &["m.test/a@v1.0.0"], more].concat());
+        run(&["--follow", "build"])
+            .exits(9)
+            .says("m.test/gone@v1.0.0: go.mod: ")
+            .says("(required by m.test/a@v1.0.0 -> m.test/b@v1.0.0)");
+        run(&[]).ok().tells(
+            "not carried, though a build may need it: go.mod of m.test/gone@v1.0.0 (nobody named it; wanted for \
+             m.test/a@v1.0.0 -> m.test/b@v1.0.0): ",
+        );
+    }
+}
+
+#[test]
 fn a_project_is_followed_by_what_its_files_import() {
     let world = world();
     let go_mod = "module app\n\ngo 1.21\n\nrequire m.test/a v1.0.0\nrequire (\n\tm.test/b v1.0.0 // indirect\n\
