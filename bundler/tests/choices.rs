@@ -207,6 +207,10 @@ fn each_malformed_query_is_a_usage_error_and_nothing_is_asked() {
             "platforms: [linux]",
             "modferry.yaml:1:13: platforms[0]: \"linux\" is no platform",
         ),
+        (
+            "follow: test\nplatforms: [linux/adm64]",
+            "modferry.yaml:2:13: platforms[0]: \"linux/adm64\" is no platform: Go knows no GOARCH \"adm64\" (perhaps amd64?)",
+        ),
     ] {
         write(&world.path("modferry.yaml"), key.as_bytes());
         world

@@ -258,6 +258,20 @@ fn flags_name_files_and_private_upstreams_as_the_file_does() {
 }
 
 #[test]
+fn a_toolchain_of_a_platform_that_is_not_known_yet_is_a_module_like_others() {
+    let mut world = world();
+    let name = "golang.org/toolchain@v0.0.1-go1.99.0.newos-newarch";
+    world.add(&common::module(name, None, &[]));
+    world.publish();
+    world
+        .export(&[name, "--platforms", "newos/newarch"])
+        .exits(2)
+        .says("Go knows no GOOS \"newos\"");
+    world.export(&[name]).ok();
+    assert_eq!(world.carried("out", "zip"), name);
+}
+
+#[test]
 fn a_go_sum_is_carried_exactly() {
     let world = world();
     let (b, c) = (

@@ -18,6 +18,7 @@ mod main_module;
 pub mod mvs;
 pub mod packages;
 pub mod pattern;
+pub mod platform;
 pub mod query;
 pub mod resolve;
 pub mod sought;

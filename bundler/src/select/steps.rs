@@ -16,10 +16,11 @@ use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 use serde::Deserialize;
 
 use super::exclude::Exclude;
+use super::platform::Platform;
 use super::query::Query;
 use super::resolve::{Answer, Oracle, QueryAnswer, Question, Unanswered};
 use super::sought::Sought;
-use super::toolchains::{self, Lines, Platform, Toolchains};
+use super::toolchains::{self, Lines, Toolchains};
 use crate::basis::{Holdings, Parts};
 use crate::fetch::{Fatal, Level, Selected, Want};
 

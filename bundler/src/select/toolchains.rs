@@ -18,7 +18,7 @@ use modferry_protocol::module::{ModulePath, ModuleVersion, Version};
 use serde::de::{Deserialize, Deserializer, Error as _, SeqAccess, Visitor};
 
 use super::gover::{GoVersion, GoVersionError};
-use super::text;
+use super::platform::Platform;
 use crate::fetch::Level;
 
 /// The module that toolchains are versions of.
@@ -47,14 +47,7 @@ pub enum Wanted {
     Latest,
 }
 
-/// What a platform is: `linux/amd64`.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub struct Platform {
-    os: Box<str>,
-    arch: Box<str>,
-}
-
-/// Why a text names no toolchains or no platform.
+/// Why a text names no toolchains.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum ToolchainError {
     /// No version.
@@ -66,9 +59,6 @@ pub enum ToolchainError {
     /// No toolchain at all.
     #[error("toolchains: say auto, none, or versions as in 1.25.3,latest")]
     Empty,
-    /// No platform.
-    #[error("{0:?} is no platform: say it as in linux/amd64 or darwin/arm64")]
-    Platform(String),
 }
 
 /// The lines of a main module's go.mod that say which go it wants.
@@ -101,15 +91,7 @@ fn switched_to(version: &GoVersion) -> bool {
 /// The platforms, where nothing else is said. Not that of the machine that exports: what a bundle carries must not
 /// depend on who makes it. It is the one that `go get go@…` asks for in any case.
 pub fn platforms() -> Vec<Platform> {
-    vec![asked_for()]
-}
-
-/// The platform that the go command asks for, whatever its own.
-fn asked_for() -> Platform {
-    Platform {
-        os: "linux".into(),
-        arch: "amd64".into(),
-    }
+    vec![Platform::linux_amd64()]
 }
 
 /// What `auto` comes to: for these main modules, and modules with these go lines.
@@ -164,7 +146,7 @@ pub fn modules(
 ) -> BTreeMap<ModuleVersion, Level> {
     let mut modules = BTreeMap::new();
     for version in versions {
-        if let Some(module) = module(version, &asked_for()) {
+        if let Some(module) = module(version, &Platform::linux_amd64()) {
             modules.insert(module, Level::Listed);
         }
         for platform in platforms {
@@ -177,7 +159,7 @@ pub fn modules(
 }
 
 fn module(version: &GoVersion, platform: &Platform) -> Option<ModuleVersion> {
-    let Platform { os, arch } = platform;
+    let (os, arch) = (platform.os(), platform.arch());
     let version = Version::new(&format!("v0.0.1-go{version}.{os}-{arch}")).ok()?;
     ModuleVersion::new(ModulePath::new(MODULE).ok()?, version).ok()
 }
@@ -253,48 +235,6 @@ impl<'de> Deserialize<'de> for Toolchains {
             }
         }
         deserializer.deserialize_any(Words)
-    }
-}
-
-impl Platform {
-    /// As GOOS names it.
-    pub fn os(&self) -> &str {
-        &self.os
-    }
-
-    /// As GOARCH names it.
-    pub fn arch(&self) -> &str {
-        &self.arch
-    }
-}
-
-impl FromStr for Platform {
-    type Err = ToolchainError;
-
-    fn from_str(text: &str) -> Result<Platform, ToolchainError> {
-        let word = |word: &str| {
-            let plain = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit();
-            !word.is_empty() && word.bytes().all(plain)
-        };
-        match text.split_once('/') {
-            Some((os, arch)) if word(os) && word(arch) => Ok(Platform {
-                os: os.into(),
-                arch: arch.into(),
-            }),
-            _ => Err(ToolchainError::Platform(text.to_owned())),
-        }
-    }
-}
-
-impl fmt::Display for Platform {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}/{}", self.os, self.arch)
-    }
-}
-
-impl<'de> Deserialize<'de> for Platform {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Platform, D::Error> {
-        text::deserialize(deserializer, "a platform, as in linux/amd64")
     }
 }
 

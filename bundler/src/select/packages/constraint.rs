@@ -6,63 +6,13 @@
 //! platform would imply is not, and tags of one's own are not; releases (`go1.21`) and `cgo` count as both, since which
 //! Go there is behind the gap, and whether it has a C compiler, is not known here.
 
-use crate::select::toolchains::Platform;
+use crate::select::platform::{Platform, is_architecture, is_system, is_unix};
 
 /// Expressions with more operators than this are none, as for the go command.
 pub const MAX_OPERATORS: usize = 1000;
 
 /// The same for `// +build` lines.
 pub const MAX_OLD_OPERATORS: usize = 100;
-
-/// The names that GOOS has or had, and whether `unix` is set for them (internal/syslist). File names mean them.
-const SYSTEMS: [(&str, bool); 18] = [
-    ("aix", true),
-    ("android", true),
-    ("darwin", true),
-    ("dragonfly", true),
-    ("freebsd", true),
-    ("hurd", true),
-    ("illumos", true),
-    ("ios", true),
-    ("js", false),
-    ("linux", true),
-    ("nacl", false),
-    ("netbsd", true),
-    ("openbsd", true),
-    ("plan9", false),
-    ("solaris", true),
-    ("wasip1", false),
-    ("windows", false),
-    ("zos", false),
-];
-
-/// The names that GOARCH has or had.
-const ARCHITECTURES: [&str; 24] = [
-    "386",
-    "amd64",
-    "amd64p32",
-    "arm",
-    "arm64",
-    "arm64be",
-    "armbe",
-    "loong64",
-    "mips",
-    "mips64",
-    "mips64le",
-    "mips64p32",
-    "mips64p32le",
-    "mipsle",
-    "ppc",
-    "ppc64",
-    "ppc64le",
-    "riscv",
-    "riscv64",
-    "s390",
-    "s390x",
-    "sparc",
-    "sparc64",
-    "wasm",
-];
 
 /// Which files count.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -104,7 +54,7 @@ fn is_set(platform: &Platform, tag: &str, prefer: bool) -> bool {
         "linux" if os == "android" => return true,
         "solaris" if os == "illumos" => return true,
         "darwin" if os == "ios" => return true,
-        "unix" => return SYSTEMS.contains(&(os, true)),
+        "unix" => return is_unix(os),
         "cgo" => return prefer,
         _ => {}
     }
@@ -120,12 +70,10 @@ fn takes_name(platform: &Platform, name: &str) -> bool {
     if words.last() == Some(&"test") {
         words.pop();
     }
-    let is_os = |word: &str| SYSTEMS.iter().any(|(name, _)| *name == word);
-    let is_arch = |word: &str| ARCHITECTURES.contains(&word);
     let is = |word: &str| is_set(platform, word, true);
     match words[..] {
-        [.., os, arch] if is_os(os) && is_arch(arch) => is(os) && is(arch),
-        [.., word] if is_os(word) || is_arch(word) => is(word),
+        [.., os, arch] if is_system(os) && is_architecture(arch) => is(os) && is(arch),
+        [.., word] if is_system(word) || is_architecture(word) => is(word),
         _ => true,
     }
 }
