@@ -365,7 +365,7 @@ pub fn wants(data: &[u8]) {
 }
 
 fn without_places(mut wants: Wants) -> Wants {
-    wants.wants.iter_mut().for_each(|entry| entry.line = None);
+    wants.wants.iter_mut().for_each(|entry| entry.place = None);
     wants
 }
 
