@@ -189,7 +189,7 @@ fn gc_shows_first_and_removes_only_when_told() {
     assert!(site.run(&["gc"]).is(0).out.contains("nothing is gone"));
     let status = site.run(&["status"]).is(0).out;
     assert!(
-        status.contains("gc: 1 go.mod files and 2 zips removed"),
+        status.contains("gc: 1 go.mod file and 2 zips removed"),
         "{status}"
     );
     assert!(!status.contains("gone  "), "{status}");

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use modferry_checker::CheckError;
 use modferry_checker::diff::DiffError;
 use modferry_cli::wants::WantsError;
-use modferry_cli::{ConfigError, Exit, Failure, Fault, in_one_line};
+use modferry_cli::{ConfigError, Exit, Failure, Fault, count, in_one_line};
 use modferry_protocol::bundle::{CutError, IndexError, ListError, PackError, WriteError};
 
 use crate::fetch::{self, Fatal};
@@ -85,21 +85,13 @@ fn unavailable(failures: &[fetch::Failure], unanswered: usize) -> String {
         .count();
     let upstream = failures.len() + unanswered - refused;
     match (upstream, refused) {
-        (_, 0) => format!("{} cannot be had from upstream", things(upstream)),
-        (0, _) => format!("the policy refuses {}", things(refused)),
+        (_, 0) => format!("{} cannot be had from upstream", count(upstream, "thing")),
+        (0, _) => format!("the policy refuses {}", count(refused, "thing")),
         _ => format!(
             "{} cannot be had from upstream, and the policy refuses {}",
-            things(upstream),
-            things(refused)
+            count(upstream, "thing"),
+            count(refused, "thing")
         ),
-    }
-}
-
-fn things(count: usize) -> String {
-    if count == 1 {
-        "1 thing".into()
-    } else {
-        format!("{count} things")
     }
 }
 

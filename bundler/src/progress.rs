@@ -220,8 +220,8 @@ impl Progress {
                 )
             }
             "prove" => format!(
-                "proving against the checksum database: {} tiles",
-                count(&counts.tiles)
+                "proving against the checksum database: {}",
+                modferry_cli::count(count(&counts.tiles), "tile")
             ),
             other => {
                 let all = count(&counts.bytes_all);

@@ -99,7 +99,7 @@ fn a_bundle_that_builds_on_another_is_whole_and_what_it_needs_is_proven_elsewher
     let inspected = world.run(&["inspect", second]).ok();
     assert!(
         inspected.stdout.contains(
-            "\n  builds on bundle 1: needs 1 module versions that are held, takes 0 back\n"
+            "\n  builds on bundle 1: needs of what is held 1 module version, takes 0 back\n"
         ),
         "{}",
         inspected.stdout
@@ -117,7 +117,7 @@ fn a_bundle_that_builds_on_another_is_whole_and_what_it_needs_is_proven_elsewher
     assert!(
         verified.stdout.contains("default.000002.v001.tar: volume 1 of 1, entries 1 to 3: whole\n")
             && verified.stdout.ends_with(
-                "that takes what the bundle builds on (1 module versions, and tiles), which is where it goes: \
+                "that takes what the bundle builds on (1 module version, and tiles), which is where it goes: \
                  modferry-appliance verify proves it there\n"
             ),
         "{}",

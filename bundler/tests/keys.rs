@@ -215,7 +215,7 @@ fn a_second_person_signs_the_manifest_alone() {
     let done = world.run(&["sign", &manifest, "--key", "second.key"]).ok();
     for words in [
         "the manifest of bundle platform 1",
-        "1 modules with zips",
+        "1 zip (",
         "fingerprint ",
         "signed already, unchecked, by site+",
         "signed by second+",

@@ -13,7 +13,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::time::Duration;
 
-use modferry_cli::{bytes, duration, print_json, printable};
+use modferry_cli::{bytes, count, duration, print_json, printable};
 use modferry_protocol::bundle::Manifest;
 use modferry_protocol::module::ModuleVersion;
 use serde_json::json;
@@ -104,28 +104,38 @@ pub fn export(
         return Ok(());
     }
     let mut text = format!(
-        "exported {} {}: {} modules ({}) and {} go.mod files for version selection, in {}\n\
+        "exported {} {}: {} ({}) and {} for version selection, in {}\n\
          built on {}",
         manifest.stream,
         manifest.sequence,
-        totals.zips,
+        count(totals.zips, "module"),
         bytes(totals.zip_bytes),
-        totals.mods - totals.zips.min(totals.mods),
+        count(totals.mods - totals.zips.min(totals.mods), "go.mod file"),
         duration(took),
         exported.basis,
     );
     if manifest.needs > 0 {
-        text += &format!("; {} module versions are needed there", manifest.needs);
+        let are = if manifest.needs == 1 { "is" } else { "are" };
+        let needed = count(manifest.needs, "module version");
+        text += &format!("; {needed} {are} needed there");
     }
     if manifest.tombstones > 0 {
-        text += &format!("; {} are taken back", manifest.tombstones);
+        let are = if manifest.tombstones == 1 {
+            "is"
+        } else {
+            "are"
+        };
+        text += &format!("; {} {are} taken back", manifest.tombstones);
     }
     text += "\n";
     text += &packed(written);
     for (db, head) in &manifest.heads {
         text += &format!(
-            "proven against {db}: {} records in its tree of {}, carried with {} tiles; {} older tree heads are consistent\n",
-            totals.records, head.size, totals.tiles, exported.older_heads
+            "proven against {db}: {} in its tree of {}, carried with {}; consistent with {}\n",
+            count(totals.records, "record"),
+            head.size,
+            count(totals.tiles, "tile"),
+            count(exported.older_heads, "older tree head"),
         );
     }
     text += &vulnerable::counted(exported.known.as_ref());
@@ -166,13 +176,16 @@ fn packed(written: &Written) -> String {
         );
         text += &match written.manifest.bases {
             0 => "\n".into(),
-            count => format!("; {count} zips that the destination holds are built on\n"),
+            bases => format!(
+                "; built on: {} that the destination holds\n",
+                count(bases, "zip")
+            ),
         };
     }
     if let Some((module, why)) = written.verbatim.first() {
         text += &match written.verbatim.len() {
             1 => format!("not packed: {module}: {why}\n"),
-            count => format!("not packed: {count} zips, the first of them {module}: {why}\n"),
+            zips => format!("not packed: {zips} zips, the first of them {module}: {why}\n"),
         };
     }
     text
@@ -204,10 +217,11 @@ fn nothing_new(
         return Ok(());
     }
     let mut text = format!(
-        "nothing new in {stream}: the destination holds all {} module versions that are selected, and the tree of {} \
-         records; nothing was written\n\
+        "nothing new in {stream}: the destination holds all that is selected, {}, and the tree of {}; nothing was written\n\
          built on {}\n",
-        exported.selected, exported.tree_size, exported.basis
+        count(exported.selected, "module version"),
+        count(exported.tree_size, "record"),
+        exported.basis
     );
     text += &vulnerable::counted(exported.known.as_ref());
     text += &notes(&exported.notes);

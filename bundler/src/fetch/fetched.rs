@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use modferry_cli::count;
 use modferry_protocol::module::{ModulePath, ModuleVersion};
 use modferry_protocol::sumdb::Record;
 
@@ -161,16 +162,16 @@ impl Session<'_> {
         }
         if !state.unread.is_empty() {
             fetched.notes.insert(format!(
-                "{} zips are not in the cache, so that what their packages need is not known: all that they require is \
+                "not in the cache: {}, so that what packages there need is not known: all that they require is \
                  counted, and an export may find less",
-                state.unread.len()
+                count(state.unread.len(), "zip")
             ));
         }
         if !state.unread_imports.is_empty() {
             fetched.notes.insert(format!(
-                "{} zips are not in the cache, so that it is not known whether their packages import what nothing \
-                 requires: an export may find more",
-                state.unread_imports.len()
+                "not in the cache: {}, so that it is not known whether packages there import what nothing requires: \
+                 an export may find more",
+                count(state.unread_imports.len(), "zip")
             ));
         }
         for module in self.required() {

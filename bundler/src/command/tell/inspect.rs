@@ -2,7 +2,7 @@
 
 use std::io::{self, Write};
 
-use modferry_cli::{bytes, print_json};
+use modferry_cli::{bytes, count, print_json};
 use modferry_protocol::bundle::{Basis, Item};
 use serde_json::json;
 
@@ -111,14 +111,15 @@ pub fn inspect(
     text += &match &manifest.basis {
         Basis::None => "  builds on nothing: whole by itself\n".into(),
         Basis::Bundle { sequence, .. } => format!(
-            "  builds on bundle {sequence}: needs {} module versions that are held, takes {} back\n",
-            manifest.needs, manifest.tombstones
+            "  builds on bundle {sequence}: needs of what is held {}, takes {} back\n",
+            count(manifest.needs, "module version"),
+            manifest.tombstones
         ),
     };
     if manifest.bases > 0 {
         text += &format!(
-            "  packed against {} zips, which have to be held with the very bytes that they had here\n",
-            manifest.bases
+            "  packed against {} that have to be held with the very bytes that they had here\n",
+            count(manifest.bases, "zip")
         );
     }
     if bundle.of() > 1 {
@@ -138,15 +139,16 @@ pub fn inspect(
         }
     }
     for (db, head) in &manifest.heads {
-        text += &format!("  {db}: a tree of {} records, {}\n", head.size, head.hash);
+        let records = count(head.size, "record");
+        text += &format!("  {db}: a tree of {records}, {}\n", head.hash);
     }
     text += &format!(
-        "  {} modules with zips ({}), {} go.mod files, {} records, {} tiles\n",
-        totals.zips,
+        "  {} ({}), {}, {}, {}\n",
+        count(totals.zips, "zip"),
         bytes(totals.zip_bytes),
-        totals.mods,
-        totals.records,
-        totals.tiles
+        count(totals.mods, "go.mod file"),
+        count(totals.records, "record"),
+        count(totals.tiles, "tile")
     );
     if let Some(vulndb) = &manifest.vulndb {
         let (does, snapshot) = match vulndb.carried {

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use modferry_cli::{bytes, print_json};
+use modferry_cli::{bytes, count, print_json};
 use serde_json::json;
 
 use super::{in_one_line, missing, notes, say, stdout, time_to_carry, vulnerable};
@@ -37,7 +37,10 @@ pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), E
     }
     let unknown = match plan.unsized_zips {
         0 => String::new(),
-        count => format!(", and {count} zips whose size upstream does not say"),
+        zips => format!(
+            ", and {} whose size upstream does not say",
+            count(zips, "zip")
+        ),
     };
     text += &match plan.nothing_new {
         true => format!("an export would find nothing new in {}", plan.stream),
@@ -84,7 +87,8 @@ pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), E
     }
     text += &unavailable(plan);
     if let Some(size) = plan.tree_size {
-        text += &format!("           the checksum database's tree has {size} records or more\n");
+        let records = count(size, "record");
+        text += &format!("           the checksum database's tree has {records} or more\n");
     }
     text += &licences(plan);
     text += &vulnerable::listed(plan.known.as_ref());
@@ -98,10 +102,7 @@ pub fn plan(plan: &Plan, config: &Config, list: bool, cli: &Cli) -> Result<(), E
         text += &format!(
             "whether authors have retracted or deprecated it is not known of {}: their newest versions are not looked for \
              (newest: all does that)\n",
-            match plan.withdrawn.newest_unknown {
-                1 => "1 module".to_owned(),
-                count => format!("{count} modules"),
-            }
+            count(plan.withdrawn.newest_unknown, "module")
         );
     }
     if !cli.quiet {
@@ -188,7 +189,10 @@ fn licences(plan: &Plan) -> String {
     let counts: Vec<String> = counts.map(|(id, count)| format!("{id} {count}")).collect();
     let unread = match plan.unread_licences {
         0 => String::new(),
-        count => format!("; of {count} modules not known, since their zips are not in the cache"),
+        modules => format!(
+            "; of {} not known, for want of zips in the cache",
+            count(modules, "module")
+        ),
     };
     format!("licences: {}{unread}\n", counts.join(", "))
 }
@@ -219,7 +223,8 @@ pub fn plan_why(plan: &Plan, asked: &[Exclude], cli: &Cli) -> Result<(), Error> 
     let lacking = plan.failures.len() + plan.unanswered.len();
     if lacking > 0 {
         text += &format!(
-            "note: {lacking} things cannot be had, and what those require is not known: see plan without --why\n",
+            "note: {} cannot be had, and what that requires is not known: see plan without --why\n",
+            count(lacking, "thing")
         );
     }
     say(&text)

@@ -1,6 +1,6 @@
 //! What is signed, shown before it is: nobody is asked, so what was signed must stand there.
 
-use modferry_cli::{bytes, print_json};
+use modferry_cli::{bytes, count, print_json};
 use modferry_protocol::bundle::{Basis, Manifest};
 use modferry_protocol::note::VerifierKey;
 use modferry_protocol::trust::TrustNote;
@@ -62,13 +62,14 @@ fn manifest_text(manifest: &Manifest) -> String {
         },
     );
     for (db, head) in &manifest.heads {
-        text += &format!("  {db}: a tree of {} records, {}\n", head.size, head.hash);
+        let records = count(head.size, "record");
+        text += &format!("  {db}: a tree of {records}, {}\n", head.hash);
     }
     text + &format!(
-        "  {} modules with zips ({}), {} go.mod files; needs {} held, takes {} back; {} could not be had",
-        totals.zips,
+        "  {} ({}), {}; needs {} held, takes {} back; {} could not be had",
+        count(totals.zips, "zip"),
         bytes(totals.zip_bytes),
-        totals.mods,
+        count(totals.mods, "go.mod file"),
         manifest.needs,
         manifest.tombstones,
         manifest.missing.len(),

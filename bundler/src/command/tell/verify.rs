@@ -1,6 +1,6 @@
 //! What a verify proved; and, of volumes that are not all there, what that does not prove.
 
-use modferry_cli::print_json;
+use modferry_cli::{count, print_json};
 use serde_json::json;
 
 use super::{fingerprint, say};
@@ -72,11 +72,11 @@ fn text(volumes: &Volumes) -> String {
     }
     let bases = match manifest.bases {
         0 => String::new(),
-        bases => format!(", {bases} zips that it is packed against"),
+        bases => format!(", {} that it is packed against", count(bases, "zip")),
     };
     text + &format!(
-        "that takes what the bundle builds on ({} module versions{bases}, and tiles), which is where it goes: \
+        "that takes what the bundle builds on ({}{bases}, and tiles), which is where it goes: \
          modferry-appliance verify proves it there\n",
-        manifest.needs
+        count(manifest.needs, "module version")
     )
 }
