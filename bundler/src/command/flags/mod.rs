@@ -23,7 +23,7 @@ pub struct Cli {
     #[arg(long, global = true)]
     pub json: bool,
 
-    /// No progress; warnings and errors are still told
+    /// No progress and no notes; warnings and errors are still told
     #[arg(long, short, global = true)]
     pub quiet: bool,
 
